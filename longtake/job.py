@@ -1,0 +1,86 @@
+"""A vendor's asynchronous generation: its states, one look at it, and the clip it yields."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class JobStatus(StrEnum):
+    """Our words for a job's state; vendors' words are mapped to these."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended, one way or another."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class JobFailure(BaseModel):
+    """Why a job ended badly. `retryable`: the vendor's documents call it worth another purchase."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str = ""
+    code: str = ""
+    retryable: bool = False
+    content_refused: bool = False
+
+
+class JobSnapshot(BaseModel):
+    """One look at a job.
+
+    `word` is the vendor's own status word; `known_word` is False for one that no document names (the job then counts as
+    running). `progress` runs from 0 to 1. `usage` keeps the vendor's own figures (tokens, credits) as reported.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: JobStatus
+    word: str = ""
+    known_word: bool = True
+    progress: float | None = None
+    video_url: str | None = None
+    last_frame_url: str | None = None
+    failure: JobFailure | None = None
+    estimated_seconds: float | None = None
+    usage: dict[str, float] = Field(default_factory=dict)
+
+
+class Job(BaseModel):
+    """A bought generation, as the ledger knows it. `account` is `vendor/document`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    vendor: str
+    account: str
+    base_url: str
+    wire_model: str
+    job_id: str
+    identity: str
+    shot_id: str
+    submitted_at: float
+    estimated_seconds: float | None = None
+
+
+class Clip(BaseModel):
+    """One downloaded video. `key` is its place in the output store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    frames: int
+    duration_seconds: float
+    fps: str = "24"
+    has_audio: bool = True

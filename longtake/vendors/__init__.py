@@ -1,0 +1,27 @@
+"""The explicit registry of vendors. Nothing outside this package imports a vendor's file."""
+
+from __future__ import annotations
+
+from longtake.errors import UnknownVendorError
+from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply
+from longtake.vendors.anyfast import ADAPTER as ANYFAST
+from longtake.vendors.evolink import ADAPTER as EVOLINK
+from longtake.vendors.jimmyai import ADAPTER as JIMMYAI
+from longtake.vendors.powertokens import ADAPTER as POWERTOKENS
+
+__all__ = ["VENDORS", "Accepted", "Adapter", "Call", "Document", "Model", "Reply", "adapter_named"]
+
+VENDORS: dict[str, Adapter] = {adapter.name: adapter for adapter in (POWERTOKENS, ANYFAST, EVOLINK, JIMMYAI)}
+
+
+def adapter_named(vendor: str) -> Adapter:
+    """The adapter of `vendor`, or of the vendor part of `vendor/document`.
+
+    Raises:
+        UnknownVendorError: The registry has no such vendor.
+    """
+    name = vendor.split("/", 1)[0]
+    try:
+        return VENDORS[name]
+    except KeyError:
+        raise UnknownVendorError(f"there is no vendor {name!r}; known are {', '.join(VENDORS)}") from None
