@@ -1,0 +1,27 @@
+"""File names for reels and shots: injective, safe in any folder, also where the file system folds case."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+MAX_BYTES = 120
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_.-]*[a-z0-9_-]|[a-z0-9]")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+def file_name(name: str) -> str:
+    """A file or folder name for any text, different for different texts.
+
+    Plain lower-case names stay as they are; any other gets a readable slug and a hash of the exact text, so that names
+    that differ in case, normalisation, slashes or emoji never meet.
+    """
+    plain = _PLAIN.fullmatch(name) and not _RESERVED.fullmatch(name) and "~" not in name
+    if plain and len(name) <= MAX_BYTES:
+        return name
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    slug = re.sub(r"[^\w.-]+", "-", folded).strip("-._")
+    slug = slug.encode()[: MAX_BYTES // 2].decode(errors="ignore") or "name"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{slug}~{digest}"
