@@ -1,0 +1,171 @@
+"""Who may have a job in flight: one pool of slots per account and process.
+
+A slot comes from a backend that is shared by all runs (a Prefect concurrency limit) and passes from job to job inside
+the process without asking again. Jobs found in flight from an earlier run count before anything new is bought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass
+class Lease:
+    """One slot held at the backend."""
+
+    id: str
+    taken_at: float = field(default_factory=time.monotonic)
+
+
+class SlotBackend(Protocol):
+    """Where slots come from. One backend serves one account; all processes that use the account share its limit."""
+
+    async def take(self) -> Lease | float:
+        """Takes one slot, or returns the seconds after which to ask again."""
+        ...
+
+    async def give(self, lease: Lease) -> None:
+        """Gives a slot back."""
+        ...
+
+    async def over_limit(self) -> bool:
+        """Whether more slots are held, by anyone, than the limit now allows."""
+        ...
+
+    async def close(self) -> None:
+        """Stops whatever keeps leases alive."""
+        ...
+
+
+class FixedSlots:
+    """A backend of this process alone, with a fixed number of slots."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    async def take(self) -> Lease | float:
+        if self.held >= self.limit:
+            return 0.05
+        self.held += 1
+        return Lease(id=str(self.held))
+
+    async def give(self, lease: Lease) -> None:
+        del lease
+        self.held -= 1
+
+    async def over_limit(self) -> bool:
+        return self.held > self.limit
+
+    async def close(self) -> None:
+        return None
+
+
+class SlotPool:
+    """Hands slots to the most urgent waiter.
+
+    Args:
+        backend: Where slots come from.
+        hold_seconds: After so long a slot goes back to the backend between two jobs, so that other runs get their turn.
+        linger_seconds: An idle slot is kept so long, for the next link of a chain.
+    """
+
+    def __init__(
+        self,
+        backend: SlotBackend,
+        *,
+        hold_seconds: float = 600,
+        linger_seconds: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = backend
+        self._hold_seconds = hold_seconds
+        self._linger_seconds = linger_seconds
+        self._clock = clock
+        self._order = itertools.count()
+        self._waiting: list[tuple[float, int, asyncio.Future[Lease]]] = []
+        self._idle: list[Lease] = []
+        self._changed = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def acquire(self, priority: float = 0.0) -> Lease:
+        """Waits for a slot; a lower priority number is served first, equal ones in order of arrival."""
+        future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (priority, next(self._order), future))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._serve())
+        self._changed.set()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.release(future.result())
+            raise
+
+    def release(self, lease: Lease) -> None:
+        """Passes a slot on; never blocks."""
+        self._idle.append(lease)
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._serve())
+        self._changed.set()
+
+    async def _serve(self) -> None:
+        retry_at = 0.0
+        while True:
+            self._changed.clear()
+            await self._retire()
+            self._waiting = [entry for entry in self._waiting if not entry[2].done()]
+            heapq.heapify(self._waiting)
+            if not self._waiting:
+                if await self._nothing_comes():
+                    await self._give_idle()
+                    if not self._waiting and not self._idle:
+                        return
+                continue
+            if self._idle:
+                heapq.heappop(self._waiting)[2].set_result(self._idle.pop())
+                continue
+            if (pause := retry_at - self._clock()) > 0:
+                await self._wait(pause)
+                continue
+            taken = await self._backend.take()
+            if isinstance(taken, Lease):
+                self._idle.append(taken)
+            else:
+                retry_at = self._clock() + taken
+
+    async def _retire(self) -> None:
+        """Sends back slots that were held long, or that a lowered limit no longer allows."""
+        for lease in list(self._idle):
+            old = self._clock() - lease.taken_at > self._hold_seconds
+            if old or await self._backend.over_limit():
+                self._idle.remove(lease)
+                await self._backend.give(lease)
+
+    async def _nothing_comes(self) -> bool:
+        return not await self._wait(self._linger_seconds)
+
+    async def _wait(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _give_idle(self) -> None:
+        while self._idle:
+            await self._backend.give(self._idle.pop())
+
+    async def close(self) -> None:
+        """Gives every idle slot back and stops."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        await self._give_idle()
+        await self._backend.close()
