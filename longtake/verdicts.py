@@ -1,0 +1,60 @@
+"""How a row ended, and what a person or the next run does about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    """The small set of ways in which a row ends."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    HELD = "held"
+    BLOCKED = "blocked"
+    NOT_STARTED = "not_started"
+    STILL_RUNNING = "still_running"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    CONTENT_REFUSED = "content_refused"
+    BAD_CLIP = "bad_clip"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+
+NEXT_ACTION: dict[Verdict, str] = {
+    Verdict.DONE: "",
+    Verdict.REFUSED: "mend the row as the reason says; the next run tries again, nothing was spent",
+    Verdict.HELD: "raise the budget or mend the vendor's account; the next run tries again",
+    Verdict.BLOCKED: "settle the earlier shot of this chain; the next run goes on from there",
+    Verdict.NOT_STARTED: "run again",
+    Verdict.STILL_RUNNING: "run again, press Retry, or `longtake reconcile`: the same job is taken up",
+    Verdict.FAILED: "raise `take`, or run again with a higher --max-attempts",
+    Verdict.CANCELLED: "raise `take` to buy it again",
+    Verdict.LOST: "run again to look once more; raise `take` to buy it again",
+    Verdict.CONTENT_REFUSED: "change the prompt or the references, or raise `take`",
+    Verdict.BAD_CLIP: "raise `take`, or run again with a higher --max-attempts",
+    Verdict.UNKNOWN_OUTCOME: "look the job up at the vendor, then `longtake reconcile` with --adopt SHOT_ID=JOB_ID, "
+    "--resubmit SHOT_ID or --give-up SHOT_ID",
+}
+
+BOUGHT_AND_OVER = frozenset(
+    {Verdict.FAILED, Verdict.CANCELLED, Verdict.LOST, Verdict.CONTENT_REFUSED, Verdict.BAD_CLIP}
+)
+"""Verdicts after which only another purchase brings a clip."""
+
+
+class Outcome(BaseModel):
+    """A verdict with its evidence, in words for a person. No secret and no signed link."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    evidence: str = ""
+
+    @property
+    def next_action(self) -> str:
+        """What to do about it."""
+        return NEXT_ACTION[self.verdict]
