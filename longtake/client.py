@@ -1,0 +1,132 @@
+"""A vendor's account in use: adapter × transport. Submit, look, cancel, upload; no polling and no ledger here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from longtake.accounts import Account
+from longtake.errors import (
+    RateLimitedError,
+    UnexpectedReplyError,
+    UnknownOutcomeError,
+    UnsupportedRequestError,
+    VendorError,
+    VendorUnavailableError,
+)
+from longtake.job import JobSnapshot
+from longtake.request import MediaKind, ShotRequest
+from longtake.transport import Transport
+from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named
+
+
+class VendorClient:
+    """One account at one vendor; an async context manager."""
+
+    def __init__(self, account: Account, *, adapter: Adapter | None = None, transport: Transport | None = None) -> None:
+        self.account = account
+        self.adapter = adapter or adapter_named(account.vendor)
+        self.transport = transport or Transport(account)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self.transport.close()
+
+    async def submit(self, request: ShotRequest) -> Accepted:
+        """Buys one clip; sends the request exactly once.
+
+        Raises:
+            UnsupportedRequestError: It breaks a limit; nothing was sent.
+            NotSentError: It never left; may be sent again.
+            RateLimitedError: Refused for now; nothing was accepted.
+            VendorAccountError: The account is the trouble; nothing was accepted.
+            RejectedRequestError: Refused as it stands.
+            ContentRefusedError: Refused by moderation.
+            UnknownOutcomeError: It may have been accepted.
+        """
+        if broken := [found for found in self.adapter.violations(request) if not found.warning]:
+            raise UnsupportedRequestError(broken)
+        reply = await self.transport.send_once(self.adapter.encode(request))
+        failure = self.failure(reply)
+        if isinstance(failure, VendorUnavailableError | UnexpectedReplyError):
+            raise UnknownOutcomeError(f"after the submit: {failure.message}", failure.code, reply.status)
+        if failure:
+            raise failure
+        try:
+            accepted = self.adapter.accepted(reply)
+        except UnexpectedReplyError as error:
+            raise UnknownOutcomeError(f"{error.message}: {reply.text[:200]!r}", error.code, reply.status) from None
+        if not accepted.job_id:
+            raise UnknownOutcomeError(f"an answer without a job id: {reply.text[:200]!r}", "", reply.status)
+        return accepted
+
+    async def look(self, job_id: str) -> JobSnapshot:
+        """One look at a job.
+
+        Raises:
+            TransientVendorError: Look again later.
+            VendorAccountError: The key or account is the trouble.
+            TerminalVendorError: The question is refused; `adapter.result_expired` tells whether the job is gone.
+            UnexpectedReplyError: The body does not match the documents.
+        """
+        reply = await self._ask(self.adapter.look(job_id))
+        return self.adapter.snapshot(reply)
+
+    async def cancel(self, job_id: str) -> bool:
+        """Cancels a job where the vendor documents it; False where it cannot."""
+        call = self.adapter.cancel(job_id)
+        if call is None:
+            return False
+        try:
+            await self._ask(call)
+        except VendorError:
+            return False
+        return True
+
+    async def upload(self, path: Path, kind: MediaKind) -> str:
+        """Hosts a local file at the vendor; returns its link.
+
+        Raises:
+            VendorError: It was refused, or not answered.
+        """
+        call = self.adapter.upload(kind)
+        if call is None:
+            raise UnexpectedReplyError(f"{self.adapter.title} has no upload for {kind}")
+        reply = await self.transport.send_file(call, path)
+        if failure := self.failure(reply):
+            raise failure
+        return self.adapter.uploaded(reply)
+
+    async def _ask(self, call: Call) -> Reply:
+        reply = await self.transport.send_again(call)
+        if failure := self.failure(reply):
+            raise failure
+        return reply
+
+    def failure(self, reply: Reply) -> VendorError | None:
+        """The adapter's reading of an answer; a redirect, or a body that is no JSON, is a failure too."""
+        if not 200 <= reply.status < 400 or reply.body is not None:
+            failure = self.adapter.failure(reply)
+            if failure is not None:
+                return self._redacted(failure)
+        if not 200 <= reply.status < 300:
+            return RateLimitedError(reply.text, "", 429) if reply.status == 429 else _unexpected(reply)
+        return _unexpected(reply) if reply.body is None else None
+
+    def _redacted(self, failure: VendorError) -> VendorError:
+        words = self.transport.redact(failure.message)[:500]
+        return type(failure)(words, failure.code[:100], failure.http_status, failure.retry_after_seconds)
+
+
+def _unexpected(reply: Reply) -> VendorError:
+    words = f"HTTP {reply.status} with a body that is no JSON: {reply.text[:120]!r}"
+    return UnexpectedReplyError(words, "", reply.status)

@@ -1,0 +1,245 @@
+"""Looking at jobs: one poller per account that looks at all of its jobs, at one shared rate.
+
+The first look comes at the expected end, learned from jobs that ended; later ones at a growing share of the job's age.
+When to look is pure arithmetic; the poller only sleeps, looks and hands snapshots to those who wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from longtake.errors import (
+    JobLostError,
+    RateLimitedError,
+    StillRunningError,
+    TerminalVendorError,
+    TransientVendorError,
+    UnexpectedReplyError,
+    VendorError,
+)
+from longtake.job import JobSnapshot, JobStatus
+
+log = logging.getLogger("longtake.polling")
+
+LOST_AFTER_LOOKS = 6
+"""A vendor that denies a live job once is not believed; so many denials in a row mean the job is lost."""
+BARE_SUCCESS_LOOKS = 5
+"""A success without a link is asked again so often: relays set the word before the link."""
+MAX_GAP_SECONDS = 60.0
+LOOKS_PER_SECOND = 20.0
+
+
+@dataclass
+class Cadence:
+    """When to look next at jobs of one account, from the ages at which its jobs ended.
+
+    Args:
+        shortest_gap_seconds: The shortest gap between two looks at one job.
+    """
+
+    shortest_gap_seconds: float
+    ended: deque[float] = field(default_factory=lambda: deque[float](maxlen=50))
+
+    def learn(self, age_seconds: float) -> None:
+        """Notes the age at which a job was seen to have ended."""
+        self.ended.append(age_seconds)
+
+    def first_look(self, estimated_seconds: float | None) -> float:
+        """The age at which to look first: the early ones of the known ends, else a part of the vendor's estimate."""
+        if len(self.ended) >= 3:
+            early = sorted(self.ended)[len(self.ended) // 10]
+            return max(self.shortest_gap_seconds, early * 0.98)
+        if estimated_seconds:
+            return max(self.shortest_gap_seconds, estimated_seconds * 0.5)
+        return self.shortest_gap_seconds
+
+    def gap(self, age_seconds: float) -> float:
+        """The wait until the next look at a job of this age."""
+        share = 0.04 if self.ended else 0.08
+        return min(MAX_GAP_SECONDS, max(self.shortest_gap_seconds, age_seconds * share))
+
+
+@dataclass
+class _Watch:
+    job_id: str
+    submitted_at: float
+    deadline: float
+    future: asyncio.Future[JobSnapshot]
+    on_look: Callable[[JobSnapshot], None] | None
+    denials: int = 0
+    bare: int = 0
+    troubles: int = 0
+    warned: bool = False
+
+
+class Poller:
+    """Looks at every job of one account.
+
+    Args:
+        look: Asks the vendor about one job id.
+        gone: Whether an error means that the vendor does not know the job.
+        shortest_gap_seconds: The account's `poll_interval_seconds`.
+        max_wait_seconds: After so long, waiting ends with `StillRunningError`.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[str], Awaitable[JobSnapshot]],
+        gone: Callable[[VendorError], bool],
+        *,
+        shortest_gap_seconds: float,
+        max_wait_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._look = look
+        self._gone = gone
+        self._max_wait_seconds = max_wait_seconds
+        self._clock = clock
+        self.cadence = Cadence(shortest_gap_seconds)
+        self.looks = 0
+        self._due: list[tuple[float, int, _Watch]] = []
+        self._order = itertools.count()
+        self._wake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._quiet_until = 0.0
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        submitted_at: float,
+        estimated_seconds: float | None = None,
+        first_look_now: bool = False,
+        on_look: Callable[[JobSnapshot], None] | None = None,
+    ) -> JobSnapshot:
+        """Waits for a job's end.
+
+        Args:
+            job_id: The vendor's id.
+            submitted_at: Unix time of the submit; ages count from it.
+            estimated_seconds: The vendor's own estimate.
+            first_look_now: Look at once (a job taken up from an earlier run).
+            on_look: Called with every snapshot.
+
+        Returns:
+            A terminal snapshot; a succeeded one has its link.
+
+        Raises:
+            StillRunningError: `max_wait_seconds` have passed; the job runs on.
+            JobLostError: The vendor does not know the job, or reports success without a link, again and again.
+            VendorAccountError: The key or account is refused.
+        """
+        now = self._clock()
+        future: asyncio.Future[JobSnapshot] = asyncio.get_running_loop().create_future()
+        deadline = max(now, submitted_at if not first_look_now else now) + self._max_wait_seconds
+        watch = _Watch(job_id, submitted_at, deadline, future, on_look)
+        first = now if first_look_now else submitted_at + self.cadence.first_look(estimated_seconds)
+        self._push(watch, min(max(first, now), deadline))
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._run())
+        return await future
+
+    async def close(self) -> None:
+        """Stops looking."""
+        tasks = [task for task in (self._loop, *self._under_way) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _push(self, watch: _Watch, at: float) -> None:
+        heapq.heappush(self._due, (at, next(self._order), watch))
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while self._due or self._under_way:
+            self._wake.clear()
+            now = self._clock()
+            at = max(self._due[0][0], self._quiet_until) if self._due else now + 3600
+            if at > now:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), at - now)
+                continue
+            _, _, watch = heapq.heappop(self._due)
+            if watch.future.done():
+                continue
+            task = asyncio.create_task(self._look_at(watch))
+            self._under_way.add(task)
+            task.add_done_callback(self._looked)
+            await asyncio.sleep(1 / LOOKS_PER_SECOND)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._wake.set()
+
+    async def _look_at(self, watch: _Watch) -> None:
+        self.looks += 1
+        try:
+            snapshot = await self._look(watch.job_id)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # whatever a look raises belongs to the one who waits
+            self._trouble(watch, error)
+            return
+        watch.denials = watch.troubles = 0
+        if not snapshot.known_word and not watch.warned:
+            watch.warned = True
+            log.warning(
+                "job %s: the word %r is in no document; it counts as still running", watch.job_id, snapshot.word
+            )
+        if watch.on_look:
+            watch.on_look(snapshot)
+        self._seen(watch, snapshot)
+
+    def _seen(self, watch: _Watch, snapshot: JobSnapshot) -> None:
+        if watch.future.done():
+            return
+        age = self._clock() - watch.submitted_at
+        if snapshot.status is JobStatus.SUCCEEDED and not snapshot.video_url:
+            watch.bare += 1
+            if watch.bare >= BARE_SUCCESS_LOOKS:
+                watch.future.set_exception(JobLostError("the vendor reports success without a link"))
+                return
+        elif snapshot.status.is_terminal:
+            if snapshot.status is JobStatus.SUCCEEDED:
+                self.cadence.learn(age)
+            watch.future.set_result(snapshot)
+            return
+        self._later(watch, self.cadence.gap(age))
+
+    def _later(self, watch: _Watch, gap_seconds: float) -> None:
+        now = self._clock()
+        if now >= watch.deadline:
+            watch.future.set_exception(
+                StillRunningError(f"no end after {now - watch.submitted_at:.0f} s; the job runs on")
+            )
+            return
+        self._push(watch, min(now + gap_seconds, watch.deadline))
+
+    def _trouble(self, watch: _Watch, error: Exception) -> None:
+        if watch.future.done():
+            return
+        age = self._clock() - watch.submitted_at
+        gap = self.cadence.gap(age)
+        if isinstance(error, RateLimitedError):
+            self._quiet_until = max(self._quiet_until, self._clock() + (error.retry_after_seconds or 2 * gap))
+        elif isinstance(error, VendorError) and self._gone(error):
+            watch.denials += 1
+            if watch.denials >= LOST_AFTER_LOOKS:
+                watch.future.set_exception(JobLostError(f"the vendor does not know the job: {error}"))
+                return
+        elif not isinstance(error, TransientVendorError | UnexpectedReplyError | TerminalVendorError):
+            watch.future.set_exception(error)
+            return
+        else:
+            watch.troubles += 1
+            gap = min(MAX_GAP_SECONDS, gap * 2 ** min(watch.troubles - 1, 4))
+        self._later(watch, gap)
