@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urljoin, urlsplit
 
 import anyio.to_thread
@@ -61,7 +61,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
     """Connects to an address that was checked, never to a name."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
-        self._inner = httpcore.AnyIOBackend()
+        self._inner: httpcore.AsyncNetworkBackend = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
         self._allowed = allowed
 
     async def connect_tcp(
@@ -106,7 +106,7 @@ class GuardedClient:
     def __init__(self, *, timeout_seconds: float = 60.0) -> None:
         transport = httpx.AsyncHTTPTransport(trust_env=False)
         # httpx offers no public way to choose the network backend of its pool.
-        transport._pool = httpcore.AsyncConnectionPool(  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+        transport._pool = httpcore.AsyncConnectionPool(  # pyright: ignore[reportPrivateUsage]
             ssl_context=httpx.create_ssl_context(),
             max_connections=100,
             max_keepalive_connections=20,
@@ -128,7 +128,7 @@ class GuardedClient:
         await self._client.aclose()
 
     @asynccontextmanager
-    async def stream(self, url: str, headers: dict[str, str] | None = None) -> AsyncIterator[httpx.Response]:
+    async def stream(self, url: str, headers: dict[str, str] | None = None) -> AsyncGenerator[httpx.Response]:
         """Opens a GET, following redirects with every hop checked; the body is not read.
 
         Raises:

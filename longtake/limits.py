@@ -5,11 +5,17 @@ Vendors fill in `Limits` beside the documents they were read from; `check` names
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.request import ADAPTIVE, RATIOS, MediaFacts, MediaKind, Mode, Reference, Role, ShotRequest
+from longtake.media_limits import MB, MediaLimits, check_media
+from longtake.request import ADAPTIVE, RATIOS, MediaFacts, MediaKind, Mode, Role, ShotRequest
+from longtake.violations import Violation, caution, refusal
+
+__all__ = ["MB", "PIXELS", "Limits", "MediaLimits", "Violation", "caution", "check", "check_media", "refusal"]
 
 PIXELS: dict[str, dict[str, tuple[int, int]]] = {
     "480p": {
@@ -39,57 +45,16 @@ PIXELS: dict[str, dict[str, tuple[int, int]]] = {
 }
 """Width and height of a clip by resolution and ratio, from EvoLink's overview of its nine models (the one vendor that
 publishes them)."""
-
-MIB = 2**20
-
-
-class Violation(BaseModel):
-    """A request or row breaks a limit. `row` counts data rows from 1; 0 means the manifest or request as a whole."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    value: str
-    rule: str
-    fix: str
-    row: int = 0
-    shot_id: str = ""
-    warning: bool = False
-
-    def __str__(self) -> str:
-        place = f"row {self.row}" + (f" ({self.shot_id})" if self.shot_id else "") if self.row else self.shot_id
-        value = self.value if len(self.value) <= 80 else f"{self.value[:77]}..."
-        return f"{place + ', ' if place else ''}column {self.column} = {value!r}: {self.rule}. Fix: {self.fix}."
-
-
-class MediaLimits(BaseModel):
-    """Bounds on the references of one kind. None means the documents name no bound."""
-
-    model_config = ConfigDict(frozen=True)
-
-    max_count: int = 0
-    schemes: frozenset[str] = frozenset({"http", "https"})
-    containers: frozenset[str] = frozenset()
-    max_bytes: int | None = None
-    max_total_bytes: int | None = None
-    min_side_px: int | None = None
-    max_side_px: int | None = None
-    min_aspect: float | None = None
-    max_aspect: float | None = None
-    min_pixels: int | None = None
-    max_pixels: int | None = None
-    min_seconds: float | None = None
-    max_seconds: float | None = None
-    max_total_seconds: float | None = None
-    min_fps: float | None = None
-    max_fps: float | None = None
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_WORD = re.compile(r"[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 
 
 class Limits(BaseModel):
     """What one wire model takes.
 
     `options` names the neutral options it honours beyond prompt, duration, resolution and ratio; `modes_of_option`
-    narrows an option to some modes; `required` names options that must be given.
+    narrows an option to some modes; `required` names options that must be given. An empty `default_resolution` is one
+    that no document tells. What a document advises (`prompt_advised_…`) is warned about, not refused.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +68,7 @@ class Limits(BaseModel):
     ratios: tuple[str, ...] = (*RATIOS, ADAPTIVE)
     default_ratio: str = ADAPTIVE
     default_ratio_text: str | None = None
+    max_body_bytes: int | None = 64 * MB
     image: MediaLimits = MediaLimits()
     video: MediaLimits = MediaLimits()
     audio: MediaLimits = MediaLimits()
@@ -111,7 +77,9 @@ class Limits(BaseModel):
     required: frozenset[str] = frozenset()
     prompt_required: bool = True
     prompt_max_characters: int | None = None
-    first_frame_alone: bool = True
+    prompt_max_tokens: int | None = None
+    prompt_advised_cjk_characters: int = 500
+    prompt_advised_words: int = 1000
     audio_with_frames: bool = False
     seed_range: tuple[int, int] = (-1, 4294967295)
     safety_identifier_max_characters: int = 64
@@ -134,12 +102,21 @@ class Limits(BaseModel):
 
 def check(request: ShotRequest, limits: Limits) -> list[Violation]:
     """Holds a request against a model's limits; returns every violation, warnings among them. No I/O."""
-    return [*_check_shape(request, limits), *_check_options(request, limits), *_check_references(request, limits)]
+    return [
+        *_check_shape(request, limits),
+        *_check_prompt(request, limits),
+        *_check_options(request, limits),
+        *_check_references(request, limits),
+    ]
 
 
-def refusal(column: str, value: object, rule: str, fix: str) -> Violation:
-    """A violation that is not yet bound to a row."""
-    return Violation(column=column, value="" if value is None else str(value), rule=rule, fix=fix)
+def tokens_at_least(prompt: str) -> int:
+    """A lower bound on a prompt's tokens, for limits that vendors count by a tokenizer they do not publish.
+
+    A token holds no more than a word, 16 letters of a long one, or on average two CJK characters.
+    """
+    words = sum(math.ceil(len(word) / 16) for word in _WORD.findall(prompt))
+    return words + math.ceil(len(_CJK.findall(prompt)) / 2)
 
 
 def _check_shape(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
@@ -155,12 +132,24 @@ def _check_shape(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
     if request.ratio is not None and request.ratio not in limits.ratios:
         choices = ", ".join(limits.ratios)
         yield refusal("ratio", request.ratio, f"this model takes {choices}", f"use one of {choices}")
-    if not request.prompt.strip() and (limits.prompt_required or not request.references):
+
+
+def _check_prompt(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
+    prompt = request.prompt
+    if not prompt.strip() and (limits.prompt_required or not request.references):
         rule = "the document requires a prompt" if limits.prompt_required else "without media a prompt is required"
-        yield refusal("prompt", request.prompt, rule, "write a prompt")
-    if limits.prompt_max_characters is not None and len(request.prompt) > limits.prompt_max_characters:
-        rule = f"the prompt has {len(request.prompt)} characters, at most {limits.prompt_max_characters} are taken"
-        yield refusal("prompt", request.prompt, rule, "shorten the prompt")
+        yield refusal("prompt", prompt, rule, "write a prompt")
+    if limits.prompt_max_characters is not None and len(prompt) > limits.prompt_max_characters:
+        rule = f"the prompt has {len(prompt)} characters, at most {limits.prompt_max_characters} are taken"
+        yield refusal("prompt", prompt, rule, "shorten the prompt")
+    if limits.prompt_max_tokens is not None and tokens_at_least(prompt) > limits.prompt_max_tokens:
+        rule = f"the prompt has at least {tokens_at_least(prompt)} tokens, at most {limits.prompt_max_tokens} are taken"
+        yield refusal("prompt", prompt, rule, "shorten the prompt")
+    if len(prompt) > limits.prompt_advised_cjk_characters:
+        cjk, words = len(_CJK.findall(prompt)), len(_WORD.findall(prompt))
+        if cjk > limits.prompt_advised_cjk_characters or words > limits.prompt_advised_words:
+            advised = f"{limits.prompt_advised_cjk_characters} CJK characters or {limits.prompt_advised_words} words"
+            yield caution("prompt", prompt, f"the documents advise at most {advised}", "shorten the prompt")
 
 
 def _check_options(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
@@ -196,14 +185,14 @@ def _check_references(request: ShotRequest, limits: Limits) -> Iterator[Violatio
         yield refusal(column, sorted(role.column for role in roles), rule, "keep the frames or the references")
     elif audio_beside_frames:
         mode = Mode.FIRST_AND_LAST_FRAME if Role.LAST_FRAME in frames else Mode.FIRST_FRAME
-    if mode not in limits.modes:
+    if mode is Mode.FIRST_FRAME and mode not in limits.modes and Mode.FIRST_AND_LAST_FRAME in limits.modes:
+        yield refusal("last_frame", "", "this model takes a first frame only with a last frame", "give last_frame")
+    elif mode not in limits.modes:
         modes = ", ".join(sorted(limits.modes))
         column = sorted(role.column for role in roles)[0] if roles else "prompt"
         yield refusal(column, mode.value, f"this model works in mode {modes} only", "choose another model")
     if Role.LAST_FRAME in frames and Role.FIRST_FRAME not in frames:
         yield refusal("first_frame", "", "a last frame needs a first frame", "give first_frame")
-    if mode is Mode.FIRST_FRAME and not limits.first_frame_alone:
-        yield refusal("last_frame", "", "this model takes a first frame only with a last frame", "give last_frame")
     for role in sorted(frames):
         if len(request.having(role)) > 1:
             yield refusal(role.column, len(request.having(role)), f"there is one {role.column}", "give one")
@@ -213,6 +202,12 @@ def _check_references(request: ShotRequest, limits: Limits) -> Iterator[Violatio
     for kind in ("image", "video", "audio"):
         yield from check_media(request.kinds(kind), kind, limits.media(kind))
     yield from _check_frame_ratios(request)
+    # What is not the prompt or inline data (links, options, JSON's own marks) stays well below a tenth of a megabyte.
+    size = len(request.prompt.encode()) + sum(len(reference.wire_url) for reference in request.references) + MB // 10
+    if limits.max_body_bytes is not None and size > limits.max_body_bytes:
+        column = next((each.role.column for each in request.references if each.scheme == "data"), "prompt")
+        rule = f"the request has about {size / MB:.1f} MB, at most {limits.max_body_bytes / MB:g} are taken"
+        yield refusal(column, f"{size} bytes", rule, "host the files and give their links")
 
 
 def _check_frame_ratios(request: ShotRequest) -> Iterator[Violation]:
@@ -220,74 +215,8 @@ def _check_frame_ratios(request: ShotRequest) -> Iterator[Violation]:
     shapes = [shape for shape in (_aspect(frame.facts) for frame in frames) if shape]
     if len(shapes) == 2 and abs(shapes[0] / shapes[1] - 1) > 0.02:
         rule = "the last frame has another ratio than the first and will be cropped"
-        found = refusal("last_frame", f"{shapes[1]:.2f} beside {shapes[0]:.2f}", rule, "crop it to the first frame's")
-        yield found.model_copy(update={"warning": True})
+        yield caution("last_frame", f"{shapes[1]:.2f} beside {shapes[0]:.2f}", rule, "crop it to the first frame's")
 
 
 def _aspect(facts: MediaFacts | None) -> float | None:
     return facts.width / facts.height if facts and facts.width and facts.height else None
-
-
-def check_media(references: Sequence[Reference], kind: MediaKind, limits: MediaLimits) -> Iterator[Violation]:
-    """Holds the references of one kind against their bounds, each alone and in total."""
-    if not references:
-        return
-    column = references[-1].role.column
-    if len(references) > limits.max_count:
-        rule = f"this model takes {limits.max_count} {kind}(s), {len(references)} are given"
-        yield refusal(
-            column, len(references), rule, f"give at most {limits.max_count}" if limits.max_count else "drop them"
-        )
-        if not limits.max_count:
-            return
-    for reference in references:
-        yield from _check_one(reference, limits)
-    seconds = [reference.facts.duration_seconds or 0.0 for reference in references if reference.facts]
-    if limits.max_total_seconds is not None and sum(seconds) > limits.max_total_seconds and len(seconds) > 1:
-        rule = f"the {kind}s last {sum(seconds):.2f} s in all, at most {limits.max_total_seconds:g} s are taken"
-        yield refusal(column, f"{sum(seconds):.2f} s", rule, "trim or drop some")
-    size = sum(reference.facts.size_bytes for reference in references if reference.facts)
-    if limits.max_total_bytes is not None and size > limits.max_total_bytes:
-        rule = f"the {kind}s have {size / MIB:.1f} MiB in all, at most {limits.max_total_bytes / MIB:g} are taken"
-        yield refusal(column, f"{size} bytes", rule, "compress or drop some")
-
-
-def _check_one(reference: Reference, limits: MediaLimits) -> Iterator[Violation]:
-    column, facts = reference.role.column, reference.facts
-    shown = reference.source.split("?", 1)[0][:120]
-    if reference.scheme not in limits.schemes:
-        allowed = ", ".join(sorted(limits.schemes))
-        rule = f"a {reference.role.kind} is taken as {allowed}, not as {reference.scheme}"
-        yield refusal(column, shown, rule, f"give one of {allowed}")
-    if facts is None:
-        return
-    if facts.kind != reference.role.kind:
-        yield refusal(
-            column, shown, f"this is {facts.kind}, not {reference.role.kind}", f"give a {reference.role.kind}"
-        )
-        return
-    if limits.containers and facts.container not in limits.containers:
-        allowed = ", ".join(sorted(limits.containers))
-        yield refusal(
-            column, shown, f"{facts.container} is not taken, only {allowed}", f"convert it to one of {allowed}"
-        )
-    bounds: list[tuple[str, float | None, float | None, float | None, str]] = [
-        ("bytes", facts.size_bytes, None, limits.max_bytes, "compress it"),
-        ("s long", facts.duration_seconds, limits.min_seconds, limits.max_seconds, "trim or replace it"),
-        ("frames per second", facts.fps, limits.min_fps, limits.max_fps, "re-time it"),
-    ]
-    if facts.width and facts.height:
-        shorter, longer = sorted((facts.width, facts.height))
-        bounds += [
-            ("px on its shorter side", shorter, limits.min_side_px, None, "scale it up"),
-            ("px on its longer side", longer, None, limits.max_side_px, "scale it down"),
-            ("pixels", facts.width * facts.height, limits.min_pixels, limits.max_pixels, "scale it"),
-            ("wide to high", facts.width / facts.height, limits.min_aspect, limits.max_aspect, "crop or pad it"),
-        ]
-    for unit, measured, low, high, fix in bounds:
-        if measured is None:
-            continue
-        if low is not None and measured < low - 1e-6:
-            yield refusal(column, shown, f"it is {measured:g} {unit}, at least {low:g} is required", fix)
-        if high is not None and measured > high + 1e-6:
-            yield refusal(column, shown, f"it is {measured:g} {unit}, at most {high:g} is taken", fix)

@@ -1,0 +1,214 @@
+"""Buying one clip at most once: the intent is durable before the request leaves, the id before all that follows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from longtake.accounts import account_name
+from longtake.desk import Desk
+from longtake.errors import (
+    ContentRefusedError,
+    LedgerError,
+    NotSentError,
+    RateLimitedError,
+    RejectedRequestError,
+    StillRunningError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    UnsupportedRequestError,
+    VendorAccountError,
+)
+from longtake.identity import WrittenRow, shot_identity, source_key
+from longtake.job import Job, JobSnapshot
+from longtake.ledger import UNKNOWN_AFTER_SECONDS, Accepted, Intent, Ledger, Purchase, State, VerdictRecord
+from longtake.pricing import Quote
+from longtake.request import ShotRequest
+from longtake.transport import submit_timeout_seconds
+from longtake.vendors import Accepted as AcceptedReply
+from longtake.verdicts import Verdict
+
+log = logging.getLogger("longtake.purchase")
+
+FINISH_SUBMIT_SECONDS = 25.0
+"""A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
+NOT_SENT_TRIES = 4
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Order(BaseModel):
+    """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form.
+
+    Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str
+    account: str
+    shot_id: str
+    request: ShotRequest
+    identity: str = ""
+    take: int = 1
+    attempt: int = 1
+    written: dict[str, Any] = Field(default_factory=dict)
+    quote: Quote | None = None
+    run: str = ""
+
+    def identified(self) -> Order:
+        """The order with account and identity filled in."""
+        if self.identity:
+            return self
+        reel, _, shot = self.shot_id.partition("/")
+        row = WrittenRow(vendor=self.account, model=self.request.model, request=self.request)
+        identity = shot_identity(reel=reel, shot=shot or "1", take=self.take, row=row, digest=_no_local_file)
+        return self.model_copy(update={"identity": identity, "account": account_name(self.account)})
+
+
+def _no_local_file(source: str) -> str:
+    raise UnsupportedRequestError([]) from ValueError(f"{source} must be hosted first")
+
+
+def stored_request(request: ShotRequest) -> dict[str, Any]:
+    """The request as the ledger may keep it: no signed link, no inline data."""
+    form: dict[str, Any] = request.model_dump(mode="json", exclude={"references"}, exclude_none=True)
+    form["references"] = [
+        {"role": reference.role.value, "source": source_key(reference.source, lambda path: path)}
+        for reference in request.references
+    ]
+    return form
+
+
+async def buy(order: Order, desk: Desk, ledger: Ledger) -> Job:
+    """Buys the clip of an order, unless the ledger says that it is bought.
+
+    Returns:
+        The job: ours, or the one that an earlier or simultaneous run bought.
+
+    Raises:
+        UnknownOutcomeError: It may have been bought; the ledger says why.
+        UnreadableRecordError: The ledger cannot be read for it.
+        VendorAccountError: The account is refused; nothing was bought, the desk is on hold.
+        RejectedRequestError: Refused as it stands; nothing was bought.
+        ContentRefusedError: Refused by moderation; recorded as such.
+        NotSentError: The vendor could not be reached; nothing was bought.
+        StillRunningError: Another run is submitting it, or the vendor throttled us all along.
+        LedgerError: The purchase is over.
+    """
+    order = order.identified()
+    give_up_at = time.monotonic() + desk.account.max_wait_seconds
+    unsent = 0
+    while True:
+        purchase = await asyncio.to_thread(ledger.purchase, order.identity)
+        if (job := _settled(purchase, ledger)) is not None:
+            return job
+        if time.monotonic() > give_up_at:
+            raise StillRunningError("the vendor throttled every submit; nothing was bought")
+        if purchase.state(ledger.clock()) is State.SUBMITTING:
+            await asyncio.sleep(1.0)
+            continue
+        if desk.trouble is not None:
+            raise desk.trouble
+        await desk.pace.turn()
+        intent = _intent(order, desk, purchase.last_try + 1, ledger)
+        if not await asyncio.to_thread(ledger.intend, intent):
+            continue
+        try:
+            return await _finish_when_cancelled(_submit(order, intent, desk, ledger))
+        except NotSentError:
+            unsent += 1
+            if unsent >= NOT_SENT_TRIES:
+                raise
+            await asyncio.sleep(2.0**unsent / 4)
+        except RateLimitedError as error:
+            pause = min(LONGEST_PAUSE_SECONDS, error.retry_after_seconds or min(30.0, 1.5**intent.number))
+            desk.pace.pause(pause)
+
+
+def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
+    state = purchase.state(ledger.clock())
+    if state is State.UNREADABLE:
+        raise UnreadableRecordError("; ".join(purchase.unreadable))
+    if purchase.accepted is not None:
+        return purchase.accepted.job
+    if state is State.UNKNOWN:
+        raise UnknownOutcomeError(purchase.evidence_of_unknown())
+    if state is State.OVER and purchase.verdict is not None:
+        raise LedgerError(f"this purchase is over: {purchase.verdict.verdict}, {purchase.verdict.evidence}")
+    return None
+
+
+def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
+    return Intent(
+        identity=order.identity,
+        shot_id=order.shot_id,
+        take=order.take,
+        attempt=order.attempt,
+        number=number,
+        vendor=desk.account.vendor,
+        account=desk.account.name,
+        base_url=desk.account.base_url,
+        wire_model=desk.adapter.model_for(order.request).wire,
+        request=order.written or stored_request(order.request),
+        price_low_usd=order.quote.low_usd if order.quote else None,
+        price_high_usd=order.quote.high_usd if order.quote else None,
+        run=order.run,
+        host=f"{socket.gethostname()}:{os.getpid()}",
+        deadline=ledger.clock() + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS,
+    )
+
+
+async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> Job:
+    """Sends the request once and makes the answer durable, whatever it is."""
+    try:
+        accepted = await desk.client.submit(order.request)
+    except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
+        await asyncio.to_thread(ledger.void, intent, str(error))
+        raise
+    except VendorAccountError as error:
+        await asyncio.to_thread(ledger.void, intent, str(error))
+        desk.trouble = error
+        raise
+    except ContentRefusedError as error:
+        record = VerdictRecord(identity=intent.identity, verdict=Verdict.CONTENT_REFUSED, evidence=str(error))
+        await asyncio.to_thread(ledger.add, record)
+        raise
+    except UnknownOutcomeError as error:
+        await asyncio.to_thread(ledger.unknown, intent, str(error))
+        raise
+    return await asyncio.to_thread(_record_job, intent, accepted, ledger)
+
+
+def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:
+    snapshot: JobSnapshot = accepted.snapshot
+    job = Job(
+        vendor=intent.vendor,
+        account=intent.account,
+        base_url=intent.base_url,
+        wire_model=intent.wire_model,
+        job_id=accepted.job_id,
+        identity=intent.identity,
+        shot_id=intent.shot_id,
+        submitted_at=ledger.clock(),
+        estimated_seconds=snapshot.estimated_seconds,
+    )
+    ledger.add(Accepted(identity=intent.identity, job=job, usage=snapshot.usage))
+    log.info("%s: bought at %s as job %s", job.shot_id, job.account, job.job_id)
+    return job
+
+
+async def _finish_when_cancelled(work: Any) -> Job:
+    """Runs a submit; when cancelled, lets it finish first, so that its answer is not thrown away."""
+    task: asyncio.Task[Job] = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=FINISH_SUBMIT_SECONDS)
+        task.cancel()
+        raise
