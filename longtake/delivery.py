@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from longtake.desk import Desk
+from longtake.download import fetch, part_file
 from longtake.errors import (
     ConfigurationError,
     IncompleteDownloadError,
@@ -23,7 +24,6 @@ from longtake.errors import (
     UnreadableClipError,
     VendorError,
 )
-from longtake.download import fetch, part_file
 from longtake.guard import GuardedClient
 from longtake.identity import unsigned_url
 from longtake.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
@@ -37,7 +37,7 @@ DOWNLOAD_TRIES = 5
 
 @dataclass(frozen=True)
 class Checked:
-    """What the gate found in a downloaded file. `faults` are the strict findings, in words; `findings` are all of them."""
+    """What the gate found in a downloaded file. `faults` are the strict findings in words, `findings` all of them."""
 
     clip: Clip
     faults: tuple[str, ...] = ()
@@ -139,6 +139,8 @@ async def bring_home(
         UnfitClipError: The clip is kept and recorded, but did not pass the gate.
         StillRunningError: The vendor or another run is not ready yet; try again later.
     """
+    if (clip := await _already_published(job, ledger, check)) is not None:
+        return clip
     trouble: Exception | None = None
     for number in range(DOWNLOAD_TRIES):
         if number:
@@ -161,6 +163,20 @@ async def bring_home(
     if isinstance(trouble, StillRunningError):
         raise trouble
     raise JobLostError(f"the clip did not come in {DOWNLOAD_TRIES} tries: {trouble}")
+
+
+async def _already_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:
+    """Records a clip that an earlier run published and was killed before recording."""
+    key = ledger.clip_key(job.identity)
+    path = ledger.store.local(key)
+    if path is None or not path.exists() or (await asyncio.to_thread(ledger.purchase, job.identity)).clip is not None:
+        return None
+    sha256 = await asyncio.to_thread(ledger.store.sha256, key)
+    try:
+        checked = await check(path, sha256 or "")
+    except UnreadableClipError:
+        return None
+    return await asyncio.to_thread(_record_clip, job, ledger, checked.clip.model_copy(update={"key": key}), checked)
 
 
 async def _fresh_link(job: Job, desk: Desk) -> str:
@@ -195,6 +211,10 @@ def _keep(job: Job, ledger: Ledger, key: str, part: Path, checked: Checked) -> C
         part.unlink()
         raise UnreadableClipError(f"the vendor now gives other bytes than were recorded ({known.sha256[:12]}…)")
     ledger.store.publish(part, key)
+    return _record_clip(job, ledger, clip, checked)
+
+
+def _record_clip(job: Job, ledger: Ledger, clip: Clip, checked: Checked) -> Clip:
     findings = [dict(finding) for finding in checked.findings]
     if checked.faults:
         words = "; ".join(checked.faults)

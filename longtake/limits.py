@@ -53,8 +53,8 @@ class Limits(BaseModel):
     """What one wire model takes.
 
     `options` names the neutral options it honours beyond prompt, duration, resolution and ratio; `modes_of_option`
-    narrows an option to some modes; `required` names options that must be given. An empty `default_resolution` is one
-    that no document tells. What a document advises (`prompt_advised_…`) is warned about, not refused.
+    narrows an option to some modes; `required` names options that must be given. A default of None or "" is one that
+    no document tells. What a document advises (`prompt_advised_…`) is warned about, not refused.
     """
 
     model_config = ConfigDict(frozen=True)

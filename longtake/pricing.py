@@ -5,9 +5,22 @@ A figure without a source is not a price: where no document names one, the price
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from longtake.errors import ConfigurationError
+from longtake.limits import PIXELS, Limits
+from longtake.request import Reference, Role, ShotRequest
+
+FRAMES_PER_SECOND = 24
+
+MOST_SEARCHES = 10
+"""How many web searches one clip is reckoned with at most; vendors say "several" and name no bound."""
+
+Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Quote(BaseModel):
@@ -25,22 +38,142 @@ class PriceRule(BaseModel):
     Args:
         unit: `second` of output (and of reference video, as `reference_seconds` says), `task`, or `million_tokens`.
         usd: Price of one unit by resolution; `*` stands for any.
-        usd_with_video: The same where a reference video is given; None: no other price.
+        usd_with_video: The same where a reference video is given. None: the price is the same; empty: it is unknown.
         reference_seconds: How the seconds of reference videos are billed beside the output's: `free`, `added`, or
             `at_least_output` (the greater of input and output seconds is added).
         unfiltered_factor: Factor for `content_filter = false`.
         search_usd: Price of one web search; a vendor may make several.
         source: Where the figures were read; `date` when.
+        fictitious: The figures are made up, as the sandbox's are.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: Literal["second", "task", "million_tokens"]
-    usd: dict[str, float]
-    usd_with_video: dict[str, float] | None = None
+    usd: dict[str, Usd]
+    usd_with_video: dict[str, Usd] | None = None
     reference_seconds: Literal["free", "added", "at_least_output"] = "free"
-    unfiltered_factor: float = 1.0
-    search_usd: float = 0.0
+    unfiltered_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
+    search_usd: Usd = 0.0
     source: str
-    date: str
+    date: str = ""
     fictitious: bool = False
+
+
+class Span(NamedTuple):
+    """A figure that is known only between two bounds."""
+
+    low: float
+    high: float
+
+
+def quote(
+    request: ShotRequest, rule: PriceRule | None, limits: Limits, *, reference_seconds: Span | None = None
+) -> Quote | None:
+    """What a request costs at least and at most, None where the price is unknown.
+
+    Args:
+        request: A request without violations.
+        rule: The wire model's price, None where none is known.
+        limits: The wire model's limits, which bound what the request leaves open (`auto`, `adaptive`, unmeasured
+            reference videos).
+        reference_seconds: Total seconds of the reference videos, where the caller knows more than their probes.
+    """
+    if rule is None:
+        return None
+    resolution = request.resolution or limits.default_resolution or ""
+    with_video = bool(request.having(Role.REFERENCE_VIDEO))
+    prices = rule.usd_with_video if with_video and rule.usd_with_video is not None else rule.usd
+    price = prices.get(resolution, prices.get("*"))
+    units = _units(request, rule, limits, resolution, reference_seconds)
+    if price is None or units is None:
+        return None
+    factor = rule.unfiltered_factor if request.content_filter is False else 1.0
+    searches = MOST_SEARCHES * rule.search_usd if request.web_search else 0.0
+    # Rounded so that both bounds hold the sum that a vendor works out in decimals.
+    return Quote(
+        low_usd=round(units.low * price * factor, 9), high_usd=round((units.high * price + searches) * factor, 9)
+    )
+
+
+def price_rules(overrides: Mapping[str, object], wire_models: Collection[str]) -> dict[str, PriceRule]:
+    """Reads the `prices` of an account: wire model → fields of a `PriceRule`; `source` may be left out.
+
+    Raises:
+        ConfigurationError: Names every entry and field that cannot be used.
+    """
+    rules: dict[str, PriceRule] = {}
+    problems: list[str] = []
+    for wire, given in overrides.items():
+        if wire not in wire_models:
+            problems.append(f"{wire!r} is none of the vendor's models ({', '.join(wire_models)})")
+        elif isinstance(given, PriceRule):
+            rules[wire] = given
+        elif not isinstance(given, Mapping):
+            problems.append(f"{wire}: give the fields of a price, such as unit and usd")
+        else:
+            try:
+                rules[wire] = PriceRule.model_validate({"source": "prices of the credentials", **given})
+            except ValidationError as error:
+                for detail in error.errors():
+                    field = ".".join(str(part) for part in detail["loc"])
+                    problems.append(f"{wire}: {field}: {detail['msg']}")
+    if problems:
+        raise ConfigurationError("prices cannot be read: " + "; ".join(problems))
+    return rules
+
+
+def _units(
+    request: ShotRequest, rule: PriceRule, limits: Limits, resolution: str, reference_seconds: Span | None
+) -> Span | None:
+    if rule.unit == "task":
+        return Span(1, 1)
+    made = _output_seconds(request, limits)
+    taken = reference_seconds or _reference_seconds(request.having(Role.REFERENCE_VIDEO), limits)
+    if rule.reference_seconds == "free" or not request.having(Role.REFERENCE_VIDEO):
+        taken = Span(0, 0)
+    elif rule.reference_seconds == "at_least_output":
+        taken = Span(max(taken.low, made.low), max(taken.high, made.high))
+    if math.isinf(taken.high):
+        return None
+    if rule.unit == "second":
+        # A vendor may round the seconds of a video either way before it bills them.
+        return Span(made.low + math.floor(taken.low), made.high + math.ceil(taken.high))
+    pixels = _pixels(request, limits, resolution)
+    if pixels is None:
+        return None
+    if taken.high:
+        # Upstream bills a least number of seconds where a video is given: 5/3 of the output's, rounded up.
+        taken = Span(taken.low, max(taken.high, math.ceil(made.high * 5 / 3) - made.high))
+    # A clip of s seconds has 24·s + 1 frames.
+    frames = Span(
+        FRAMES_PER_SECOND * (made.low + taken.low) + 1, math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
+    )
+    return Span(frames.low * pixels.low / 1024 / 1e6, frames.high * pixels.high / 1024 / 1e6)
+
+
+def _output_seconds(request: ShotRequest, limits: Limits) -> Span:
+    if request.duration_seconds == "auto":
+        return Span(min(limits.durations), max(limits.durations))
+    seconds = request.duration_seconds or limits.default_duration_seconds
+    return Span(seconds, seconds)
+
+
+def _reference_seconds(videos: tuple[Reference, ...], limits: Limits) -> Span:
+    """Total seconds: as measured, else between the shortest and longest that the model takes."""
+    low = high = 0.0
+    for video in videos:
+        measured = video.facts.duration_seconds if video.facts else None
+        low += measured if measured is not None else limits.video.min_seconds or 0.0
+        high += measured if measured is not None else limits.video.max_seconds or math.inf
+    longest = limits.video.max_total_seconds
+    return Span(low, high if longest is None else max(low, min(high, longest)))
+
+
+def _pixels(request: ShotRequest, limits: Limits, resolution: str) -> Span | None:
+    sizes = PIXELS.get(resolution)
+    if sizes is None:
+        return None
+    exact = sizes.get(limits.ratio_of(request))
+    areas = [width * height for width, height in ([exact] if exact else sizes.values())]
+    return Span(min(areas), max(areas))

@@ -1,0 +1,153 @@
+"""How a shot goes on from the one before it: what part of the clip fits as a reference, and how the vendor reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from longtake.desk import Desk
+from longtake.errors import UnfitClipError
+from longtake.hosting import Hosting
+from longtake.job import Clip
+from longtake.ledger import Ledger
+from longtake.limits import Limits, MediaLimits
+from longtake.media.child import in_child
+from longtake.media.frames import last_frame
+from longtake.media.tail import TailLimits, cut_tail
+from longtake.request import MediaFacts, Reference, Role, ShotRequest
+
+FPS = 24
+LINK_MARGIN_SECONDS = 1800.0
+"""A link must outlive the vendor's queue to be worth passing on."""
+CUT_DEADLINE_SECONDS = 120.0
+SHORTEST_REFERENCE_SECONDS = 2.0
+
+
+def clip_seconds(duration_seconds: int) -> float:
+    """How long a clip really lasts: a "5 s" clip has 24·5+1 pictures."""
+    return (FPS * duration_seconds + 1) / FPS
+
+
+def room_for_tail(limits: MediaLimits, own_video_seconds: float) -> float:
+    """Seconds of reference video left beside the row's own videos."""
+    longest = limits.max_seconds if limits.max_seconds is not None else float("inf")
+    total = limits.max_total_seconds if limits.max_total_seconds is not None else float("inf")
+    return min(longest, total - own_video_seconds)
+
+
+def tail_to_cut(parent_seconds: float, room_seconds: float, wanted_seconds: float | None) -> float | None:
+    """The last seconds to cut from the parent's clip; None where it is passed untouched.
+
+    Raises:
+        UnfitClipError: Under two seconds would be left.
+    """
+    wanted = min(wanted_seconds or parent_seconds, room_seconds)
+    if wanted < SHORTEST_REFERENCE_SECONDS:
+        raise UnfitClipError(
+            f"{wanted:.2f} s of reference video are left for the previous clip, at least "
+            f"{SHORTEST_REFERENCE_SECONDS:g} s are required"
+        )
+    if wanted >= parent_seconds - 1e-6:
+        return None
+    # whole pictures, so that the cut never passes the limit
+    return int(wanted * FPS + 1e-6) / FPS
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The finished shot that another goes on from. `link` is the vendor's own, alive until `link_dies_at`."""
+
+    identity: str
+    clip: Clip
+    link: str | None = None
+    link_dies_at: float = 0.0
+    last_frame_link: str | None = None
+
+    @property
+    def link_is_alive(self) -> bool:
+        """Whether the vendor's link will outlive a queue."""
+        return self.link is not None and self.link_dies_at - time.time() > LINK_MARGIN_SECONDS
+
+    @property
+    def facts(self) -> MediaFacts:
+        """The clip's figures, as a reference."""
+        numerator, _, denominator = self.clip.fps.partition("/")
+        return MediaFacts(
+            kind="video",
+            container="mp4",
+            size_bytes=self.clip.size_bytes,
+            width=self.clip.width,
+            height=self.clip.height,
+            duration_seconds=self.clip.duration_seconds,
+            fps=float(numerator) / float(denominator or 1),
+        )
+
+
+def own_video_seconds(request: ShotRequest) -> float:
+    """Seconds of the row's own reference videos, as far as they were measured."""
+    videos = request.having(Role.REFERENCE_VIDEO)
+    return sum(video.facts.duration_seconds or 0.0 for video in videos if video.facts)
+
+
+async def continued_from_clip(
+    request: ShotRequest,
+    parent: Parent,
+    *,
+    limits: Limits,
+    desk: Desk,
+    ledger: Ledger,
+    hosting: Hosting,
+    wanted_seconds: float | None = None,
+) -> ShotRequest:
+    """The request with the parent's clip (or its fitting tail) as video 1.
+
+    Raises:
+        UnfitClipError: It cannot be made to fit, or there is no way to host it.
+    """
+    cut = tail_to_cut(
+        parent.clip.duration_seconds, room_for_tail(limits.video, own_video_seconds(request)), wanted_seconds
+    )
+    facts = parent.facts
+    if cut is None and parent.link_is_alive and desk.adapter.parent_link_ok:
+        url = parent.link
+    else:
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
+            if cut is not None:
+                path, facts = await _cut(path, cut, Path(folder) / "tail.mp4", limits.video, facts)
+            url = await hosting.link(path, "video", desk, limits.video)
+    video = Reference(role=Role.REFERENCE_VIDEO, source=f"clip:{parent.identity}", url=url, facts=facts)
+    return request.model_copy(update={"references": (video, *request.references)})
+
+
+async def _cut(
+    path: Path, seconds: float, target: Path, limits: MediaLimits, facts: MediaFacts
+) -> tuple[Path, MediaFacts]:
+    bounds = limits.model_dump(include=set(TailLimits.model_fields), exclude_none=True)
+    await in_child(cut_tail, path, seconds, target, TailLimits(**bounds), deadline_seconds=CUT_DEADLINE_SECONDS)
+    return target, facts.model_copy(update={"duration_seconds": seconds, "size_bytes": target.stat().st_size})
+
+
+async def continued_from_last_frame(
+    request: ShotRequest, parent: Parent, *, limits: Limits, desk: Desk, ledger: Ledger, hosting: Hosting
+) -> ShotRequest:
+    """The request with the last frame of the parent's clip as its first frame.
+
+    Raises:
+        UnfitClipError: There is no way to host the picture.
+    """
+    facts = MediaFacts(kind="image", container="png", size_bytes=0, width=parent.clip.width, height=parent.clip.height)
+    if parent.last_frame_link and parent.link_is_alive:
+        url = parent.last_frame_link
+    else:
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
+            picture = Path(folder) / "last_frame.png"
+            await in_child(last_frame, path, picture, deadline_seconds=CUT_DEADLINE_SECONDS)
+            facts = facts.model_copy(update={"size_bytes": picture.stat().st_size})
+            url = await hosting.link(picture, "image", desk, limits.image)
+    frame = Reference(role=Role.FIRST_FRAME, source=f"last_frame:{parent.identity}", url=url, facts=facts)
+    return request.model_copy(update={"references": (frame, *request.references)})

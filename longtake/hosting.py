@@ -1,0 +1,122 @@
+"""Giving vendors a way to read files that they cannot reach: our own store's presigned links, the vendor's own free
+upload, or inline data. Never a public third-party host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import mimetypes
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from longtake.desk import Desk
+from longtake.errors import UnfitClipError
+from longtake.limits import MediaLimits
+from longtake.request import MediaKind, Reference
+from longtake.storage import Store, open_store
+from longtake.vendors import Adapter
+
+INLINE_LIMIT_BYTES = 8 * 2**20
+UPLOAD_SECONDS = 48 * 3600
+"""Vendors keep uploads for 72 hours (EvoLink) or about three days (JimmyAI)."""
+PRESIGN_SECONDS = 7 * 24 * 3600 - 60
+FOLDER = "references"
+
+
+@dataclass
+class Hosting:
+    """Hosts files for vendors, each distinct one once.
+
+    Args:
+        store: Where files go by their content's hash; it must be able to presign links. None: there is none.
+        presign_seconds: How long its links live.
+    """
+
+    store: Store | None = None
+    presign_seconds: float = PRESIGN_SECONDS
+    _links: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+
+    def way(self, kind: MediaKind, adapter: Adapter, limits: MediaLimits) -> str | None:
+        """How a file of this kind would reach the vendor: `store`, `upload`, `inline`, or None."""
+        if self.store is not None and limits.schemes & {"http", "https"}:
+            return "store"
+        if adapter.upload(kind) is not None and limits.schemes & {"http", "https"}:
+            return "upload"
+        return "inline" if "data" in limits.schemes else None
+
+    async def link(self, path: Path, kind: MediaKind, desk: Desk, limits: MediaLimits) -> str:
+        """An address (or data URI) under which the vendor can read a local file.
+
+        Raises:
+            UnfitClipError: There is no way to host it.
+            VendorError: The vendor refused the upload.
+        """
+        way = self.way(kind, desk.adapter, limits)
+        if way is None:
+            raise UnfitClipError(
+                f"{desk.adapter.title} cannot read local files: configure a ClipStore (`s3://` with a "
+                "`public_endpoint_url`) that can give it a link"
+            )
+        sha256 = await asyncio.to_thread(_file_hash, path)
+        place = (sha256, desk.account.name if way == "upload" else way)
+        async with self._locks.setdefault(place, asyncio.Lock()):
+            known = self._links.get(place)
+            if known is None or known[1] < time.time():
+                known = await self._host(way, path, sha256, kind, desk)
+                if way != "inline":
+                    self._links[place] = known
+            return known[0]
+
+    async def reference(self, reference: Reference, desk: Desk, limits: MediaLimits) -> Reference:
+        """The reference with an address that the vendor can read; public ones are left as they are.
+
+        Raises:
+            UnfitClipError: There is no way to host it.
+            VendorError: The vendor refused the upload.
+        """
+        if reference.scheme not in ("file", "s3"):
+            return reference
+        if reference.scheme == "file":
+            url = await self.link(Path(reference.source), reference.role.kind, desk, limits)
+        else:
+            folder, _, name = reference.source.rpartition("/")
+            with tempfile.TemporaryDirectory(prefix="longtake-") as place:
+                path = await asyncio.to_thread(open_store(folder).fetch, name, Path(place) / name)
+                url = await self.link(path, reference.role.kind, desk, limits)
+        return reference.model_copy(update={"url": url})
+
+    async def _host(self, way: str, path: Path, sha256: str, kind: MediaKind, desk: Desk) -> tuple[str, float]:
+        if way == "inline":
+            return await asyncio.to_thread(_data_uri, path), 0.0
+        if way == "upload":
+            return await desk.client.upload(path, kind), time.time() + UPLOAD_SECONDS
+        return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.presign_seconds / 2
+
+    def _store_and_sign(self, path: Path, sha256: str) -> str:
+        key = f"{FOLDER}/{sha256}{path.suffix.lower()}"
+        if self.store is None:
+            raise UnfitClipError("there is no ClipStore")
+        if self.store.size(key) != path.stat().st_size:
+            self.store.write(key, path.read_bytes())
+        link = self.store.presign(key, self.presign_seconds)
+        if link is None:
+            raise UnfitClipError(f"{self.store.url} cannot presign links: set its public_endpoint_url")
+        return link
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _data_uri(path: Path) -> str:
+    size = path.stat().st_size
+    if size > INLINE_LIMIT_BYTES:
+        raise UnfitClipError(f"{path.name} has {size} bytes, too many to be sent inline; configure a ClipStore")
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

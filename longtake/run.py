@@ -1,0 +1,377 @@
+"""One run over a plan: reels in parallel, chains in series, every shot to a verdict, each branch on its own.
+
+Plain asyncio. The steps (submit, await, download, stitch) are handed in, so that a flow can wrap them as tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
+from longtake.delivery import is_at_home
+from longtake.desk import Desk, Office
+from longtake.errors import (
+    ConfigurationError,
+    ContentRefusedError,
+    JobCancelledError,
+    JobError,
+    JobLostError,
+    LedgerError,
+    LongtakeError,
+    MediaError,
+    RejectedRequestError,
+    StillRunningError,
+    TransientVendorError,
+    UnfitClipError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    UnsupportedRequestError,
+    VendorAccountError,
+    VendorError,
+)
+from longtake.hosting import Hosting
+from longtake.identity import attempt_identity
+from longtake.job import Clip, Job, JobSnapshot
+from longtake.ledger import Ledger, Purchase, State, VerdictRecord
+from longtake.limits import Limits, refusal
+from longtake.plan import Plan, Shot
+from longtake.purchase import Order, stored_request
+from longtake.request import ShotRequest
+from longtake.slots import Lease
+from longtake.verdicts import Outcome, Verdict
+
+log = logging.getLogger("longtake.run")
+
+RESUMED_FIRST = -1e9
+"""Priority of slots for jobs that are in flight already: they count before anything new is bought."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves. `limit` bounds the purchases of this run; `run` names it in the ledger."""
+
+    output: str
+    run: str = ""
+    on_unknown: Literal["hold", "resubmit"] = "hold"
+    max_attempts: int = 1
+    limit: int | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Reels that the budget does not admit, with the reason."""
+
+
+@dataclass
+class Steps:
+    """The verbs of a run. `await_job` gets True for a job taken up from an earlier run."""
+
+    submit: Callable[[Order], Awaitable[Job]]
+    await_job: Callable[[Job, bool], Awaitable[JobSnapshot]]
+    download: Callable[[Job, str | None], Awaitable[Clip]]
+
+
+@dataclass
+class ShotResult:
+    """How a shot ended in this run. Times are Unix times."""
+
+    shot: Shot
+    outcome: Outcome
+    job: Job | None = None
+    clip: Clip | None = None
+    finished_at: float | None = None
+    bought_now: bool = False
+    snapshot: JobSnapshot | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the clip is here."""
+        return self.outcome.verdict is Verdict.DONE
+
+
+OnEvent = Callable[[str, Shot, str], None]
+"""Called with an event's name (`queued`, `bought`, `resumed`, `finished`, `done`, `ended`), its shot and words."""
+
+
+class Run:
+    """Brings every shot of a plan to a verdict."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        ledger: Ledger,
+        office: Office,
+        hosting: Hosting,
+        steps: Steps,
+        options: RunOptions,
+        on_event: OnEvent = lambda event, shot, words: None,
+        max_downloads: int = 8,
+    ) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.office = office
+        self.hosting = hosting
+        self.steps = steps
+        self.options = options
+        self.on_event = on_event
+        self._downloads = asyncio.Semaphore(max_downloads)
+        self._bought = 0
+        self._order = {shot: place for place, shot in enumerate(plan.shots)}
+        self.results: dict[Shot, asyncio.Task[ShotResult]] = {}
+
+    async def execute(self) -> list[ShotResult]:
+        """Runs all shots; returns their results in the plan's order. Never raises for a single shot."""
+        for shot in self.plan.shots:
+            self.results[shot] = asyncio.create_task(self._guarded(shot), name=shot.shot_id)
+        try:
+            await asyncio.gather(*self.results.values())
+        except asyncio.CancelledError:
+            for task in self.results.values():
+                task.cancel()
+            await asyncio.gather(*self.results.values(), return_exceptions=True)
+            raise
+        return [task.result() for task in self.results.values()]
+
+    async def _guarded(self, shot: Shot) -> ShotResult:
+        try:
+            result = await self._shot(shot)
+        except Exception as error:  # a fault of ours ends one branch, loudly, never the others
+            log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
+            outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=f"{type(error).__name__}: {error}")
+            result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
+        result.finished_at = result.finished_at or time.time()
+        self.on_event("done" if result.is_done else "ended", shot, result.outcome.evidence or result.outcome.verdict)
+        return result
+
+    async def _what_the_ledger_says(self, shot: Shot, number: int, outcome: Outcome) -> Outcome:
+        """A shot whose job is bought and open is still running, whatever kept us from following it."""
+        if outcome.verdict not in (Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED):
+            return outcome
+        purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
+        if purchase.state(time.time()) in (State.IN_FLIGHT, State.FINISHED):
+            return outcome.model_copy(update={"verdict": Verdict.STILL_RUNNING})
+        return outcome
+
+    async def _shot(self, shot: Shot) -> ShotResult:
+        number = max(1, len(shot.attempts))
+        while True:
+            try:
+                result = await self._attempt(shot, number)
+            except LongtakeError as error:
+                result = ShotResult(shot, await self._what_the_ledger_says(shot, number, outcome_of(error)))
+            if not await self._may_buy_again(shot, number, result):
+                return result
+            number += 1
+
+    async def _may_buy_again(self, shot: Shot, number: int, result: ShotResult) -> bool:
+        """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""
+        if result.is_done:
+            return False
+        purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
+        state = purchase.state(time.time())
+        if state is State.UNKNOWN and self.options.on_unknown == "resubmit":
+            record = VerdictRecord(
+                identity=purchase.identity,
+                verdict=Verdict.UNKNOWN_OUTCOME,
+                evidence=f"{purchase.evidence_of_unknown()}; resubmitted on a person's word",
+                resubmitted=True,
+            )
+            return await asyncio.to_thread(self.ledger.add_once, record)
+        verdict = purchase.verdict
+        if state is not State.OVER or verdict is None:
+            return False
+        return verdict.resubmitted or (verdict.again and number < self.options.max_attempts)
+
+    async def _attempt(self, shot: Shot, number: int) -> ShotResult:
+        identity = attempt_identity(shot.identity, number)
+        purchase = shot.attempts[number - 1] if number <= len(shot.attempts) else Purchase(identity=identity)
+        state = purchase.state(time.time())
+        if state is State.DONE and purchase.clip is not None:
+            return await self._done(shot, purchase)
+        if state is State.UNREADABLE:
+            raise UnreadableRecordError("; ".join(purchase.unreadable))
+        if state is State.UNKNOWN:
+            raise UnknownOutcomeError(purchase.evidence_of_unknown())
+        if state is State.OVER and purchase.verdict is not None:
+            outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
+            return ShotResult(shot, outcome, job=purchase.accepted.job if purchase.accepted else None)
+        if purchase.accepted is not None:
+            return await self._resume(shot, purchase.accepted.job)
+        return await self._buy(shot, number)
+
+    async def _done(self, shot: Shot, purchase: Purchase) -> ShotResult:
+        record, accepted = purchase.clip, purchase.accepted
+        if record is None or accepted is None:
+            raise UnreadableRecordError("a clip without the record of its job")
+        done = Outcome(verdict=Verdict.DONE)
+        if await asyncio.to_thread(is_at_home, self.ledger, record.clip):
+            return ShotResult(shot, done, accepted.job, record.clip, record.at)
+        log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
+        await asyncio.to_thread(self.ledger.store.remove, record.clip.key)
+        async with self._downloads:
+            clip = await self.steps.download(accepted.job, None)
+        return ShotResult(shot, done, accepted.job, clip, record.at)
+
+    async def _resume(self, shot: Shot, job: Job) -> ShotResult:
+        self.on_event("resumed", shot, f"job {job.job_id}")
+        desk = await self.office.desk(job.account)
+        waiting = asyncio.create_task(desk.slots.acquire(RESUMED_FIRST))
+        try:
+            snapshot = await self.steps.await_job(job, True)
+        finally:
+            await _let_go(waiting, desk)
+        return await self._bring_home(shot, job, snapshot)
+
+    async def _buy(self, shot: Shot, number: int) -> ShotResult:
+        if shot.is_refused:
+            raise UnsupportedRequestError([found for found in shot.violations if not found.warning])
+        if (reason := self.options.held.get(shot.row.reel)) is not None:
+            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=reason))
+        parent = await self._parent(shot)
+        if shot.parent is not None and parent is None:
+            evidence = f"{shot.parent.shot_id} is {self.results[shot.parent].result().outcome.verdict}"
+            return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
+        if self.options.limit is not None and self._bought >= self.options.limit:
+            return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run's --limit was reached"))
+        self._bought += 1
+        desk = await self.office.desk(shot.account)
+        self.on_event("queued", shot, "")
+        lease = await desk.slots.acquire(self._order[shot])
+        job: Job | None = None
+        try:
+            _raise_trouble(desk)
+            order = await self._order_for(shot, number, parent, desk)
+            job = await self.steps.submit(order)
+            self.on_event("bought", shot, f"job {job.job_id}")
+            snapshot = await self.steps.await_job(job, False)
+        except BaseException as error:
+            # A job that runs on counts against the vendor's limit: its slot stays taken until the run ends.
+            if job is None or not isinstance(error, StillRunningError):
+                desk.slots.release(lease)
+            raise
+        desk.slots.release(lease)
+        result = await self._bring_home(shot, job, snapshot)
+        result.bought_now = True
+        return result
+
+    async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
+        self.on_event("finished", shot, "")
+        async with self._downloads:
+            clip = await self.steps.download(job, snapshot.video_url)
+        return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
+
+    async def _parent(self, shot: Shot) -> Parent | None:
+        if shot.parent is None:
+            return None
+        before = await asyncio.shield(self.results[shot.parent])
+        if not before.is_done or before.clip is None or before.job is None:
+            return None
+        snapshot = before.snapshot or await self._look_for_link(before)
+        desk = await self.office.desk(before.job.account)
+        started = before.finished_at or time.time()
+        return Parent(
+            identity=before.job.identity,
+            clip=before.clip,
+            link=snapshot.video_url if snapshot else None,
+            link_dies_at=started + desk.adapter.link_seconds,
+            last_frame_link=snapshot.last_frame_url if snapshot else None,
+        )
+
+    async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:
+        """The vendor's own link of a clip bought by an earlier run, if it still has one."""
+        job = before.job
+        if job is None:
+            return None
+        desk = await self.office.desk(job.account)
+        if job.base_url != desk.account.base_url:
+            return None
+        try:
+            return await desk.client.look(job.job_id)
+        except VendorError:
+            return None
+
+    async def _order_for(self, shot: Shot, number: int, parent: Parent | None, desk: Desk) -> Order:
+        if shot.model is None:
+            raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
+        try:
+            request = await self._complete_request(shot, shot.model.limits, parent, desk)
+        except MediaError as error:
+            column = "continue_from" if parent else "reference"
+            raise UnsupportedRequestError([refusal(column, "", str(error), "see the reason")]) from None
+        return Order(
+            output=self.options.output,
+            account=shot.account,
+            shot_id=shot.shot_id,
+            request=request,
+            identity=attempt_identity(shot.identity, number),
+            take=shot.take,
+            attempt=number,
+            written=stored_request(request),
+            quote=shot.quote,
+            run=self.options.run,
+        )
+
+    async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
+        """The request with every reference where the vendor can read it, the parent's clip first."""
+        hosted = [
+            await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+            for reference in shot.request.references
+        ]
+        request = shot.request.model_copy(update={"references": tuple(hosted)})
+        if parent is None:
+            return request
+        if shot.row.written.continue_from == "last_frame":
+            return await continued_from_last_frame(
+                request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
+            )
+        return await continued_from_clip(
+            request,
+            parent,
+            limits=limits,
+            desk=desk,
+            ledger=self.ledger,
+            hosting=self.hosting,
+            wanted_seconds=shot.row.written.reference_tail_seconds,
+        )
+
+
+def _raise_trouble(desk: Desk) -> None:
+    if desk.trouble is not None:
+        raise desk.trouble
+
+
+async def _let_go(waiting: asyncio.Task[Lease], desk: Desk) -> None:
+    if waiting.done() and not waiting.cancelled():
+        desk.slots.release(waiting.result())
+    else:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+_VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
+    (UnsupportedRequestError, Verdict.REFUSED),
+    (RejectedRequestError, Verdict.REFUSED),
+    (ContentRefusedError, Verdict.CONTENT_REFUSED),
+    (UnknownOutcomeError, Verdict.UNKNOWN_OUTCOME),
+    (UnreadableRecordError, Verdict.UNKNOWN_OUTCOME),
+    (VendorAccountError, Verdict.HELD),
+    (TransientVendorError, Verdict.HELD),
+    (StillRunningError, Verdict.STILL_RUNNING),
+    (JobLostError, Verdict.LOST),
+    (JobCancelledError, Verdict.CANCELLED),
+    (JobError, Verdict.FAILED),
+    (UnfitClipError, Verdict.BAD_CLIP),
+    (MediaError, Verdict.REFUSED),
+    (ConfigurationError, Verdict.STILL_RUNNING),
+    (LedgerError, Verdict.HELD),
+    (VendorError, Verdict.STILL_RUNNING),
+)
+
+
+def outcome_of(error: LongtakeError) -> Outcome:
+    """The verdict that an error means for its row."""
+    verdict = next((verdict for kind, verdict in _VERDICTS if isinstance(error, kind)), Verdict.NOT_STARTED)
+    return Outcome(verdict=verdict, evidence=str(error))
