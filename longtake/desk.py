@@ -15,12 +15,18 @@ from longtake.accounts import Account
 from longtake.client import VendorClient
 from longtake.errors import VendorAccountError
 from longtake.guard import GuardedClient
+from longtake.ledger import Ledger
 from longtake.pacing import Pace
 from longtake.polling import Poller
 from longtake.slots import FixedSlots, SlotBackend, SlotPool
+from longtake.storage import open_store
 from longtake.vendors import Adapter
 
-LoadAccount = Callable[[str], Awaitable[Account]]
+DECODERS = 2
+"""Files decoded at once: each takes a core, and more would only wait for one another."""
+
+LoadAccount = Callable[[str], Awaitable[tuple[Account, list[str]]]]
+"""Loads `vendor/document`, with what a person should know about the choice."""
 
 
 @dataclass
@@ -61,21 +67,29 @@ def open_desk(account: Account, backend: SlotBackend | None = None) -> Desk:
 
 @dataclass
 class Office:
-    """All desks of a run, opened when first needed, and the keyless client for media."""
+    """All desks of a run, opened when first needed, the keyless client for media, and the bound on decoding."""
 
     load_account: LoadAccount
     backend_for: Callable[[Account], SlotBackend] | None = None
     media: GuardedClient = field(default_factory=GuardedClient)
     desks: dict[str, Desk] = field(default_factory=dict)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def desk(self, name: str) -> Desk:
         """The desk of `vendor/document`."""
         async with self._opening:
             if name not in self.desks:
-                account = await self.load_account(name)
+                account, _ = await self.load_account(name)
                 self.desks[name] = open_desk(account, self.backend_for(account) if self.backend_for else None)
             return self.desks[name]
+
+    async def ledger(self, output: str) -> Ledger:
+        """The ledger of an output, its store opened once."""
+        if output not in self.ledgers:
+            self.ledgers[output] = Ledger(await asyncio.to_thread(open_store, output))
+        return self.ledgers[output]
 
     async def close(self) -> None:
         """Closes every desk."""

@@ -50,6 +50,17 @@ class Record(BaseModel):
     nonce: str = Field(default_factory=lambda: uuid.uuid4().hex)
 
 
+class Expectation(BaseModel):
+    """What the clip should look like. None: the vendor is free to choose."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clip_seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    audio: bool | None = None
+
+
 class Intent(Record):
     """We are about to submit. `deadline` is the Unix time after which an intent without an id is an unknown outcome."""
 
@@ -62,6 +73,7 @@ class Intent(Record):
     base_url: str
     wire_model: str
     request: dict[str, Any]
+    expected: Expectation = Expectation()
     price_low_usd: float | None = None
     price_high_usd: float | None = None
     run: str = ""

@@ -111,12 +111,11 @@ def check(request: ShotRequest, limits: Limits) -> list[Violation]:
 
 
 def tokens_at_least(prompt: str) -> int:
-    """A lower bound on a prompt's tokens, for limits that vendors count by a tokenizer they do not publish.
+    """A low count of a prompt's tokens, for limits that vendors count by a tokenizer they do not publish.
 
-    A token holds no more than a word, 16 letters of a long one, or on average two CJK characters.
+    A token holds no more than a word, 16 letters of a long one, or a CJK character.
     """
-    words = sum(math.ceil(len(word) / 16) for word in _WORD.findall(prompt))
-    return words + math.ceil(len(_CJK.findall(prompt)) / 2)
+    return sum(math.ceil(len(word) / 16) for word in _WORD.findall(prompt)) + len(_CJK.findall(prompt))
 
 
 def _check_shape(request: ShotRequest, limits: Limits) -> Iterator[Violation]:

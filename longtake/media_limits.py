@@ -70,7 +70,8 @@ def _check_one(reference: Reference, limits: MediaLimits) -> Iterator[Violation]
         yield refusal(column, shown, f"{kind} is taken as {allowed}, not as {reference.scheme}", f"give {allowed}")
     elif reference.scheme == "data":
         head = reference.wire_url.split(",", 1)[0].lower()
-        if not (head.startswith(f"data:{kind}/") and head.endswith(";base64")):
+        typed = head.startswith((f"data:{kind}/", "data:application/octet-stream"))
+        if not (typed and head.endswith(";base64")):
             form = f"data:{kind}/...;base64,..."
             yield refusal(column, head[:120], f"inline {kind} is taken as {form}", f"write it as {form}")
     if facts is None:

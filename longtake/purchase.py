@@ -27,7 +27,7 @@ from longtake.errors import (
 )
 from longtake.identity import WrittenRow, shot_identity, source_key
 from longtake.job import Job, JobSnapshot
-from longtake.ledger import UNKNOWN_AFTER_SECONDS, Accepted, Intent, Ledger, Purchase, State, VerdictRecord
+from longtake.ledger import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Ledger, Purchase, State, VerdictRecord
 from longtake.pricing import Quote
 from longtake.request import ShotRequest
 from longtake.transport import submit_timeout_seconds
@@ -58,6 +58,7 @@ class Order(BaseModel):
     take: int = 1
     attempt: int = 1
     written: dict[str, Any] = Field(default_factory=dict)
+    expected: Expectation = Expectation()
     quote: Quote | None = None
     run: str = ""
 
@@ -156,6 +157,7 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
         base_url=desk.account.base_url,
         wire_model=desk.adapter.model_for(order.request).wire,
         request=order.written or stored_request(order.request),
+        expected=order.expected,
         price_low_usd=order.quote.low_usd if order.quote else None,
         price_high_usd=order.quote.high_usd if order.quote else None,
         run=order.run,

@@ -34,6 +34,7 @@ from longtake.errors import (
     VendorAccountError,
     VendorError,
 )
+from longtake.gate import expectation
 from longtake.hosting import Hosting
 from longtake.identity import attempt_identity
 from longtake.job import Clip, Job, JobSnapshot
@@ -122,10 +123,13 @@ class Run:
         self._order = {shot: place for place, shot in enumerate(plan.shots)}
         self.results: dict[Shot, asyncio.Task[ShotResult]] = {}
 
-    async def execute(self) -> list[ShotResult]:
-        """Runs all shots; returns their results in the plan's order. Never raises for a single shot."""
+    def start(self) -> None:
+        """Starts every shot."""
         for shot in self.plan.shots:
             self.results[shot] = asyncio.create_task(self._guarded(shot), name=shot.shot_id)
+
+    async def finish(self) -> list[ShotResult]:
+        """Waits for all shots; returns their results in the plan's order. Never raises for a single shot."""
         try:
             await asyncio.gather(*self.results.values())
         except asyncio.CancelledError:
@@ -310,6 +314,7 @@ class Run:
             take=shot.take,
             attempt=number,
             written=stored_request(request),
+            expected=expectation(request, shot.model.limits),
             quote=shot.quote,
             run=self.options.run,
         )

@@ -1,4 +1,4 @@
-"""What a vendor's file must provide, the shapes it speaks in, and the default table of HTTP errors.
+"""What a vendor's file must provide, and the shapes it speaks in; `_replies` holds the words and tables of replies.
 
 An adapter is pure translation: no host, no key, no sleep, no retry, no I/O.
 """
@@ -11,23 +11,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 from urllib.parse import quote
 
-from longtake.errors import (
-    AuthenticationError,
-    ContentRefusedError,
-    InsufficientBalanceError,
-    ModelNotAllowedError,
-    RateLimitedError,
-    RejectedRequestError,
-    UnsupportedRequestError,
-    VendorError,
-    VendorUnavailableError,
-)
-from longtake.job import JobSnapshot, JobStatus
+from longtake.errors import UnsupportedRequestError, VendorError
+from longtake.job import JobSnapshot
 from longtake.limits import Limits, Violation, check, refusal
 from longtake.pricing import PriceRule
-from longtake.request import MediaKind, ShotRequest
-
-JSON = Mapping[str, object]
+from longtake.request import MediaKind, Reference, Role, ShotRequest
+from longtake.vendors._replies import JSON, hidden_failure, http_failure, says, says_lost
 
 
 @dataclass(frozen=True)
@@ -96,18 +85,24 @@ class Adapter(ABC):
     """How long the vendor can be asked about a job; None where no document says."""
     upload_kinds: ClassVar[frozenset[MediaKind]] = frozenset()
     """Which references the vendor's own free upload can host."""
+    upload_seconds: ClassVar[float] = 0
+    """How long a file lives that was hosted by it."""
+    upload_max_bytes: ClassVar[int | None] = None
     parent_link_ok: ClassVar[bool] = True
     """Whether the vendor's own result link may be given back to it as a reference."""
 
     def model_for(self, request: ShotRequest) -> Model:
-        """The wire model for a request: by wire name, else by neutral name.
+        """The wire model for a request: by wire name, else the first of its neutral name that works in its mode.
 
         Raises:
             UnsupportedRequestError: The vendor has no such model.
         """
-        for model in self.models:
-            if request.model in (model.wire, model.neutral):
-                return model
+        named = next((model for model in self.models if model.wire == request.model), None)
+        if named is not None:
+            return named
+        answering = [model for model in self.models if model.neutral == request.model]
+        if answering:
+            return next((model for model in answering if request.mode in model.limits.modes), answering[0])
         names = ", ".join(dict.fromkeys(name for model in self.models for name in (model.neutral, model.wire) if name))
         raise UnsupportedRequestError(
             [refusal("model", request.model, f"{self.title} has {names}", "use one of these")]
@@ -151,8 +146,12 @@ class Adapter(ABC):
         """
 
     def failure(self, reply: Reply) -> VendorError | None:
-        """The error that an answer stands for, None where it is a success."""
-        return http_failure(reply) if reply.status >= 400 else None
+        """The error that an answer stands for, None where it is a success.
+
+        A `VendorUnavailableError` on a submit leaves open whether it arrived, whatever its HTTP status.
+        """
+        read = http_failure if reply.status >= 400 else hidden_failure
+        return read(reply.status, reply.body, reply.headers)
 
     def cancel(self, job_id: str) -> Call | None:
         """The call that cancels a job, None where the vendor documents none."""
@@ -165,96 +164,30 @@ class Adapter(ABC):
         return None
 
     def uploaded(self, reply: Reply) -> str:
-        """Reads the link out of a successful upload."""
+        """Reads the link out of a successful upload.
+
+        Raises:
+            UnexpectedReplyError: There is no link in it.
+        """
         raise NotImplementedError
 
     def result_expired(self, error: VendorError) -> bool:
-        """Whether an error on a look means that the vendor no longer knows the job."""
-        return error.http_status == 404
+        """Whether an error on a look means that the vendor no longer knows the job.
+
+        A bare 404 is no proof: a mistyped base address answers so too, and the job is paid.
+        """
+        if says_lost(error.code, error.message):
+            return True
+        return error.http_status == 404 and error.code != "" and not says(("invalid url",), error.message)
 
 
 def path_with(job_id: str, before: str, after: str = "") -> str:
     """A path with a job id percent-encoded into it."""
-    return f"{before}{quote(job_id, safe='')}{after}"
+    # `.` and `..` would walk up the path.
+    encoded = quote(job_id, safe="") if job_id.strip(".") else "%2E" * len(job_id)
+    return f"{before}{encoded}{after}"
 
 
-STATUS_WORDS: Mapping[str, JobStatus] = {
-    "": JobStatus.QUEUED,
-    "queued": JobStatus.QUEUED,
-    "pending": JobStatus.QUEUED,
-    "submitted": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "processing": JobStatus.RUNNING,
-    "in_progress": JobStatus.RUNNING,
-    "succeeded": JobStatus.SUCCEEDED,
-    "completed": JobStatus.SUCCEEDED,
-    "success": JobStatus.SUCCEEDED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-    "canceled": JobStatus.CANCELLED,
-    "expired": JobStatus.EXPIRED,
-}
-"""Status words shared by the vendors, lower case; a vendor's file adds its own."""
-
-REFUSED_WORDS = ("sensitive", "moderation", "content_policy", "policyviolation", "privacyinformation", "trademark")
-"""Parts of a code or message by which upstream and resellers tell of moderation."""
-BALANCE_WORDS = ("insufficient", "quota is not enough", "余额不足", "额度不足", "arrears", "accountoverdue")
-THROTTLE_WORDS = (
-    "rate limit",
-    "ratelimit",
-    "too many requests",
-    "负载已饱和",
-    "过于频繁",
-    "requestburst",
-    "overloaded",
-)
-
-
-def says(words: Sequence[str], *texts: str) -> bool:
-    """Whether one of the words stands in one of the texts, in any case."""
-    joined = " ".join(texts).lower()
-    return any(word in joined for word in words)
-
-
-def error_parts(body: object) -> tuple[str, str]:
-    """Message and code of an error body in any of the resellers' shapes: `{error:{…}}`, `{code,message}`, `{msg}`."""
-    if not isinstance(body, Mapping):
-        return "", ""
-    inner: object = body.get("error")
-    source: Mapping[object, object] = inner if isinstance(inner, Mapping) else body
-    message = source.get("message") or source.get("msg") or (inner if isinstance(inner, str) else "")
-    code = source.get("code") or source.get("type") or ""
-    return str(message or ""), str(code)
-
-
-def retry_after(reply: Reply) -> float | None:
-    """Seconds of a numeric `Retry-After`, None where there is none."""
-    value = next((value for name, value in reply.headers.items() if name.lower() == "retry-after"), "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        return None
-
-
-STATUS_ERRORS: Mapping[int, type[VendorError]] = {
-    401: AuthenticationError,
-    402: InsufficientBalanceError,
-    403: ModelNotAllowedError,
-    429: RateLimitedError,
-}
-
-
-def http_failure(reply: Reply) -> VendorError:
-    """The default table: HTTP status, refined by the words of the body, to an error class."""
-    message, code = error_parts(reply.body)
-    error: type[VendorError] = STATUS_ERRORS.get(reply.status, RejectedRequestError)
-    if reply.status >= 500:
-        error = VendorUnavailableError
-    elif says(REFUSED_WORDS, code, message):
-        error = ContentRefusedError
-    elif says(THROTTLE_WORDS, code, message):
-        error = RateLimitedError
-    elif says(BALANCE_WORDS, code, message):
-        error = InsufficientBalanceError
-    words = message or f"HTTP {reply.status} without a readable body"
-    return error(words, code, reply.status, retry_after(reply))
+def in_wire_order(request: ShotRequest) -> tuple[Reference, ...]:
+    """The references as documents order them: pictures (first frame, last frame, others), videos, sounds."""
+    return tuple(reference for role in Role for reference in request.having(role))

@@ -1,0 +1,230 @@
+"""One account at a vendor as a Prefect block: what is stored on the server, and the same from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from abc import ABC
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
+from pydantic import Field, HttpUrl, SecretStr, ValidationError
+
+from blocks._logo import DrawnBlock, logo
+from longtake.accounts import Account, BaseUrl
+from longtake.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
+
+if TYPE_CHECKING:
+    from longtake.client import VendorClient
+
+ApiKey = Annotated[
+    SecretStr, Field(min_length=1, description="The key of this account. It goes to the base address alone.")
+]
+VendorBaseUrl = Annotated[
+    BaseUrl,
+    Field(description="Where the vendor listens: scheme://host[:port][/prefix], without the paths of its documents."),
+]
+
+
+class VendorCredentials(DrawnBlock, ABC):
+    """An account at a vendor: the key, the address, and how hard it may be used. Each vendor has a class of its own."""
+
+    vendor: ClassVar[str]
+    own_upload_base_url: ClassVar[str | None] = None
+    """Where the vendor itself takes uploads; used only with the vendor's own base address."""
+
+    api_key: ApiKey
+    base_url: VendorBaseUrl
+    upload_base_url: BaseUrl | None = Field(
+        default=None,
+        description="Where files are uploaded to. Empty: the vendor's own place, where the base address is its own.",
+    )
+    max_jobs_in_flight: int = Field(
+        default=3,
+        ge=0,
+        description="Jobs the vendor may have in hand at once. Read once, when the Prefect concurrency limit "
+        "longtake-VENDOR-DOCUMENT is made; from then on that limit alone rules, and 0 there pauses the vendor.",
+    )
+    submits_per_minute: float | None = Field(
+        default=None, gt=0, description="Most submits in a minute, counted in each process. Empty: no bound."
+    )
+    poll_interval_seconds: float = Field(
+        default=10, ge=0.1, description="Shortest gap between two looks at one job, in seconds."
+    )
+    max_wait_seconds: float = Field(
+        default=3600,
+        gt=0,
+        description="Seconds to wait for one job. Then its row is still_running, and the next run goes on waiting.",
+    )
+    prices: dict[str, Any] = Field(
+        default_factory=dict, description="Prices that replace those of the built-in table, by wire model."
+    )
+    max_spend_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="Most that this account may spend in one output, in US dollars. Empty: no bound.",
+    )
+
+    def account(self, document: str = "default") -> Account:
+        """This account as the library knows it.
+
+        Args:
+            document: The name of the block document that it was read from.
+        """
+        own = self.base_url == type(self).model_fields["base_url"].default
+        return Account(
+            vendor=self.vendor,
+            document=document,
+            api_key=SecretStr(self.api_key.get_secret_value().strip()),  # pasted keys bring a line's end along
+            upload_base_url=self.upload_base_url or (self.own_upload_base_url if own else None),
+            **{name: getattr(self, name) for name in _FIELDS if name not in ("api_key", "upload_base_url")},
+        )
+
+    def get_client(self) -> VendorClient:
+        """An asynchronous client of this vendor: `async with credentials.get_client() as client`."""
+        from longtake.client import VendorClient  # noqa: PLC0415 - a form needs no HTTP
+
+        return VendorClient(self.account())
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The same fields from `EVOLINK_API_KEY`, `EVOLINK_BASE_URL`, and so on; an empty variable counts as unset.
+
+        Raises:
+            MissingCredentialsError: The variable of the key is not set.
+            ConfigurationError: A variable holds what its field does not allow.
+        """
+        written = cls._written_in(os.environ if environment is None else environment)
+        if "api_key" not in written:
+            raise MissingCredentialsError(f"{cls._variable('api_key')} is not set")
+        values: dict[str, Any] = dict(written)
+        try:
+            if "prices" in written:
+                values["prices"] = json.loads(written["prices"])
+            return cls.model_validate(values)
+        except ValidationError as error:
+            words = "; ".join(
+                f"{cls._variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)
+            )
+            raise ConfigurationError(words) from None
+        except ValueError:
+            raise ConfigurationError(f"{cls._variable('prices')} is not JSON") from None
+
+    @classmethod
+    def _written_in(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        found = {name: environment.get(cls._variable(name), "").strip() for name in _FIELDS}
+        return {name: value for name, value in found.items() if value}
+
+    @classmethod
+    def _variable(cls, field: str) -> str:
+        return f"{cls.vendor}_{field}".upper()
+
+
+_FIELDS = tuple(name for name in Account.model_fields if name not in ("vendor", "document"))
+
+
+class PowerTokensCredentials(VendorCredentials):
+    """A PowerTokens account."""
+
+    vendor = "powertokens"
+    _block_type_name = "PowerTokens Credentials"
+    _block_type_slug = "powertokens-credentials"
+    _documentation_url = HttpUrl("https://docs.powertokens.ai")
+    _logo_url = logo(98, 54, 255)  # pyright: ignore[reportAssignmentType]
+
+    base_url: VendorBaseUrl = "https://api.powertokens.ai"
+
+
+class AnyfastCredentials(VendorCredentials):
+    """An Anyfast account."""
+
+    vendor = "anyfast"
+    _block_type_name = "Anyfast Credentials"
+    _block_type_slug = "anyfast-credentials"
+    _documentation_url = HttpUrl("https://docs.anyfast.ai")
+    _logo_url = logo(230, 92, 0)  # pyright: ignore[reportAssignmentType]
+
+    base_url: VendorBaseUrl = "https://www.anyfast.ai"
+
+
+class EvoLinkCredentials(VendorCredentials):
+    """An EvoLink account."""
+
+    vendor = "evolink"
+    own_upload_base_url = "https://files-api.evolink.ai"
+    _block_type_name = "EvoLink Credentials"
+    _block_type_slug = "evolink-credentials"
+    _documentation_url = HttpUrl("https://docs.evolink.ai")
+    _logo_url = logo(0, 140, 120)  # pyright: ignore[reportAssignmentType]
+
+    base_url: VendorBaseUrl = "https://api.evolink.ai"
+
+
+class JimmyAICredentials(VendorCredentials):
+    """A JimmyAI account."""
+
+    vendor = "jimmyai"
+    _block_type_name = "JimmyAI Credentials"
+    _block_type_slug = "jimmyai-credentials"
+    _documentation_url = HttpUrl("https://docs.jimmyai.cn")
+    _logo_url = logo(200, 30, 90)  # pyright: ignore[reportAssignmentType]
+
+    base_url: VendorBaseUrl = "https://www.jimmyai.cn"
+
+
+CREDENTIALS: dict[str, type[VendorCredentials]] = {
+    block.vendor: block
+    for block in (PowerTokensCredentials, AnyfastCredentials, EvoLinkCredentials, JimmyAICredentials)
+}
+
+
+async def load_account(written: str) -> tuple[Account, list[str]]:
+    """The account that a manifest's `vendor` or `vendor/NAME` means, and what a person should know about the choice.
+
+    A block document on the server beats the environment; the environment stands in for the document `default` alone.
+
+    Raises:
+        UnknownVendorError: There is no such vendor.
+        MissingCredentialsError: Neither holds a key.
+        ConfigurationError: The name, the document or a variable holds what is not allowed.
+    """
+    vendor, _, name = written.partition("/")
+    document = name or "default"
+    if vendor not in CREDENTIALS:
+        raise UnknownVendorError(f"there is no vendor {vendor!r}; known are {', '.join(CREDENTIALS)}")
+    if not re.fullmatch(r"[a-z0-9-]+", document):
+        raise ConfigurationError(f"{written!r}: a block document's name has lowercase letters, digits and dashes only")
+    block = CREDENTIALS[vendor]
+    variables = block._written_in(os.environ)  # pyright: ignore[reportPrivateUsage]
+    address = f"{block.get_block_type_slug()}/{document}"
+    if (stored := await _stored(block, document)) is not None:
+        notices = [f"{written}: the block document {address} is used, not the environment"] if variables else []
+        return stored.account(document), notices if document == "default" else []
+    if document == "default" and "api_key" in variables:
+        return block.from_environment().account(), []
+    key = block._variable("api_key")  # pyright: ignore[reportPrivateUsage]
+    either = f" or set {key}" if document == "default" else f" ({key} stands for {vendor} alone)"
+    raise MissingCredentialsError(
+        f"no key for {written}: save the block document {address} on the Prefect server{either}"
+    )
+
+
+async def _stored(block: type[VendorCredentials], document: str) -> VendorCredentials | None:
+    if not get_current_settings().api.url:
+        return None  # asking would start Prefect's ephemeral server
+    try:
+        return await block.aload(document)
+    except RuntimeError as error:
+        if isinstance(error.__cause__, ValidationError):
+            fields = ", ".join(str(e["loc"][0]) for e in error.__cause__.errors(include_input=False))
+            raise ConfigurationError(
+                f"the block document {block.get_block_type_slug()}/{document} is not valid: {fields}"
+            ) from None
+        raise
+    except ValueError as error:
+        if isinstance(error.__cause__, ObjectNotFound):
+            return None
+        raise

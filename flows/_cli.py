@@ -1,0 +1,211 @@
+"""The console script `longtake`: arguments, exit codes and words for people. What is slow is imported when needed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.render_manifest import RenderEnd
+
+OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code that the contract names."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = chosen.command
+    try:
+        return command(chosen)
+    except KeyboardInterrupt:
+        _say("\nInterrupted. What was bought is recorded; the same command goes on from there and buys nothing twice.")
+        return INTERRUPTED
+    except Exception as error:
+        from longtake.errors import LongtakeError  # noqa: PLC0415
+
+        if not isinstance(error, LongtakeError):
+            raise
+        _say(f"longtake: {error}")
+        return REFUSED
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)  # noqa: T201 - the command line speaks to people
+
+
+def _show(words: str) -> None:
+    print(words)  # noqa: T201 - the command line speaks to people
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    plan = commands.add_parser("plan", help="check every row and tell what a run would buy; spends nothing")
+    plan.add_argument("manifest", help="CSV or Parquet file, folder or glob of Parquet; local or s3://")
+    plan.add_argument("--output", help="directory or s3://; its ledger tells which rows are done")
+    plan.add_argument("--vendor", help="vendor for rows that name none")
+    plan.add_argument("--budget", type=float, metavar="USD", help="most that the output may cost")
+    plan.add_argument("--json", metavar="FILE", help="write the plan as JSON")
+    plan.set_defaults(command=_plan)
+
+    render = commands.add_parser("render", help="render a manifest; again: finish what is missing")
+    render.add_argument("manifest", help="CSV or Parquet file, folder or glob of Parquet; local or s3://")
+    render.add_argument("--output", required=True, help="directory or s3://")
+    render.add_argument("--vendor", help="vendor for rows that name none")
+    render.add_argument(
+        "--budget", type=float, metavar="USD", help="most that the output may cost, earlier runs included"
+    )
+    render.add_argument("--only", nargs="+", metavar="REEL", help="only these reels")
+    render.add_argument("--limit", type=int, metavar="N", help="at most N purchases in this run")
+    render.add_argument("--skip-refused", action="store_true", help="render the reels without a violation")
+    render.add_argument("--replace", action="store_true", help="buy changed shots again without a raised take")
+    render.add_argument("--on-unknown", choices=("hold", "resubmit"), default="hold", help="resubmit may pay twice")
+    render.add_argument("--max-attempts", type=int, default=1, metavar="N", help="purchases of one shot take in all")
+    render.add_argument("--partial-reels", action="store_true", help="make reels although shots are missing")
+    render.add_argument("--fix-references", action="store_true", help="make references fit the vendor's limits")
+    render.add_argument("--reels-per-run", type=int, default=0, metavar="N", help="spread reels over child runs")
+    render.add_argument("--json", action="store_true", help="one JSON line per event on standard output")
+    render.set_defaults(command=_render)
+
+    reconcile = commands.add_parser("reconcile", help="bring home what is paid; settle unknown outcomes; buys nothing")
+    reconcile.add_argument("--output", required=True, help="directory or s3://")
+    reconcile.add_argument("--adopt", action="append", default=[], metavar="SHOT_ID=JOB_ID")
+    reconcile.add_argument("--resubmit", action="append", default=[], metavar="SHOT_ID")
+    reconcile.add_argument("--give-up", action="append", default=[], metavar="SHOT_ID")
+    reconcile.set_defaults(command=_reconcile)
+
+    report = commands.add_parser("report", help="write the report anew")
+    report.add_argument("output", help="directory or s3://")
+    report.set_defaults(command=_report)
+
+    vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
+    vendors.add_argument("name", nargs="?", help="one vendor alone")
+    vendors.set_defaults(command=_vendors)
+
+    sandbox = commands.add_parser("sandbox", help="the four vendors on loopback; costs nothing")
+    sandbox.add_argument("--port", type=int, default=0)
+    sandbox.set_defaults(command=_sandbox)
+    return parser
+
+
+@contextlib.contextmanager
+def _server() -> Any:
+    """The Prefect server that runs are recorded on, started beside us where none is configured."""
+    # The run's own display speaks to people; Prefect's log goes to its server.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from flows._server import join_server  # noqa: PLC0415
+
+    handle = join_server()
+    try:
+        import prefect  # noqa: F401, PLC0415 - imported while the server starts
+
+        handle.wait_until_ready()
+        yield handle
+    finally:
+        handle.close()
+
+
+def _plan(chosen: argparse.Namespace) -> int:
+    from flows._plan_command import plan  # noqa: PLC0415
+
+    return plan(chosen.manifest, chosen.output, chosen.vendor, chosen.budget, chosen.json)
+
+
+def _render(chosen: argparse.Namespace) -> int:
+    with _server():
+        from flows._watch import WATCHERS  # noqa: PLC0415
+        from flows.render_manifest import render_manifest  # noqa: PLC0415
+        from longtake.reports.terminal import Progress  # noqa: PLC0415
+
+        async def run() -> RenderEnd:
+            state: Any = await render_manifest(
+                chosen.manifest,
+                chosen.output,
+                vendor=chosen.vendor,
+                budget_usd=chosen.budget,
+                on_unknown=chosen.on_unknown,
+                reels=chosen.only,
+                reels_per_run=chosen.reels_per_run,
+                limit=chosen.limit,
+                skip_refused=chosen.skip_refused,
+                replace=chosen.replace,
+                max_attempts=chosen.max_attempts,
+                partial_reels=chosen.partial_reels,
+                fix_references=chosen.fix_references,
+                return_state=True,
+            )
+            return await _end_of(state)
+
+        with Progress(json_lines=chosen.json) as progress:
+            WATCHERS.append(lambda event, shot, words: progress.event(event, shot.shot_id, shot.account, words))
+            end = asyncio.run(run())
+    _say(end.line)
+    if not chosen.json:
+        for reel in end.reels:
+            _show(f"{chosen.output.rstrip('/')}/{reel.key}")
+    return end.exit_code
+
+
+async def _end_of(state: Any) -> RenderEnd:
+    from flows.render_manifest import RenderEnd  # noqa: PLC0415
+
+    if state.is_cancelled():
+        raise KeyboardInterrupt
+    value: object = await state.result(raise_on_failure=False)
+    if isinstance(value, RenderEnd):
+        return value
+    if isinstance(value, asyncio.CancelledError | KeyboardInterrupt):
+        raise KeyboardInterrupt
+    return RenderEnd(exit_code=NOT_DONE, line=f"the run ended {state.name}: {state.message or value}")
+
+
+def _reconcile(chosen: argparse.Namespace) -> int:
+    pairs = [pair.rpartition("=") for pair in chosen.adopt]
+    if any(not shot_id or not job_id for shot_id, _, job_id in pairs):
+        _say("longtake reconcile: --adopt takes SHOT_ID=JOB_ID")
+        return REFUSED
+    with _server():
+        from flows.reconcile_jobs import reconcile_jobs  # noqa: PLC0415
+
+        adopt = {shot_id: job_id for shot_id, _, job_id in pairs}
+        state: Any = asyncio.run(
+            reconcile_jobs(chosen.output, adopt, chosen.resubmit, chosen.give_up, return_state=True)
+        )
+    _say(str(state.message))
+    return OK if state.is_completed() else NOT_DONE
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from longtake.reports.rewrite import rewrite_report  # noqa: PLC0415
+
+    _show(rewrite_report(chosen.output))
+    return OK
+
+
+def _vendors(chosen: argparse.Namespace) -> int:
+    from longtake.vendors.table import describe  # noqa: PLC0415
+
+    _show(describe(chosen.name))
+    return OK
+
+
+def _sandbox(chosen: argparse.Namespace) -> int:
+    from longtake.sandbox.app import serve  # noqa: PLC0415
+    from longtake.sandbox.settings import SandboxSettings  # noqa: PLC0415
+
+    serve(SandboxSettings(port=chosen.port), _show)
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

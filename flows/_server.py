@@ -1,0 +1,245 @@
+"""The Prefect server of the command line: the configured one, else one real loopback server per PREFECT_HOME.
+
+Every client holds a shared lock on one file as long as it lives; the server (`flows._server_process`) leaves when
+nobody holds it. The kernel drops locks at death, so nothing is left behind however a process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from longtake.errors import ConfigurationError
+
+_LOG_KEPT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files that clients and server meet at."""
+
+    home: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "longtake"
+
+    @property
+    def clients(self) -> Path:
+        """Held shared by every client."""
+        return self.folder / "clients.lock"
+
+    @property
+    def starting(self) -> Path:
+        """Held by the one client that starts a server."""
+        return self.folder / "starting.lock"
+
+    @property
+    def server(self) -> Path:
+        """Held by the server as long as it lives."""
+        return self.folder / "server.lock"
+
+    @property
+    def address(self) -> Path:
+        """JSON with `api_url`, `port` and `pid`, written before the server is ready."""
+        return self.folder / "server.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    def written_address(self) -> dict[str, Any]:
+        """What the last server wrote; empty if there was none."""
+        try:
+            return json.loads(self.address.read_bytes())
+        except (OSError, ValueError):
+            return {}
+
+
+def prefect_home() -> Path:
+    """Where Prefect keeps its database, as Prefect itself finds it."""
+    return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser().absolute()
+
+
+@dataclass
+class ServerHandle:
+    """The server that flows of this process talk to. A local one stays while any handle to it is open."""
+
+    api_url: str
+    places: Places | None = None
+    _presence: IO[bytes] | None = None
+    _closed: threading.Event = field(default_factory=threading.Event)
+    _child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the loopback server of this PREFECT_HOME."""
+        return self.places is not None
+
+    def wait_until_ready(self, timeout_seconds: float = 120) -> None:
+        """Returns as soon as a local server answers; the first start of a home makes its database, which takes longest.
+
+        Raises:
+            ConfigurationError: It does not start; the message ends with what its log says last.
+        """
+        if self.places is None:
+            return
+        deadline = time.monotonic() + timeout_seconds
+        starts = 0
+        while not _answers(self.api_url):
+            if time.monotonic() > deadline or starts > 1:
+                raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(self.places.log)}")
+            time.sleep(0.05)
+            starts += self._renew()
+
+    def close(self) -> None:
+        """Leaves the server; the last one to leave ends it."""
+        self._closed.set()
+        if self._presence is not None:
+            self._presence.close()
+
+    def _renew(self) -> bool:
+        """Starts the server again if it died, on its old port if that is free; whether it had to."""
+        if self.places is None:
+            return False
+        self.api_url, started = _running_or_started(self.places)
+        self._child = started or self._child
+        _publish(self.api_url)
+        return started is not None
+
+    def _keep_alive(self) -> None:
+        while self.places is not None and not self._closed.wait(1.0):
+            if self._child is not None:
+                self._child.poll()
+            if not _is_held(self.places.server):
+                with contextlib.suppress(ConfigurationError):
+                    self._renew()
+
+
+def join_server() -> ServerHandle:
+    """Finds or starts the server and sets `PREFECT_API_URL`, without waiting for it to be ready.
+
+    Call it before Prefect is imported: what is imported meanwhile costs no time of its own.
+
+    Raises:
+        ConfigurationError: No server can be started here.
+    """
+    if url := _configured_url():
+        return ServerHandle(url)
+    places = Places(prefect_home())
+    places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    presence = places.clients.open("ab")
+    fcntl.flock(presence, fcntl.LOCK_SH)
+    handle = ServerHandle("", places, presence)
+    try:
+        handle._renew()  # pyright: ignore[reportPrivateUsage]
+    except BaseException:
+        handle.close()
+        raise
+    threading.Thread(target=handle._keep_alive, name="longtake-server", daemon=True).start()  # pyright: ignore[reportPrivateUsage]
+    return handle
+
+
+def ensure_server() -> ServerHandle:
+    """`join_server`, and waits until it is ready."""
+    handle = join_server()
+    try:
+        handle.wait_until_ready()
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def _configured_url() -> str | None:
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    folder = Path.cwd()
+    settings_files = {
+        Path(os.environ.get("PREFECT_PROFILES_PATH") or prefect_home() / "profiles.toml"): "PREFECT_API_URL",
+        folder / ".env": "PREFECT_API_URL",
+        folder / "prefect.toml": "api",
+        folder / "pyproject.toml": "tool.prefect",
+    }
+    if not any(word in path.read_text(errors="replace") for path, word in settings_files.items() if path.is_file()):
+        return None  # nothing can name a server, so Prefect need not be imported to ask: 0.8 s
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - slow, and only asked where a file may name one
+
+    return get_current_settings().api.url
+
+
+def _running_or_started(places: Places) -> tuple[str, subprocess.Popen[bytes] | None]:
+    child = None
+    with _locked(places.starting):
+        if not _is_held(places.server):
+            child = _spawn(places)
+        return str(places.written_address()["api_url"]), child
+
+
+def _spawn(places: Places) -> subprocess.Popen[bytes]:
+    big = places.log.exists() and places.log.stat().st_size > _LOG_KEPT_BYTES
+    with places.log.open("wb" if big else "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "flows._server_process"],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"PREFECT_HOME": str(places.home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C ends the run, which still has its last words to say to the server
+        )
+    while places.written_address().get("pid") != child.pid:
+        if child.poll() is not None:
+            raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(places.log)}")
+        time.sleep(0.01)
+    return child
+
+
+def _publish(api_url: str) -> None:
+    if os.environ.get("PREFECT_API_URL") == api_url:
+        return
+    os.environ["PREFECT_API_URL"] = api_url
+    if "prefect.context" in sys.modules:  # it has read its settings already
+        from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - imported by now
+
+        refresh_global_settings_context()
+
+
+def _answers(api_url: str) -> bool:
+    try:
+        # The socket listens before the server runs, so the answer comes as soon as there can be one.
+        with urllib.request.urlopen(f"{api_url}/health", timeout=5) as reply:  # noqa: S310 - our own http address
+            return reply.status == 200
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Generator[None]:
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_held(path: Path) -> bool:
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"

@@ -1,0 +1,43 @@
+"""The library's steps as Prefect tasks, and the office of a flow run: slots from Prefect, accounts from blocks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from prefect.runtime import flow_run
+
+from blocks.credentials import load_account
+from longtake.desk import Office, opened_office
+from longtake.job import Clip, Job, JobSnapshot
+from longtake.purchase import Order
+from longtake.run import Steps
+from tasks._policy import vendor_tags
+from tasks.download import download_clip
+from tasks.poll import await_job
+from tasks.slots import PrefectSlots
+from tasks.submit import submit_shot
+
+
+def office_of_run() -> AbstractAsyncContextManager[Office]:
+    """The office whose slots are shared, through Prefect limits, with every other run on this server."""
+    return opened_office(load_account, PrefectSlots)
+
+
+def task_steps(output: str) -> Steps:
+    """Submit, poll and download as task runs tagged with their vendor."""
+
+    async def submit(order: Order) -> Job:
+        return await submit_shot.with_options(**vendor_tags(order.account))(order)
+
+    async def follow(job: Job, taken_up: bool) -> JobSnapshot:
+        return await await_job.with_options(**vendor_tags(job.account))(job, output, taken_up)
+
+    async def download(job: Job, link: str | None) -> Clip:
+        return await download_clip.with_options(**vendor_tags(job.account))(job, output, link)
+
+    return Steps(submit=submit, await_job=follow, download=download)
+
+
+def run_id() -> str:
+    """The flow run's id, as the ledger records it; "" outside a run."""
+    return str(flow_run.id or "")

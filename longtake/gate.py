@@ -1,0 +1,64 @@
+"""What a shot asked for, held against the file that came: the quality gate after each download."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.delivery import Checked
+from longtake.job import Clip
+from longtake.ledger import Expectation
+from longtake.limits import Limits
+from longtake.media.child import in_child
+from longtake.media.inspect import Expected, GatePolicy, inspect_clip
+from longtake.request import ShotRequest
+
+DEADLINE_SECONDS = 120.0
+FPS = 24
+
+
+def expectation(request: ShotRequest, limits: Limits) -> Expectation:
+    """What the clip of a request should look like; None where the vendor is free to choose."""
+    duration = request.duration_seconds or limits.default_duration_seconds
+    size = limits.output_pixels(request)
+    return Expectation(
+        clip_seconds=None if duration == "auto" else (FPS * duration + 1) / FPS,
+        width=size[0] if size else None,
+        height=size[1] if size else None,
+        audio=request.generate_audio,
+    )
+
+
+def gate(
+    wanted: Expectation, policy: GatePolicy, decoders: asyncio.Semaphore
+) -> Callable[[Path, str], Awaitable[Checked]]:
+    """A check of one downloaded file, for `delivery.bring_home`; `decoders` bounds how many run at once."""
+
+    async def check(path: Path, sha256: str) -> Checked:
+        expected = Expected(
+            duration_seconds=wanted.clip_seconds,
+            width=wanted.width,
+            height=wanted.height,
+            fps=Fraction(FPS),
+            audio=wanted.audio,
+        )
+        async with decoders:
+            inspection = await in_child(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+        facts = inspection.facts
+        clip = Clip(
+            key="",
+            sha256=sha256,
+            size_bytes=facts.size_bytes,
+            width=facts.width,
+            height=facts.height,
+            frames=facts.frames,
+            duration_seconds=facts.duration_seconds,
+            fps=str(facts.fps),
+            has_audio=facts.has_audio,
+        )
+        faults = tuple(str(finding) for finding in inspection.findings if finding.severity == "strict")
+        return Checked(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))
+
+    return check

@@ -1,0 +1,133 @@
+"""One cell's text into one value: numbers, yes or no, names. Empty cells never get here."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+from urllib.parse import urlsplit
+
+NAME_MAX_CHARACTERS = 200
+VARIANTS_MAX = 100
+
+_TRUE = frozenset({"true", "1", "yes"})
+_FALSE = frozenset({"false", "0", "no"})
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_VENDOR = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
+# Controls, line and paragraph separators, direction overrides, lone surrogates. The joiners of emoji stay allowed.
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class CellError(ValueError):
+    """A cell that breaks a rule.
+
+    Args:
+        rule: What is wrong.
+        fix: What to do about it.
+    """
+
+    def __init__(self, rule: str, fix: str) -> None:
+        super().__init__(rule, fix)
+        self.rule = rule
+        self.fix = fix
+
+
+def parse_text(text: str) -> str:
+    """Any text, as it stands."""
+    return text
+
+
+def parse_flag(text: str) -> bool:
+    """True or false, 1 or 0, yes or no, in any case."""
+    word = text.lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise CellError("this is neither true nor false", "write true or false, or leave it empty")
+
+
+def parse_integer(text: str) -> int:
+    """A whole number, strictly."""
+    if not _INTEGER.fullmatch(text):
+        raise CellError("this is not a whole number", "write digits alone, such as 42")
+    return int(text)
+
+
+def parse_take(text: str) -> int:
+    """A whole number from 1."""
+    if (take := parse_integer(text)) < 1:
+        raise CellError("takes count from 1", "write 1 or more")
+    return take
+
+
+def parse_variants(text: str) -> int:
+    """A whole number from 1 to `VARIANTS_MAX`."""
+    if not 1 <= (variants := parse_integer(text)) <= VARIANTS_MAX:
+        raise CellError(f"a row buys 1 to {VARIANTS_MAX} variants", f"write 1 to {VARIANTS_MAX}, or add rows")
+    return variants
+
+
+def parse_duration(text: str) -> int | Literal["auto"]:
+    """Whole seconds, or `auto`."""
+    if text.lower() == "auto":
+        return "auto"
+    if not _INTEGER.fullmatch(text) or (seconds := int(text)) < 1:
+        raise CellError("this is neither whole seconds nor auto", "write a number such as 5, without a unit, or auto")
+    return seconds
+
+
+def parse_tail(text: str) -> float:
+    """Seconds above 0."""
+    if not _SECONDS.fullmatch(text) or not math.isfinite(seconds := float(text)) or seconds <= 0:
+        raise CellError("this is not a number of seconds above 0", "write seconds such as 4 or 4.5")
+    return seconds
+
+
+def parse_vendor(text: str) -> str:
+    """`name`, or `name/document`."""
+    if not _VENDOR.fullmatch(text):
+        raise CellError("this is not a vendor's name", "write a name such as evolink, or evolink/NAME")
+    return text
+
+
+def parse_continuation(text: str) -> Literal["clip", "last_frame"]:
+    """`clip` or `last_frame`."""
+    if text == "clip" or text == "last_frame":  # noqa: PLR1714  # narrows the type
+        return text
+    raise CellError("a shot continues from clip or from last_frame", "write clip or last_frame, or leave it empty")
+
+
+def parse_callback(text: str) -> str:
+    """An http(s) address."""
+    check_web_address(text)
+    return text
+
+
+def parse_name(text: str) -> str:
+    """The name of a reel or shot: any text without control characters."""
+    if CONTROL.search(text):
+        raise CellError("the name holds a control character", "take it out of the name")
+    if len(text) > NAME_MAX_CHARACTERS:
+        rule = f"the name has {len(text)} characters, at most {NAME_MAX_CHARACTERS} are taken"
+        raise CellError(rule, "shorten the name")
+    return text
+
+
+def check_web_address(url: str) -> None:
+    """Refuses what is not an http(s) address of a host, or has a user or a password in it.
+
+    Raises:
+        CellError: Says which.
+    """
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        well_formed = False
+    else:
+        if parts.username is not None or parts.password is not None:
+            raise CellError("the address holds a user or a password", "give an address without them")
+    if not well_formed or re.search(r"[\s<>\"\\]", url) or CONTROL.search(url):
+        raise CellError("this is not a well-formed http(s) address", "write https://host/path")

@@ -1,0 +1,345 @@
+"""Holds a manifest against its columns' rules: every problem of every row in one pass, and the rows for those to come.
+
+What a vendor or model takes is not known here (`longtake.limits`), and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeVar
+
+from longtake.identity import ContentDigest, WrittenRow, request_hash
+from longtake.limits import Violation
+from longtake.manifests import cells
+from longtake.manifests.cells import CellError
+from longtake.manifests.reader import content_digest
+from longtake.manifests.references import Roots, shown
+from longtake.manifests.schema import COLUMNS, Cell, Manifest, ManifestRow, joined, natural_key
+from longtake.manifests.templates import Template, TemplateError, parse_template
+from longtake.request import DEFAULT_MODEL, Reference, Role, ShotRequest
+
+V = TypeVar("V")
+LONE_SHOT = "1"
+"""The shot's name in a reel that is one row without a name for its shot."""
+
+_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "duration_seconds": cells.parse_duration,
+    "resolution": cells.parse_text,
+    "ratio": cells.parse_text,
+    "seed": cells.parse_integer,
+    "generate_audio": cells.parse_flag,
+    "watermark": cells.parse_flag,
+    "web_search": cells.parse_flag,
+    "content_filter": cells.parse_flag,
+    "return_last_frame": cells.parse_flag,
+    "safety_identifier": cells.parse_text,
+    "callback_url": cells.parse_callback,
+}
+_ONE_ONLY = frozenset({Role.FIRST_FRAME, Role.LAST_FRAME})
+# Words that people write for a column; what differs by a letter or two is found by its likeness.
+_OTHER_WORDS = {
+    "duration": "duration_seconds",
+    "seconds": "duration_seconds",
+    "aspect_ratio": "ratio",
+    "quality": "resolution",
+    "audio": "generate_audio",
+    "image": "reference_images",
+    "images": "reference_images",
+    "video": "reference_videos",
+    "videos": "reference_videos",
+    "audios": "reference_audios",
+    "first_image": "first_frame",
+    "last_image": "last_frame",
+    "text": "prompt",
+}
+
+
+@dataclass
+class CheckedManifest:
+    """A manifest held against its columns' rules.
+
+    Attributes:
+        rows: Every row of the manifest in its order, so `rows[i].row == i + 1`. A row with a violation is there too, as
+            far as it could be read (bad cells count as not given): it keeps its place in its reel, and must not be
+            bought.
+        violations: All problems, sorted by row; warnings among them. Row 0 is the manifest as a whole.
+        refused: Numbers of the rows that have a violation, warnings left aside.
+        digest: Hashes references by their bytes as of this check: each one is read at most once.
+    """
+
+    rows: list[ManifestRow]
+    violations: list[Violation]
+    refused: frozenset[int]
+    digest: ContentDigest = field(repr=False)
+
+    def reels(self) -> dict[str, list[ManifestRow]]:
+        """Every reel's rows, reels in order of first appearance, shots in natural order; refused rows among them."""
+        reels: defaultdict[str, list[ManifestRow]] = defaultdict(list)
+        for row in self.rows:
+            reels[row.reel].append(row)
+        return {reel: sorted(rows, key=lambda row: natural_key(row.shot)) for reel, rows in reels.items()}
+
+    @property
+    def refused_reels(self) -> frozenset[str]:
+        """Reels with at least one refused row."""
+        return frozenset(self.rows[row - 1].reel for row in self.refused)
+
+
+def check_manifest(
+    manifest: Manifest, *, reference_roots: Sequence[str] = (), digest: ContentDigest = content_digest
+) -> CheckedManifest:
+    """Checks every cell of every row.
+
+    Args:
+        manifest: The manifest as read.
+        reference_roots: Folders and `s3://bucket[/prefix]`, beside the manifest's own, that references may come from.
+        digest: Hashes local and `s3://` references, asked only for rows that are named by their hash.
+    """
+    with _without_garbage_collection():
+        return _Check(manifest, reference_roots, digest).run()
+
+
+@contextmanager
+def _without_garbage_collection() -> Generator[None]:
+    # Several objects per row and none of them garbage: the collector would walk them all, again and again, and take
+    # four fifths of the time.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Check:
+    """One pass over one manifest, column by column; distinct cells are parsed once."""
+
+    def __init__(self, manifest: Manifest, reference_roots: Sequence[str], digest: ContentDigest) -> None:
+        self.manifest = manifest
+        self.size = len(manifest)
+        self.roots = Roots(manifest.base, reference_roots)
+        self.digest = cache(digest)
+        self.found: list[Violation] = []
+        self.refused: set[int] = set()
+
+    def run(self) -> CheckedManifest:
+        self._check_columns()
+        written = self._written_rows()
+        takes = self._parsed("take", cells.parse_take, 1)
+        variants = self._parsed("variants", cells.parse_variants, 1)
+        reels, shots, lone = self._names(written)
+        rows = [
+            ManifestRow(row=row, reel=reel, shot=shot, take=take, variants=count, lone=alone, written=request)
+            for row, (reel, shot, take, count, alone, request) in enumerate(
+                zip(reels, shots, takes, variants, lone, written, strict=True), 1
+            )
+        ]
+        checked = CheckedManifest(rows, [], frozenset(), self.digest)
+        self._check_places(checked)
+        place = {column: number for number, column in enumerate(COLUMNS)}
+        self.found.sort(key=lambda violation: (violation.row, place.get(violation.column, len(place))))
+        checked.violations = [
+            violation.model_copy(update={"shot_id": rows[violation.row - 1].shot_id}) if violation.row else violation
+            for violation in self.found
+        ]
+        checked.refused = frozenset(self.refused)
+        return checked
+
+    def _refuse(self, row: int, column: str, value: str, rule: str, fix: str) -> None:
+        self.found.append(Violation(row=row, column=column, value=value, rule=rule, fix=fix))
+        self.refused.update([row] if row else range(1, self.size + 1))
+
+    def _check_columns(self) -> None:
+        columns = self.manifest.cells.keys()
+        if not columns & COLUMNS.keys():
+            rule = f"no column is known; known are: {', '.join(COLUMNS)}"
+            self._refuse(0, "prompt", ", ".join(columns), rule, "name the columns in the first line")
+        for column in columns:
+            if column in COLUMNS:
+                continue
+            plain = column.strip().casefold().replace(" ", "_").replace("-", "_")
+            close = [_OTHER_WORDS[plain]] if plain in _OTHER_WORDS else []
+            close = close or difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.8)
+            if close and close[0] not in columns:
+                rule = f"this column is not known and is only kept; is {close[0]} meant?"
+                fix = f"name it {close[0]}, or leave it if it is your own"
+                self.found.append(Violation(column=column, value=column, rule=rule, fix=fix, warning=True))
+
+    def _texts(self, column: str) -> list[str]:
+        found = self.manifest.cells.get(column)
+        return [""] * self.size if found is None else [joined(cell) for cell in found]
+
+    def _parsed(self, column: str, parse: Callable[[str], V], empty: V) -> list[V]:
+        """A column's values; a bad cell is reported and counts as empty."""
+        if column not in self.manifest.cells:
+            return [empty] * self.size
+        known: dict[str, V] = {}
+        bad: dict[str, CellError] = {}
+        values: list[V] = []
+        for row, text in enumerate(self._texts(column), 1):
+            if text not in known:
+                plain = text.strip()
+                try:
+                    known[text] = parse(plain) if plain else empty
+                except CellError as error:
+                    known[text], bad[text] = empty, error
+            values.append(known[text])
+            if text in bad:
+                self._refuse(row, column, shown(text), bad[text].rule, bad[text].fix)
+        return values
+
+    def _written_rows(self) -> list[WrittenRow]:
+        empty: None = None
+        vendors = self._parsed("vendor", cells.parse_vendor, empty)
+        models = self._parsed("model", cells.parse_text, empty)
+        continuations = self._parsed("continue_from", cells.parse_continuation, empty)
+        tails = self._parsed("reference_tail_seconds", cells.parse_tail, empty)
+        for row, (tail, continuation) in enumerate(zip(tails, continuations, strict=True), 1):
+            if tail is not None and continuation != "clip":
+                rule = "reference_tail_seconds needs continue_from = clip"
+                self._refuse(row, "reference_tail_seconds", f"{tail:g}", rule, "write clip, or leave it empty")
+        given = {name: self._parsed(name, parse, empty) for name, parse in _OPTIONS.items()}
+        given = {name: values for name, values in given.items() if name in self.manifest.cells}
+        names = ("prompt", "references", *given)
+        requests = [
+            ShotRequest(**dict(zip(names, values, strict=True)), model=model or DEFAULT_MODEL)
+            for model, *values in zip(models, self._prompts(), self._references(), *given.values(), strict=True)
+        ]
+        return [
+            WrittenRow(vendor=vendor, model=model, request=request, continue_from=source, reference_tail_seconds=tail)
+            for vendor, model, request, source, tail in zip(
+                vendors, models, requests, continuations, tails, strict=True
+            )
+        ]
+
+    def _prompts(self) -> list[str]:
+        """Every row's prompt, filled in; one that cannot be is reported and stays as written."""
+        prompts = [joined(cell, ", ") for cell in self.manifest.cells.get("prompt", [""] * self.size)]
+        names = self.manifest.cells.keys() - {"prompt"}
+        known: dict[str, Template | TemplateError] = {}
+        for place, prompt in enumerate(prompts):
+            if "{" not in prompt and "}" not in prompt:
+                continue
+            if prompt not in known:
+                try:
+                    known[prompt] = parse_template(prompt, names)
+                except TemplateError as error:
+                    known[prompt] = error
+            template = known[prompt]
+            if isinstance(template, TemplateError):
+                self._refuse(place + 1, "prompt", prompt, template.rule, template.fix)
+            else:
+                values = [joined(self.manifest.cells[name][place], ", ") for name in template.names]
+                prompts[place] = template.fill(values)
+        return prompts
+
+    def _references(self) -> list[tuple[Reference, ...]]:
+        references: list[tuple[Reference, ...]] = [()] * self.size
+        for role in Role:
+            column = self.manifest.cells.get(role.column)
+            if column is None:
+                continue
+            known: dict[str | tuple[str, ...], tuple[tuple[Reference, ...], list[tuple[str, CellError]]]] = {}
+            for place, cell in enumerate(column):
+                if not cell:
+                    continue
+                key = cell if isinstance(cell, str) else tuple(cell)
+                if key not in known:
+                    known[key] = self._resolved(cell, role)
+                resolved, bad = known[key]
+                references[place] += resolved
+                for value, error in bad:
+                    self._refuse(place + 1, role.column, shown(value), error.rule, error.fix)
+        return references
+
+    def _resolved(self, cell: Cell, role: Role) -> tuple[tuple[Reference, ...], list[tuple[str, CellError]]]:
+        values = [value for part in (cell.split("|") if isinstance(cell, str) else cell) if (value := part.strip())]
+        resolved: list[Reference] = []
+        bad: list[tuple[str, CellError]] = []
+        if role in _ONE_ONLY and len(values) > 1:
+            bad.append((f"{len(values)} values", CellError(f"{role.column} takes one value", "give one")))
+        for value in values:
+            try:
+                resolved.append(Reference(role=role, source=self.roots.resolve(value, role)))
+            except CellError as error:
+                bad.append((value, error))
+        return tuple(resolved), bad
+
+    def _names(self, written: Sequence[WrittenRow]) -> tuple[list[str], list[str], list[bool]]:
+        """Every row's reel and shot, and whether it named no reel."""
+        reels = self._name_column("reel")
+        shots = self._name_column("shot")
+        ids = self._name_column("id")
+        lone = [not reel for reel in reels]
+        repeated: Counter[str] = Counter()
+        for place, alone in enumerate(lone):
+            if not alone:
+                if not shots[place]:
+                    self._refuse(place + 1, "shot", "", "a row with a reel needs a shot", "name the shot, such as 1")
+                continue
+            shots[place] = shots[place] or LONE_SHOT
+            reels[place] = ids[place]
+            if not ids[place]:
+                name = self._hashed_name(place, written[place])
+                repeated[name] += 1
+                reels[place] = name if repeated[name] == 1 else f"{name}-{repeated[name]}"
+        return reels, shots, lone
+
+    def _name_column(self, column: str) -> list[str]:
+        """A column of names. A bad one is reported and made harmless, so that it can be printed."""
+        before = len(self.found)
+        names = self._parsed(column, cells.parse_name, "")
+        for violation in self.found[before:]:
+            text = joined(self.manifest.cells[column][violation.row - 1]).strip()
+            names[violation.row - 1] = cells.CONTROL.sub("\ufffd", text)[: cells.NAME_MAX_CHARACTERS]
+        return names
+
+    def _hashed_name(self, place: int, written: WrittenRow) -> str:
+        if place + 1 not in self.refused:
+            try:
+                return f"row-{request_hash(written, self.digest)}"
+            except OSError as error:
+                column = written.request.references[0].role.column
+                fix = "mend the address or its permissions"
+                self._refuse(place + 1, column, "", f"a reference cannot be read: {error}", fix)
+        # A refused row stays out of the count of identical rows, else mending it would rename the others.
+        written_cells = {
+            name: self.manifest.cells[name][place] for name in sorted(self.manifest.cells.keys() & COLUMNS)
+        }
+        return f"refused-{hashlib.sha256(json.dumps(written_cells).encode()).hexdigest()[:12]}"
+
+    def _check_places(self, checked: CheckedManifest) -> None:
+        """Holds rows against one another: two in one place, and chains that have nothing to continue."""
+        for reel, rows in checked.reels().items():
+            self._check_lone(reel, rows)
+            if (first := rows[0]).written.continue_from:
+                rule = "a reel's first shot has no shot before it to continue from"
+                fix = "leave it empty, or add the shot before it"
+                self._refuse(first.row, "continue_from", first.written.continue_from, rule, fix)
+        holders: defaultdict[str, list[ManifestRow]] = defaultdict(list)
+        for row in checked.rows:
+            holders[row.shot_id].append(row)
+        for rows in holders.values():
+            for row in rows if len(rows) > 1 else ():
+                if row.lone or not row.shot:  # reported before
+                    continue
+                other = next(other for other in rows if other is not row)
+                rule = f"row {other.row} is {row.shot_id} too"
+                fix = "give each row a shot of its own, or raise variants to buy one shot more than once"
+                self._refuse(row.row, "shot", row.shot, rule, fix)
+
+    def _check_lone(self, reel: str, rows: Sequence[ManifestRow]) -> None:
+        """A row without reel shares its name with no other row."""
+        for row in rows if len(rows) > 1 else ():
+            if row.lone and (other := next((other for other in rows if other is not row), None)):
+                rule = f"this row is a reel of its own, and row {other.row} has its name"
+                self._refuse(row.row, "id", reel, rule, "give each a name of its own, or a reel and shots to join them")

@@ -1,0 +1,107 @@
+"""The sound of a film: every clip's own decoded, placed on the film's clock, faded at its edges, in one stream.
+
+Sound is an array of shape (2, samples), float32, 48 kHz; full scale is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+from av import AudioResampler
+from numpy.typing import NDArray
+
+from longtake.media.clock import exact
+from longtake.media.opening import reading
+from longtake.media.plan import Plan, PlannedClip
+from longtake.media.probe import open_clip
+
+RATE_HZ = 48_000
+BLOCK_SAMPLES = RATE_HZ // 4
+_GAP_SAMPLES = RATE_HZ // 100
+
+Sound = NDArray[np.float32]
+
+
+def sample_at(plan: Plan, picture: int) -> int:
+    """The film's sample at which a picture begins. Counted from the start, so no error adds up."""
+    return round(picture / plan.target.format.fps * RATE_HZ)
+
+
+def film_sound(plan: Plan, fade_seconds: float) -> Iterator[Sound]:
+    """The whole film's sound in blocks of at most a quarter of a second, each clip as long as its pictures.
+
+    Raises:
+        UnreadableClipError: A clip's sound is damaged.
+    """
+    carried = np.zeros((2, 0), np.float32)
+    for number, clip in enumerate(plan.clips):
+        begin, shared = plan.starts[number], plan.overlap_after(number)
+        end = begin + len(clip.picks)
+        sound = _clip_sound(clip, sample_at(plan, end) - sample_at(plan, begin))
+        if fade_seconds:
+            _fade_edges(sound, round(fade_seconds * RATE_HZ), head=not clip.overlap, tail=not shared)
+        overlap = carried.shape[1]
+        if overlap:
+            angle = np.linspace(0, np.pi / 2, overlap, dtype=np.float32)
+            sound[:, :overlap] = sound[:, :overlap] * np.sin(angle) + carried * np.cos(angle)
+        keep = sample_at(plan, end - shared) - sample_at(plan, begin)
+        carried = sound[:, keep:]
+        for start in range(0, keep, BLOCK_SAMPLES):
+            yield sound[:, start : min(start + BLOCK_SAMPLES, keep)]
+
+
+def _clip_sound(clip: PlannedClip, samples: int) -> Sound:
+    """A clip's first sound track from its first shown picture on: cut, or filled up with silence."""
+    sound = np.zeros((2, samples), np.float32)
+    if not clip.facts.has_audio:
+        return sound
+    position = None
+    for start, block in _decoded(clip):
+        due = round((start - clip.shown_from_seconds) * RATE_HZ)
+        # Counted on from block to block; a time stamp is believed only where it tells of a real gap.
+        if position is None or abs(due - position) > _GAP_SAMPLES:
+            position = due
+        begin, end = max(position, 0), min(position + block.shape[1], samples)
+        if begin < end:
+            sound[:, begin:end] = block[:, begin - position : end - position]
+        position += block.shape[1]
+        if position >= samples:
+            break
+    peak = float(np.abs(sound).max(initial=0))
+    if clip.facts.audio_channels > 2 and peak > 1:
+        sound /= peak
+    return sound
+
+
+def _decoded(clip: PlannedClip) -> Iterator[tuple[Fraction, Sound]]:
+    """Blocks of sound, each with its time on the clip's own clock."""
+    resampler = AudioResampler("fltp", "stereo", RATE_HZ)
+    with open_clip(clip.path) as opened, reading(clip.path):
+        stream = opened.container.streams.audio[0]
+        for packet in opened.container.demux(stream):
+            for frame in packet.decode():
+                yield from _resampled(resampler, frame)
+        yield from _resampled(resampler, None)
+
+
+def _resampled(resampler: AudioResampler, frame: Any) -> Iterator[tuple[Fraction, Sound]]:
+    for block in resampler.resample(frame):
+        if block.samples:
+            yield (block.pts or 0) * exact(block.time_base), cast(Sound, block.to_ndarray())
+
+
+def _fade_edges(sound: Sound, samples: int, *, head: bool, tail: bool) -> None:
+    """Fades in place, equal in power, where the sound really begins and ends; not where it is crossfaded."""
+    audible = np.flatnonzero(np.abs(sound).max(axis=0))
+    if not audible.size:
+        return
+    first, last = int(audible[0]), int(audible[-1]) + 1
+    samples = min(samples, (last - first) // 2)
+    curve = np.sin(np.linspace(0, np.pi / 2, samples, dtype=np.float32))
+    if head or first > 0:
+        sound[:, first : first + samples] *= curve
+    if tail or last < sound.shape[1]:
+        sound[:, last - samples : last] *= curve[::-1]

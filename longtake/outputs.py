@@ -1,0 +1,86 @@
+"""What a run leaves for people and programs: the current clips, their sidecars, and where everything lies."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from longtake.ledger import Purchase
+from longtake.names import file_name
+from longtake.plan import Shot
+from longtake.run import ShotResult
+from longtake.storage import Store
+
+
+def clip_key(shot: Shot) -> str:
+    """`clips/<reel>/<shot>.mp4`; variants beyond the first carry their take."""
+    variant = f".take-{shot.take}" if shot.variant else ""
+    return f"clips/{file_name(shot.row.reel)}/{file_name(shot.row.shot)}{variant}.mp4"
+
+
+def reel_key(reel: str, *, partial: bool = False) -> str:
+    """`reels/<reel>.mp4`; a partial one says so in its name."""
+    return f"reels/{file_name(reel)}{'.partial' if partial else ''}.mp4"
+
+
+def poster_key(shot: Shot) -> str:
+    """`posters/<reel>/<shot>.jpg`."""
+    return clip_key(shot).replace("clips/", "posters/", 1).removesuffix(".mp4") + ".jpg"
+
+
+def sidecar_key(key: str) -> str:
+    """The JSON beside a clip or reel."""
+    return key.removesuffix(".mp4") + ".json"
+
+
+def read_json(store: Store, key: str) -> dict[str, Any] | None:
+    """A JSON object, None where there is none that can be read."""
+    try:
+        value: object = json.loads(store.read(key) or b"")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_json(store: Store, key: str, value: object) -> None:
+    """Replaces a JSON file."""
+    store.write(key, json.dumps(value, ensure_ascii=False, indent=1, default=str).encode())
+
+
+def publish_clip(store: Store, result: ShotResult, purchase: Purchase) -> bool:
+    """Shows a shot's clip under `clips/`, its sidecar beside it; False where it stood there already."""
+    clip, key = result.clip, clip_key(result.shot)
+    if clip is None:
+        return False
+    before = read_json(store, sidecar_key(key))
+    if before is not None and before.get("identity") == purchase.identity and store.size(key) == clip.size_bytes:
+        return False
+    store.link(clip.key, key)
+    write_json(store, sidecar_key(key), sidecar(result, purchase))
+    return True
+
+
+def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:
+    """Where a clip comes from: row, request, vendor, job, prices, hashes, parents and times."""
+    shot, intent, accepted = result.shot, purchase.intent, purchase.accepted
+    return {
+        "shot_id": shot.shot_id,
+        "row": shot.row.row,
+        "take": shot.take,
+        "attempt": intent.attempt if intent else 1,
+        "identity": purchase.identity,
+        "parent": shot.parent.identity if shot.parent else None,
+        "parent_shot": shot.parent.shot_id if shot.parent else None,
+        "vendor": intent.account if intent else "",
+        "wire_model": intent.wire_model if intent else "",
+        "job_id": accepted.job.job_id if accepted else "",
+        "request": intent.request if intent else {},
+        "price_low_usd": intent.price_low_usd if intent else None,
+        "price_high_usd": intent.price_high_usd if intent else None,
+        "submitted_at": accepted.at if accepted else None,
+        "ended_at": purchase.terminal.at if purchase.terminal else None,
+        "finished_at": purchase.clip.at if purchase.clip else None,
+        "usage": purchase.terminal.usage if purchase.terminal else {},
+        "clip": result.clip.model_dump() if result.clip else None,
+        "findings": purchase.clip.findings if purchase.clip else [],
+    }

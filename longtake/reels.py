@@ -1,0 +1,143 @@
+"""Making reels: the finished clips of one reel joined in order, published with a receipt, and not made twice."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from longtake.job import Clip
+from longtake.media.child import in_child
+from longtake.media.echo import find_echo
+from longtake.media.stitch import StitchOptions, stitch_clips
+from longtake.outputs import read_json, reel_key, sidecar_key, write_json
+from longtake.storage import Store
+
+SECONDS_PER_CLIP = 30.0
+"""Deadline for a stitch: so long per clip, two minutes at least."""
+SURE = 0.9
+"""Below this confidence nothing is trimmed."""
+
+
+class ReelPart(BaseModel):
+    """One clip of a reel. `continues`: it was made to go on from the clip before it, so it may repeat its end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shot_id: str
+    clip: Clip
+    continues: bool = False
+
+
+class ReelOrder(BaseModel):
+    """One reel to make. `missing` names shots that are not there; a reel with any is partial."""
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str
+    reel: str
+    parts: tuple[ReelPart, ...]
+    missing: tuple[str, ...] = ()
+    options: StitchOptions = StitchOptions()
+
+    @property
+    def key(self) -> str:
+        """Where the reel goes."""
+        return reel_key(self.reel, partial=bool(self.missing))
+
+    def recipe(self) -> dict[str, Any]:
+        """What the film depends on; the same recipe needs no new film."""
+        return {
+            "clips": [[part.shot_id, part.clip.sha256, part.continues] for part in self.parts],
+            "missing": list(self.missing),
+            "options": self.options.model_dump(mode="json"),
+        }
+
+
+class MadeReel(BaseModel):
+    """A reel in the store. `made_now` is False where it stood there already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reel: str
+    key: str
+    frames: int
+    made_now: bool
+    receipt: dict[str, Any]
+
+
+async def make_reel(order: ReelOrder, store: Store) -> MadeReel:
+    """Joins the clips of a reel and publishes film and receipt.
+
+    Raises:
+        MediaError: A clip cannot be used.
+        StorageError: The store did not take the film.
+    """
+    receipt = await asyncio.to_thread(read_json, store, sidecar_key(order.key))
+    if receipt is not None and receipt.get("recipe") == order.recipe():
+        size = await asyncio.to_thread(store.size, order.key)
+        if size == receipt.get("size_bytes"):
+            return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
+    receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store))
+    receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
+    await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
+    return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
+
+
+def _is_single(order: ReelOrder) -> bool:
+    return len(order.parts) == 1 and order.options == StitchOptions()
+
+
+async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
+    """A reel of one clip is that clip, bit for bit."""
+    clip = order.parts[0].clip
+    await asyncio.to_thread(store.link, clip.key, order.key)
+    return {
+        "how": "the only clip, untouched",
+        "frames": clip.frames,
+        "size_bytes": clip.size_bytes,
+        "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames}],
+    }
+
+
+async def _stitch(order: ReelOrder, store: Store) -> dict[str, Any]:
+    deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        paths = [
+            await asyncio.to_thread(store.fetch, part.clip.key, Path(folder) / f"{place:05}.mp4")
+            for place, part in enumerate(order.parts)
+        ]
+        options, echoes = await _without_echoes(order, paths)
+        work = await asyncio.to_thread(store.work_folder, order.key)
+        film = work / f".{Path(order.key).stem}.film.part"
+        try:
+            made = await in_child(stitch_clips, paths, film, options, deadline_seconds=deadline)
+            size_bytes = film.stat().st_size
+            await asyncio.to_thread(store.publish, film, order.key)
+        finally:
+            film.unlink(missing_ok=True)
+    receipt: dict[str, Any] = made.model_dump(mode="json")
+    for clip, part in zip(receipt["clips"], order.parts, strict=True):
+        clip |= {"shot_id": part.shot_id, "sha256": part.clip.sha256}
+    return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes}
+
+
+async def _without_echoes(order: ReelOrder, paths: Sequence[Path]) -> tuple[StitchOptions, list[dict[str, Any]]]:
+    """Options that drop the pictures with which a continued clip repeats the end of the one before it."""
+    trims = list(order.options.trims) or [(0, 0)] * len(paths)
+    echoes: list[dict[str, Any]] = []
+    for place, part in enumerate(order.parts):
+        if not part.continues or place == 0:
+            continue
+        echo = await in_child(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
+        trimmed = echo.verdict == "found" and echo.confidence >= SURE
+        echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
+        if trimmed:
+            trims[place] = (max(trims[place][0], echo.frames), trims[place][1])
+    if not any(sum(trim) for trim in trims):
+        return order.options, echoes
+    return order.options.model_copy(update={"trims": tuple(trims)}), echoes

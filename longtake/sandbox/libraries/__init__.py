@@ -1,0 +1,1 @@
+"""Routes beside the generations: file hosts, asset libraries and balances, one file per vendor."""

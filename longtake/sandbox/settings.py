@@ -1,0 +1,37 @@
+"""What can be set about the sandbox; every value may also be changed while it runs, and then counts for new jobs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SandboxSettings(BaseModel):
+    """How the four vendors behave.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        job_seconds: Life of a job from acceptance to its end; a pair is a range that each job draws from.
+        queue_share: The part of that life a job spends queued.
+        jobs_per_key: Jobs in flight that one key may have; above it the vendor's own 429 words. None: no limit.
+        link_seconds: Life of a media link, None for the vendor's own (24 h, JimmyAI 3 days).
+        media: `real` encodes a clip for every job; `stub` serves one clip per format, with job code 0.
+        echo_frames: How many last frames of a reference video the new clip repeats before its own.
+        allow_loopback_references: Whether references on http and on private hosts are fetched.
+        allow_loopback_callbacks: Whether callback addresses on http and private hosts are taken, against the documents.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    job_seconds: float | tuple[float, float] = 2.0
+    queue_share: float = Field(default=0.25, ge=0, le=1)
+    jobs_per_key: int | None = Field(default=10, ge=0)
+    link_seconds: float | None = Field(default=None, gt=0)
+    media: Literal["real", "stub"] = "real"
+    echo_frames: int = Field(default=0, ge=0)
+    allow_loopback_references: bool = True
+    allow_loopback_callbacks: bool = False

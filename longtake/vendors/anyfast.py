@@ -1,0 +1,103 @@
+"""Anyfast: Seedance 2.0 over `/v1/video/generations` of a new-api relay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from longtake.job import JobStatus
+from longtake.limits import Limits
+from longtake.request import Mode, Reference, ShotRequest
+from longtake.vendors import _ark
+from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with
+from longtake.vendors._relay import RelayAdapter
+
+CREATE = Document(
+    "Seedance 2.0 Mini (OpenAPI)",
+    "https://docs.anyfast.ai/llms.txt (zh/api-reference/model-api/bytedance/openapi/seedance-2-0-mini/openapi.yaml)",
+    "2026-11-21",
+)
+SIBLINGS = Document(
+    "The same page of seedance-fast, seedance-2.0 and seedance-2.0-ultra",
+    "https://docs.anyfast.ai/llms.txt",
+    "2026-10-05",
+)
+STATUS = Document(
+    "Query a Seedance task", "https://docs.anyfast.ai/guides/model-api/bytedance/seedance-task-query", "2026-10-05"
+)
+
+LINKS = frozenset({"http", "https", "asset"})
+INLINE = LINKS | {"data"}
+
+# Counts, sizes and seconds are the document's; sides, ratio, pixels and totals, on which it is silent, are upstream's.
+MINI = Limits(
+    resolutions=("480p", "720p"),
+    default_ratio="adaptive",
+    image=_ark.IMAGE.model_copy(update={"schemes": INLINE}),
+    # Alone among the three, videos are not taken as base64.
+    video=_ark.VIDEO.model_copy(update={"schemes": LINKS}),
+    audio=_ark.AUDIO.model_copy(update={"schemes": INLINE}),
+    options=frozenset({"generate_audio", "watermark", "web_search"}),
+    modes_of_option={"web_search": frozenset({Mode.TEXT})},
+    prompt_required=False,
+)
+# `return_last_frame` stands in the feature table of the sibling pages and is missing from the mini's own.
+FAST = MINI.model_copy(update={"options": MINI.options | {"return_last_frame"}})
+# One page names 1080p for fast, another 4k for standard. Upstream makes the latter and not the former, so do we.
+STANDARD = FAST.model_copy(update={"resolutions": ("480p", "720p", "1080p", "4k")})
+ULTRA = FAST.model_copy(
+    update={
+        "resolutions": ("720p", "1080p", "2k"),
+        "default_resolution": None,
+        "required": frozenset({"resolution"}),
+    }
+)
+
+
+class Anyfast(RelayAdapter):
+    """Anyfast's side of the translation. No prices are public; none of its pages offers a free upload."""
+
+    name = "anyfast"
+    title = "Anyfast"
+    documents = (CREATE, SIBLINGS, STATUS)
+    models = (
+        Model("seedance-2.0-mini", MINI, "seedance-2.0-mini", CREATE.title),
+        Model("seedance-fast", FAST, "seedance-2.0-fast", SIBLINGS.title),
+        Model("seedance-2.0", STANDARD, "seedance-2.0", SIBLINGS.title),
+        Model("seedance-2.0-ultra", ULTRA, None, SIBLINGS.title),
+    )
+    # The query page's outer words. `unknown` is the relay's own word for a state it could not read.
+    own_words: ClassVar[Mapping[str, JobStatus]] = {"not_start": JobStatus.QUEUED, "unknown": JobStatus.RUNNING}
+
+    def encode(self, request: ShotRequest) -> Call:
+        """`POST /v1/video/generations`; the mode follows from the roles, items go text, image, video, audio."""
+        content: list[dict[str, object]] = []
+        if request.prompt.strip():
+            content.append({"type": "text", "text": request.prompt})
+        content += [_item(reference) for reference in in_wire_order(request)]
+        body: dict[str, object] = {"model": self.model_for(request).wire, "content": content}
+        options = {
+            "duration": request.duration_seconds,
+            "resolution": request.resolution,
+            "ratio": request.ratio,
+            "generate_audio": request.generate_audio,
+            "watermark": request.watermark,
+            "return_last_frame": request.return_last_frame,
+            "tools": [{"type": "web_search"}] if request.web_search else None,
+        }
+        body |= {name: value for name, value in options.items() if value is not None}
+        return Call("POST", "/v1/video/generations", body)
+
+    def look(self, job_id: str) -> Call:
+        """`GET /v1/video/generations/{task_id}`."""
+        return Call("GET", path_with(job_id, "/v1/video/generations/"))
+
+    # What upload there is (CreateAsset) is billed, so it is never made on the way: `upload` stays None.
+
+
+def _item(reference: Reference) -> dict[str, object]:
+    field = f"{reference.role.kind}_url"
+    return {"type": field, field: {"url": reference.wire_url}, "role": reference.role.value}
+
+
+ADAPTER = Anyfast()

@@ -1,0 +1,232 @@
+"""EvoLink: nine models, three modes by three grades; the mode is part of the model's name."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from longtake.errors import UnexpectedReplyError
+from longtake.job import JobSnapshot, JobStatus
+from longtake.limits import MB, Limits, Violation, refusal
+from longtake.pricing import PriceRule
+from longtake.request import MediaKind, Mode, Role, ShotRequest
+from longtake.vendors import _ark
+from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply, path_with
+from longtake.vendors._replies import fields, figures, first_link, job_failure, job_id_in, progress_of, status_of, words
+
+OVERVIEW = Document(
+    "Seedance 2.0 全参数指南 (OpenAPI, nine models)",
+    "https://docs.evolink.ai/llms.txt (cn/api-manual/video-series/seedance2.0/seedance-2.0-overview.json)",
+    "2026-11-21",
+)
+FAST_REFERENCE = Document(
+    "Seedance 2.0 Fast Reference-to-Video (OpenAPI)",
+    "https://docs.evolink.ai/llms.txt "
+    "(cn/api-manual/video-series/seedance2.0/seedance-2.0-fast-reference-to-video.json)",
+    "2026-11-21",
+)
+TASK = Document(
+    "Get task detail", "https://docs.evolink.ai/en/api-manual/task-management/get-task-detail", "2026-10-05"
+)
+PRICES = Document(
+    "Evolink-AI/Seedance-2.0-Gateway-Service, docs/pricing.md", "https://github.com/Evolink-AI", "2026-07"
+)
+
+# Pictures, videos and sounds are links that the vendor's server can fetch; base64 is asked not to be used.
+IMAGE = _ark.IMAGE.model_copy(update={"containers": frozenset({"jpeg", "png", "webp"})})
+VIDEO = _ark.VIDEO.model_copy(update={"max_pixels": 2_086_876})
+TEXT = Limits(
+    modes=frozenset({Mode.TEXT}),
+    resolutions=("480p", "720p"),
+    default_ratio="16:9",
+    options=frozenset({"generate_audio", "content_filter", "callback_url"}),
+    # Counted by a tokenizer that the vendor does not name.
+    prompt_max_tokens=10_000,
+)
+FRAMES = TEXT.model_copy(
+    update={
+        "modes": frozenset({Mode.FIRST_FRAME, Mode.FIRST_AND_LAST_FRAME}),
+        "image": IMAGE.model_copy(update={"max_count": 2}),
+    }
+)
+REFERENCES = TEXT.model_copy(
+    update={"modes": frozenset({Mode.REFERENCE}), "image": IMAGE, "video": VIDEO, "audio": _ark.AUDIO}
+)
+LIMITS = {"text": TEXT, "image": FRAMES, "reference": REFERENCES}
+
+
+def _price(usd: dict[str, float], usd_with_video: dict[str, float]) -> PriceRule:
+    # No figure is published for 1080p, nor any for mini.
+    return PriceRule(
+        unit="second",
+        usd=usd,
+        usd_with_video=usd_with_video,
+        reference_seconds="at_least_output",
+        unfiltered_factor=1.1,
+        search_usd=0.0006,
+        source=PRICES.title,
+        date=PRICES.read_on,
+    )
+
+
+GRADE_PRICES = {
+    "seedance-2.0": _price({"480p": 0.0919, "720p": 0.1985}, {"480p": 0.0560, "720p": 0.1209}),
+    "seedance-2.0-fast": _price({"480p": 0.0745, "720p": 0.1608}, {"480p": 0.0443, "720p": 0.0957}),
+    "seedance-2.0-mini": None,
+}
+
+
+def _model(grade: str, input_kind: str) -> Model:
+    limits = LIMITS[input_kind]
+    if grade == "seedance-2.0":
+        # The fast page announces 1080p as "soon"; the overview gives it to the standard models alone.
+        limits = limits.model_copy(update={"resolutions": ("480p", "720p", "1080p")})
+    if input_kind == "text" and grade != "seedance-2.0-mini":
+        limits = limits.model_copy(update={"options": limits.options | {"web_search"}})
+    page = FAST_REFERENCE if (grade, input_kind) == ("seedance-2.0-fast", "reference") else OVERVIEW
+    return Model(f"{grade}-{input_kind}-to-video", limits, grade, page.title, GRADE_PRICES[grade])
+
+
+# The error codes of a failed job that the vendor's page calls worth another try.
+RETRYABLE = (
+    "generation_timeout",
+    "quota_exceeded",
+    "resource_exhausted",
+    "generation_failed_no_content",
+    "service_error",
+    "service_unavailable",
+    "unknown_error",
+)
+
+
+class EvoLink(Adapter):
+    """EvoLink's side of the translation."""
+
+    name = "evolink"
+    title = "EvoLink"
+    documents = (OVERVIEW, FAST_REFERENCE, TASK, PRICES)
+    models = tuple(_model(grade, input_kind) for grade in GRADE_PRICES for input_kind in LIMITS)
+    upload_kinds = frozenset[MediaKind]({"image", "video", "audio"})
+    upload_seconds = 72 * 3600
+    upload_max_bytes = 100 * MB
+
+    def extra_violations(self, request: ShotRequest, model: Model) -> list[Violation]:
+        """The rules on a callback address."""
+        del model
+        return [] if request.callback_url is None else list(callback_violations(request.callback_url))
+
+    def encode(self, request: ShotRequest) -> Call:
+        """`POST /v1/videos/generations`; pictures of the image models have their role by their place."""
+        body: dict[str, object] = {"model": self.model_for(request).wire, "prompt": request.prompt}
+        pictures = request.having(Role.FIRST_FRAME) + request.having(Role.LAST_FRAME)
+        urls = {
+            "image_urls": pictures or request.having(Role.REFERENCE_IMAGE),
+            "video_urls": request.having(Role.REFERENCE_VIDEO),
+            "audio_urls": request.having(Role.REFERENCE_AUDIO),
+        }
+        body |= {name: [reference.wire_url for reference in given] for name, given in urls.items() if given}
+        options = {
+            "duration": request.duration_seconds,
+            "quality": request.resolution,
+            "aspect_ratio": request.ratio,
+            "generate_audio": request.generate_audio,
+            "content_filter": request.content_filter,
+            "model_params": None if request.web_search is None else {"web_search": request.web_search},
+            "callback_url": request.callback_url,
+        }
+        body |= {name: value for name, value in options.items() if value is not None}
+        return Call("POST", "/v1/videos/generations", body)
+
+    def look(self, job_id: str) -> Call:
+        """`GET /v1/tasks/{task_id}`, on another path than the submit."""
+        return Call("GET", path_with(job_id, "/v1/tasks/"))
+
+    def accepted(self, reply: Reply) -> Accepted:
+        """Reads the answer to a submit."""
+        job_id = job_id_in(reply.body, fields(reply.body).get("data"))
+        if not job_id:
+            raise UnexpectedReplyError("the reply names no job", http_status=reply.status)
+        return Accepted(job_id, self._snapshot(reply))
+
+    def snapshot(self, reply: Reply) -> JobSnapshot:
+        """Reads the answer to a look, which a callback repeats."""
+        if "status" not in fields(reply.body):
+            raise UnexpectedReplyError("the reply has no status", http_status=reply.status)
+        return self._snapshot(reply)
+
+    def _snapshot(self, reply: Reply) -> JobSnapshot:
+        body = fields(reply.body)
+        word = words(body.get("status"))
+        status, known = status_of(word)
+        error = {"error": body.get("error")}
+        failure = job_failure(error, retryable=RETRYABLE) if status is JobStatus.FAILED else None
+        # A cancelled job is told as a failed one with this code.
+        if failure is not None and failure.code == "request_cancelled":
+            status = JobStatus.CANCELLED
+        results = body.get("results")
+        result_data = body.get("result_data")
+        video = first_link(
+            # The document's place; the two after it are read by the vendor's own client package.
+            *(results if isinstance(results, list) else ()),
+            *(fields(each).get("video_url") for each in (result_data if isinstance(result_data, list) else ())),
+            fields(body.get("output")).get("video_url"),
+        )
+        return JobSnapshot(
+            status=status,
+            word=word,
+            known_word=known,
+            progress=progress_of(body.get("progress")),
+            video_url=video if status is JobStatus.SUCCEEDED else None,
+            failure=failure,
+            estimated_seconds=figures(body.get("task_info")).get("estimated_time"),
+            usage=figures(body.get("usage")),
+        )
+
+    def upload(self, kind: MediaKind) -> Call | None:
+        """`POST /api/v1/files/upload/stream` on the files host; free, kept 72 hours."""
+        path = "/api/v1/files/upload/stream"
+        return Call("POST", path, host="upload", upload_field="file", form={"uploadPath": "longtake"})
+
+    def uploaded(self, reply: Reply) -> str:
+        """The link in `{success, data: {file_url}}`."""
+        data = fields(fields(reply.body).get("data"))
+        link = first_link(data.get("file_url"), data.get("download_url"))
+        if link is None:
+            raise UnexpectedReplyError("the reply to the upload has no link", http_status=reply.status)
+        return link
+
+
+def callback_violations(url: str) -> Iterator[Violation]:
+    """Holds a callback address against the document: https, at most 2,048 characters, no private address."""
+    shown = url.split("?", 1)[0]
+    if len(url) > 2048:
+        yield refusal("callback_url", shown, f"it has {len(url)} characters, at most 2048 are taken", "shorten it")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        yield refusal("callback_url", shown, "it is not an address", "give https://host/path")
+        return
+    if parts.scheme.lower() != "https" or not host:
+        yield refusal("callback_url", shown, "callbacks go to https addresses only", "give https://host/path")
+    elif _is_private(host):
+        yield refusal("callback_url", shown, "callbacks do not go to private addresses", "give a public host")
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        # Reads short, octal and hexadecimal forms too; a name is no number and ends in the OSError.
+        return not ipaddress.ip_address(socket.inet_aton(host)).is_global
+    except OSError:
+        pass
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+ADAPTER = EvoLink()

@@ -1,0 +1,40 @@
+"""Download: bring the clip of a finished job home, through the quality gate, into the ledger."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.credentials import load_account
+from longtake.delivery import bring_home
+from longtake.desk import opened_office
+from longtake.gate import gate
+from longtake.job import Clip, Job
+from longtake.ledger import Expectation
+from longtake.media.inspect import GatePolicy
+from tasks._policy import STEP
+
+
+@task(name="download", task_run_name="download {job.shot_id}", **STEP)
+async def download_clip(job: Job, output: str, link: str | None = None, policy: GatePolicy | None = None) -> Clip:
+    """Fetches a finished job's clip; the vendor's key never goes to the media host.
+
+    Args:
+        job: A job that ended well.
+        output: The output whose ledger keeps the clip.
+        link: The vendor's link, where it was just told; else the vendor is asked.
+        policy: Which checks are strict; by default that the file decodes to its end.
+
+    Returns:
+        The clip; the same one, without a fetch, when called again.
+
+    Raises:
+        longtake.errors.JobLostError: The vendor no longer has it.
+        longtake.errors.UnfitClipError: It came, is kept, and did not pass the gate.
+    """
+    async with opened_office(load_account) as office:
+        ledger = await office.ledger(output)
+        desk = await office.desk(job.account)
+        purchase = ledger.purchase(job.identity)
+        wanted = purchase.intent.expected if purchase.intent else Expectation()
+        check = gate(wanted, policy or GatePolicy(), office.decoders)
+        return await bring_home(job, desk, ledger, office.media, check, link=link)

@@ -1,0 +1,26 @@
+"""Stitch: join the clips of a reel."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.credentials import load_account
+from longtake.desk import opened_office
+from longtake.reels import MadeReel, ReelOrder, make_reel
+from tasks._policy import STEP
+
+
+@task(name="stitch", task_run_name="stitch {order.reel}", **STEP)
+async def stitch_reel(order: ReelOrder) -> MadeReel:
+    """Makes a reel and its receipt in `order.output`; a reel that stands there already is left alone.
+
+    Args:
+        order: The clips, in order, and how to join them.
+
+    Raises:
+        longtake.errors.MediaError: A clip cannot be used.
+    """
+    async with opened_office(load_account) as office:
+        ledger = await office.ledger(order.output)
+        async with office.decoders:
+            return await make_reel(order, ledger.store)

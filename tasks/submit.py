@@ -1,0 +1,30 @@
+"""Submit: buy the clip of one order, at most once."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.credentials import load_account
+from longtake.desk import opened_office
+from longtake.job import Job
+from longtake.purchase import Order, buy
+from tasks._policy import STEP
+
+
+@task(name="submit", task_run_name="submit {order.shot_id}", **STEP)
+async def submit_shot(order: Order) -> Job:
+    """Buys one clip, unless the ledger of `order.output` says that it is bought.
+
+    Args:
+        order: What to buy, from whom, and the output whose ledger records it.
+
+    Returns:
+        The vendor's job; the same one when called again.
+
+    Raises:
+        longtake.errors.UnknownOutcomeError: It may have been bought; it is never sent again by itself.
+        longtake.errors.VendorError: Refused, throttled or unreachable; nothing was bought.
+    """
+    order = order.identified()
+    async with opened_office(load_account) as office:
+        return await buy(order, await office.desk(order.account), await office.ledger(order.output))

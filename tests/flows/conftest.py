@@ -1,0 +1,77 @@
+"""A real Prefect server for the tests, in a home of its own; further homes for tests that kill their servers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows._server import ServerHandle, ensure_server
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """The server that this process and, with `environment()`, its child processes use."""
+
+    handle: ServerHandle
+    home: Path
+
+    @property
+    def api_url(self) -> str:
+        return self.handle.api_url
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url}
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's environment without any Prefect setting or vendor key, and with `home` as Prefect's."""
+    foreign = ("PREFECT_", "POWERTOKENS_", "ANYFAST_", "EVOLINK_", "JIMMYAI_", "LONGTAKE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | {"PREFECT_HOME": str(home)}
+
+
+def _refresh_settings() -> None:
+    if "prefect.context" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    home = tmp_path_factory.mktemp("prefect-home")
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(clean_environment(home) | {"PREFECT_LOGGING_LEVEL": "WARNING"})
+    _refresh_settings()
+    handle = ensure_server()
+    yield PrefectServer(handle, home)
+    handle.close()
+    os.environ.clear()
+    os.environ.update(before)
+    _refresh_settings()
+
+
+@pytest.fixture
+def new_home(prefect_server: PrefectServer, tmp_path: Path) -> Callable[[], Path]:
+    """Makes Prefect homes whose database is there already, so that a server on them starts in seconds."""
+
+    def make() -> Path:
+        home = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
+        home.mkdir()
+        source = sqlite3.connect(prefect_server.home / "prefect.db")
+        target = sqlite3.connect(home / "prefect.db")
+        source.backup(target)
+        source.close()
+        target.close()
+        return home
+
+    return make

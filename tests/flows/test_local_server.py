@@ -1,0 +1,170 @@
+"""The local server: joined by all, left behind by none, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psutil
+import pytest
+
+from tests.flows.conftest import ROOT, clean_environment
+
+CLIENT = """
+import json, sys
+from flows._server import join_server
+handle = join_server()
+print(json.dumps({"api_url": handle.api_url, "local": handle.is_local}), flush=True)
+handle.wait_until_ready()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Client:
+    """A process that joins the server of `home` and stays until told or killed."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CLIENT],
+            cwd=environment.pop("cwd", str(ROOT)),
+            env=clean_environment(home) | {"PYTHONPATH": str(ROOT)} | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def joined(self) -> dict[str, Any]:
+        return json.loads(self.process.stdout.readline())
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[..., Client]]:
+    clients: list[Client] = []
+
+    def start(home: Path, **environment: str) -> Client:
+        clients.append(Client(home, **environment))
+        return clients[-1]
+
+    yield start
+    for one in clients:
+        one.kill()
+
+
+def server_processes(home: Path) -> list[psutil.Process]:
+    def belongs(process: psutil.Process) -> bool:
+        try:
+            return "flows._server_process" in process.cmdline() and process.environ().get("PREFECT_HOME") == str(home)
+        except psutil.Error:
+            return False
+
+    return [process for process in psutil.process_iter() if belongs(process)]
+
+
+def wait_for(met: Callable[[], Any], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"not met within {seconds} s"
+        time.sleep(0.1)
+
+
+def test_clients_that_start_at_once_share_one_server_which_leaves_when_they_are_killed(
+    new_home: Callable[[], Path], client: Callable[..., Client]
+) -> None:
+    home = new_home()
+    one, two = client(home), client(home)
+
+    assert one.joined() == two.joined()
+    one.wait_until_ready()
+    two.wait_until_ready()
+    assert len(server_processes(home)) == 1
+    one.kill()
+    time.sleep(4)  # longer than the server lingers
+    assert len(server_processes(home)) == 1
+    two.kill()
+
+    wait_for(lambda: not server_processes(home), 10)
+
+
+def test_a_server_whose_only_client_dies_while_it_starts_leaves_too(
+    new_home: Callable[[], Path], client: Callable[..., Client]
+) -> None:
+    home = new_home()
+    only = client(home)
+    only.joined()
+    assert server_processes(home)
+    only.kill()
+
+    wait_for(lambda: not server_processes(home), 10)
+
+
+def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
+    new_home: Callable[[], Path], client: Callable[..., Client]
+) -> None:
+    home = new_home()
+    waiting = client(home)
+    api_url = waiting.joined()["api_url"]
+    waiting.wait_until_ready()
+    limits = f"{api_url}/v2/concurrency_limits"
+    httpx.post(f"{limits}/", json={"name": "survivor", "limit": 2}).raise_for_status()
+    lease = httpx.post(f"{limits}/increment-with-lease", json={"names": ["survivor"], "slots": 1, "lease_duration": 60})
+    lease_id = UUID(lease.json()["lease_id"])
+
+    [first] = server_processes(home)
+    os.kill(first.pid, signal.SIGKILL)
+    wait_for(lambda: [p for p in server_processes(home) if p.pid != first.pid], 10)
+    newcomer = client(home)
+
+    assert newcomer.joined()["api_url"] == api_url
+    newcomer.wait_until_ready()
+    assert httpx.get(f"{limits}/survivor").json()["active_slots"] == 1
+    renewed = httpx.post(f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60})
+    assert renewed.status_code == 204
+
+
+def test_a_server_named_in_the_environment_is_used_as_it_is(tmp_path: Path, client: Callable[..., Client]) -> None:
+    named = "http://prefect.example/api"
+
+    assert client(tmp_path, PREFECT_API_URL=named).joined() == {"api_url": named, "local": False}
+    assert not server_processes(tmp_path)
+
+
+def test_a_server_named_in_the_active_profile_is_used_as_it_is(tmp_path: Path, client: Callable[..., Client]) -> None:
+    named = "http://prefect.example/api"
+    (tmp_path / "profiles.toml").write_text(f'active = "ours"\n[profiles.ours]\nPREFECT_API_URL = "{named}"\n')
+
+    assert client(tmp_path, cwd=str(tmp_path)).joined() == {"api_url": named, "local": False}
+    assert not server_processes(tmp_path)
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "prefect.db").write_text("this is no database, whatever its name says")
+    ended = subprocess.run(
+        [sys.executable, "-c", CLIENT],
+        cwd=ROOT,
+        env=clean_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+    assert "file is not a database" in ended.stderr
+    wait_for(lambda: not server_processes(tmp_path), 10)
