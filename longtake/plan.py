@@ -136,10 +136,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the ledger knew when the plan was made."""
+    """What was known when the plan was made: the ledger, and the rows that the manifest's own check refused."""
 
     purchases: Mapping[str, Purchase]
     by_shot: Mapping[str, list[Purchase]]
+    refused: Mapping[int, list[Violation]]
     now: float
 
 
@@ -178,7 +179,10 @@ class Planner:
             now: Unix time.
             violations: What the manifest's own check found.
         """
-        known = _Known(purchases, _by_shot(purchases), now)
+        refused: dict[int, list[Violation]] = {}
+        for violation in violations:
+            refused.setdefault(violation.row, []).append(violation)
+        known = _Known(purchases, _by_shot(purchases), refused, now)
         shots: list[Shot] = []
         for rows in reels.values():
             previous: Shot | None = None
@@ -186,8 +190,8 @@ class Planner:
                 takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
                 shots += takes
                 previous = takes[0]
-        found = [*violations, *(violation for shot in shots for violation in shot.violations)]
-        return Plan(shots, found)
+        own = (violation for shot in shots for violation in shot.violations)
+        return Plan(shots, list(dict.fromkeys([*violations, *own])))
 
     def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: _Known) -> Shot:
         parent = previous if row.written.continue_from else None
@@ -213,7 +217,10 @@ class Planner:
         if shot.standing in (Standing.DONE, Standing.RESUME):
             shot.model = self._bought_model(shot)
             return shot
-        shot.violations = [
+        shot.violations = list(known.refused.get(row.row, ()))
+        if shot.is_refused:
+            return shot
+        shot.violations += [
             violation.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for violation in self._check(shot)
         ]
         if shot.model and not shot.is_refused:

@@ -16,17 +16,24 @@ from pydantic import BaseModel, ConfigDict
 
 from longtake.accounts import Account, account_name
 from longtake.desk import LoadAccount, Office
-from longtake.errors import InvalidManifestError, LongtakeError, MissingCredentialsError, UnknownVendorError
+from longtake.errors import (
+    ConfigurationError,
+    InvalidManifestError,
+    LongtakeError,
+    MissingCredentialsError,
+    UnknownVendorError,
+)
 from longtake.hosting import Hosting
 from longtake.ledger import Ledger, Purchase
 from longtake.manifests.checker import CheckedManifest, check_manifest
-from longtake.manifests.reader import Manifest, content_digest, read_manifest
+from longtake.manifests.reader import read_manifest
+from longtake.manifests.schema import Manifest, ManifestRow
 from longtake.manifests.writer import RowResult, results_files, retry_csv
 from longtake.media.stitch import StitchOptions
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Planner, Shot, Standing
 from longtake.reels import MadeReel, ReelOrder, ReelPart
-from longtake.results import refused_rows, row_result, rows_to_retake
+from longtake.results import row_result, rows_to_retake
 from longtake.run import OnEvent, Run, RunOptions, ShotResult, Steps
 from longtake.storage import Store, open_store
 from longtake.vendors import adapter_named
@@ -84,14 +91,9 @@ class Production:
 
     @property
     def rendered_shots(self) -> list[Shot]:
-        """The shots of this run: of the reels asked for, without refused reels."""
+        """The shots of this run: those of reels without a refused shot."""
         refused = {shot.row.reel for shot in self.plan.shots if shot.is_refused}
-        refused |= {shot.row.reel for shot in self.plan.shots if shot.row.row in self._rows_refused_early}
         return [shot for shot in self.plan.shots if shot.row.reel not in refused]
-
-    @property
-    def _rows_refused_early(self) -> set[int]:
-        return {violation.row for violation in self.checked.violations if not violation.warning}
 
 
 class WouldReplaceError(LongtakeError):
@@ -139,12 +141,19 @@ async def prepare(
         await asyncio.to_thread(store.prove_exclusive)
     purchases = await asyncio.to_thread(ledger.load)
     hosting = Hosting(clip_store)
-    planner = Planner(wishes.vendor, content_digest, hosting=hosting)
-    reels = checked.reels()
-    if wishes.reels:
-        reels = {name: rows for name, rows in reels.items() if name in wishes.reels}
-    plan = planner.plan(reels, purchases, time.time(), checked.violations)
+    planner = Planner(wishes.vendor, checked.digest, hosting=hosting)
+    reels = _reels_asked_for(checked, wishes)
+    rows = {row.row for chosen in reels.values() for row in chosen} | {0}
+    found = [violation for violation in checked.violations if violation.row in rows]
+    plan = planner.plan(reels, purchases, time.time(), found)
     return Production(wishes, manifest, checked, plan, ledger, hosting, accounts, notices)
+
+
+def _reels_asked_for(checked: CheckedManifest, wishes: Wishes) -> dict[str, list[ManifestRow]]:
+    reels = checked.reels()
+    if unknown := [name for name in wishes.reels if name not in reels]:
+        raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")
+    return {name: reels[name] for name in wishes.reels} if wishes.reels else reels
 
 
 async def _accounts(
@@ -268,7 +277,6 @@ def write_up(production: Production, run: Run, made: Mapping[str, tuple[MadeReel
         shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
         by_row.setdefault(shot.row.row, []).append(_result_of(shot, run))
     rows = [row_result(results, purchases) for results in by_row.values()]
-    rows += refused_rows(production.plan.violations, by_row)
     rows.sort(key=lambda row: row.row)
     parquet, table = results_files(production.manifest, rows)
     store = production.store
@@ -276,7 +284,7 @@ def write_up(production: Production, run: Run, made: Mapping[str, tuple[MadeReel
     store.write("results.csv", table)
     store.write("retry.csv", retry_csv(production.manifest, rows, rows_to_retake(rows)))
     return Summary(
-        verdicts=Counter(row.verdict for row in rows),
+        verdicts=Counter(row.verdict.value for row in rows),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from longtake.ledger import Purchase
-from longtake.limits import Violation
+from longtake.ledger import Purchase, Record
 from longtake.manifests.writer import RowResult
 from longtake.outputs import clip_key
 from longtake.plan import Shot
 from longtake.run import ShotResult
-from longtake.verdicts import BOUGHT_AND_OVER, NEXT_ACTION, Outcome, Verdict
+from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 
 NEEDS_TAKE = BOUGHT_AND_OVER - {Verdict.LOST}
 """Verdicts for which `retry.csv` raises the take."""
-
-
-def timestamp(unix: float | None) -> str | None:
-    """ISO 8601 in UTC."""
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="seconds") if unix is not None else None
 
 
 def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -> RowResult:
@@ -36,7 +30,7 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
         row=first.shot.row.row,
         shot_id=first.shot.shot_id,
         take=worst.shot.take,
-        verdict=worst.outcome.verdict.value,
+        verdict=worst.outcome.verdict,
         vendor=vendor.removesuffix("/default").strip("/"),
         wire_model=intent.wire_model if intent else worst.shot.model.wire if worst.shot.model else None,
         job_id=purchase.accepted.job.job_id if purchase and purchase.accepted else None,
@@ -47,36 +41,20 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
         clip_seconds=round(clip.duration_seconds, 4) if clip else None,
         price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
         price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
-        submitted_at=timestamp(purchase.accepted.at) if purchase and purchase.accepted else None,
-        finished_at=timestamp(purchase.terminal.at) if purchase and purchase.terminal else None,
+        submitted_at=_moment(purchase.accepted if purchase else None),
+        finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,
         next_action=worst.outcome.next_action or None,
     )
 
 
+def _moment(record: Record | None) -> datetime | None:
+    return datetime.fromtimestamp(record.at, UTC) if record else None
+
+
 def _last_purchase(shot: Shot, purchases: Mapping[str, Purchase]) -> Purchase | None:
     own = [purchase for purchase in purchases.values() if purchase.identity.startswith(shot.identity)]
     return max(own, key=lambda purchase: len(purchase.identity), default=None) if shot.identity else None
-
-
-def refused_rows(violations: Iterable[Violation], known: Iterable[int]) -> list[RowResult]:
-    """Results for rows that the manifest's own check refused."""
-    seen = set(known)
-    reasons: dict[int, list[Violation]] = {}
-    for violation in violations:
-        if violation.row and violation.row not in seen and not violation.warning:
-            reasons.setdefault(violation.row, []).append(violation)
-    outcome = Outcome(verdict=Verdict.REFUSED)
-    return [
-        RowResult(
-            row=row,
-            shot_id=found[0].shot_id,
-            verdict=outcome.verdict.value,
-            error="\n".join(map(str, found)),
-            next_action=NEXT_ACTION[Verdict.REFUSED],
-        )
-        for row, found in reasons.items()
-    ]
 
 
 def rows_to_retake(results: Iterable[RowResult]) -> set[int]:

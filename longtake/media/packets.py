@@ -61,7 +61,7 @@ class PacketTable(NamedTuple):
 
     def delay(self, first: int, last: int) -> int:
         """By how many pictures decoding must run ahead of display within a copyable span."""
-        return max(packet - self.order[packet] for packet in range(first, last))
+        return max((packet - self.order[packet] for packet in range(first, last)), default=0)
 
 
 def read_packets(clip: OpenClip, path: Path) -> PacketTable:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Step = Literal["submit", "look", "media", "upload"]
+Step = Literal["submit", "look", "media", "upload", "account"]
 
 _REFUSALS = frozenset(
     {"throttled", "unauthorized", "no_balance", "model_not_allowed", "moderation", "bad_request", "server_error"}
@@ -56,6 +56,7 @@ KINDS: dict[Step, frozenset[str]] = {
         }
     ),
     "upload": _REFUSALS | {"reset", "html_200", "answer_lost_after_accept"},
+    "account": _REFUSALS | {"reset", "html_200"},
 }
 
 # A job that never ends must not end at the second look.

@@ -93,9 +93,9 @@ def asset_routes(desk: Desk) -> list[Route]:
     return [
         Route("/volc/asset/CreateAssetGroup", desk.guarded("upload", create_group), methods=["POST"]),
         Route("/volc/asset/CreateAsset", desk.guarded("upload", create_asset), methods=["POST"]),
-        Route("/volc/asset/GetAsset", desk.guarded("look", get_asset), methods=["POST"]),
-        Route("/volc/asset/ListAssets", desk.guarded("look", list_assets), methods=["POST"]),
-        Route("/volc/asset/ListAssetGroups", desk.guarded("look", list_groups), methods=["POST"]),
+        Route("/volc/asset/GetAsset", desk.guarded("account", get_asset), methods=["POST"]),
+        Route("/volc/asset/ListAssets", desk.guarded("account", list_assets), methods=["POST"]),
+        Route("/volc/asset/ListAssetGroups", desk.guarded("account", list_groups), methods=["POST"]),
     ]
 
 

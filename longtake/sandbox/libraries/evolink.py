@@ -32,7 +32,7 @@ def account_routes(desk: Desk) -> list[Route]:
     async def balance(request: Request, account: str) -> Response:
         return JSONResponse({"data": {"remaining_credits": 100_000, "user_group": "default"}})
 
-    return [Route("/v1/credits", desk.guarded("look", balance))]
+    return [Route("/v1/credits", desk.guarded("account", balance))]
 
 
 def file_routes(desk: Desk) -> list[Route]:
@@ -92,8 +92,8 @@ def file_routes(desk: Desk) -> list[Route]:
         Route("/api/v1/files/upload/stream", desk.guarded("upload", stream), methods=["POST"]),
         Route("/api/v1/files/upload/base64", desk.guarded("upload", inline), methods=["POST"]),
         Route("/api/v1/files/upload/url", desk.guarded("upload", by_url), methods=["POST"]),
-        Route("/api/v1/files/list", desk.guarded("look", listed)),
-        Route("/api/v1/files/quota", desk.guarded("look", quota)),
+        Route("/api/v1/files/list", desk.guarded("account", listed)),
+        Route("/api/v1/files/quota", desk.guarded("account", quota)),
         Route("/api/v1/files/{file_id}", desk.guarded("upload", remove), methods=["DELETE"]),
     ]
 

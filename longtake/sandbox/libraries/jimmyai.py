@@ -76,13 +76,13 @@ def account_routes(desk: Desk) -> list[Route]:
         return await state_of(request.query_params.get("asset_id", ""))
 
     return [
-        Route(f"{_API}/user/balance", desk.guarded("look", user_balance)),
-        Route(f"{_API}/key/balance", desk.guarded("look", key_balance)),
+        Route(f"{_API}/user/balance", desk.guarded("account", user_balance)),
+        Route(f"{_API}/key/balance", desk.guarded("account", key_balance)),
         Route(f"{_API}/files/upload", desk.guarded("upload", upload), methods=["POST"]),
         Route(f"{_API}/seedance/sp/assets/upload", desk.guarded("upload", register), methods=["POST"]),
-        Route(f"{_API}/seedance/sp/assets/detail", desk.guarded("look", detail), methods=["POST"]),
+        Route(f"{_API}/seedance/sp/assets/detail", desk.guarded("account", detail), methods=["POST"]),
         Route(f"{_API}/seedance/assets/audit", desk.guarded("upload", register), methods=["POST"]),
-        Route(f"{_API}/seedance/assets/status", desk.guarded("look", audit_state)),
+        Route(f"{_API}/seedance/assets/status", desk.guarded("account", audit_state)),
     ]
 
 

@@ -36,7 +36,7 @@ def asset_routes(desk: Desk) -> list[Route]:
 
     return [
         Route("/api/v1/asset/upload", desk.guarded("upload", upload), methods=["POST"]),
-        Route("/api/v1/asset/jobs/get-asset-id", desk.guarded("look", asset_id, keyless=True)),
+        Route("/api/v1/asset/jobs/get-asset-id", desk.guarded("account", asset_id, keyless=True)),
     ]
 
 
