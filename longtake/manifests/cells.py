@@ -94,7 +94,7 @@ def parse_vendor(text: str) -> str:
 
 def parse_continuation(text: str) -> Literal["clip", "last_frame"]:
     """`clip` or `last_frame`."""
-    if text == "clip" or text == "last_frame":  # noqa: PLR1714  # narrows the type
+    if text in ("clip", "last_frame"):
         return text
     raise CellError("a shot continues from clip or from last_frame", "write clip or last_frame, or leave it empty")
 

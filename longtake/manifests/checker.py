@@ -17,7 +17,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from longtake.identity import ContentDigest, WrittenRow, request_hash
-from longtake.limits import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
 from longtake.manifests.reader import content_digest
@@ -25,8 +24,10 @@ from longtake.manifests.references import Roots, shown
 from longtake.manifests.schema import COLUMNS, Cell, Manifest, ManifestRow, joined, natural_key
 from longtake.manifests.templates import Template, TemplateError, parse_template
 from longtake.request import DEFAULT_MODEL, Reference, Role, ShotRequest
+from longtake.violations import Violation
 
 V = TypeVar("V")
+E = TypeVar("E")
 LONE_SHOT = "1"
 """The shot's name in a reel that is one row without a name for its shot."""
 
@@ -178,13 +179,13 @@ class _Check:
         found = self.manifest.cells.get(column)
         return [""] * self.size if found is None else [joined(cell) for cell in found]
 
-    def _parsed(self, column: str, parse: Callable[[str], V], empty: V) -> list[V]:
+    def _parsed(self, column: str, parse: Callable[[str], V], empty: E) -> list[V | E]:
         """A column's values; a bad cell is reported and counts as empty."""
         if column not in self.manifest.cells:
             return [empty] * self.size
-        known: dict[str, V] = {}
+        known: dict[str, V | E] = {}
         bad: dict[str, CellError] = {}
-        values: list[V] = []
+        values: list[V | E] = []
         for row, text in enumerate(self._texts(column), 1):
             if text not in known:
                 plain = text.strip()
@@ -198,17 +199,17 @@ class _Check:
         return values
 
     def _written_rows(self) -> list[WrittenRow]:
-        empty: None = None
-        vendors = self._parsed("vendor", cells.parse_vendor, empty)
-        models = self._parsed("model", cells.parse_text, empty)
-        continuations = self._parsed("continue_from", cells.parse_continuation, empty)
-        tails = self._parsed("reference_tail_seconds", cells.parse_tail, empty)
+        vendors = self._parsed("vendor", cells.parse_vendor, None)
+        models = self._parsed("model", cells.parse_text, None)
+        continuations = self._parsed("continue_from", cells.parse_continuation, None)
+        tails = self._parsed("reference_tail_seconds", cells.parse_tail, None)
         for row, (tail, continuation) in enumerate(zip(tails, continuations, strict=True), 1):
             if tail is not None and continuation != "clip":
                 rule = "reference_tail_seconds needs continue_from = clip"
                 self._refuse(row, "reference_tail_seconds", f"{tail:g}", rule, "write clip, or leave it empty")
-        given = {name: self._parsed(name, parse, empty) for name, parse in _OPTIONS.items()}
-        given = {name: values for name, values in given.items() if name in self.manifest.cells}
+        given = {
+            name: self._parsed(name, parse, None) for name, parse in _OPTIONS.items() if name in self.manifest.cells
+        }
         names = ("prompt", "references", *given)
         requests = [
             ShotRequest(**dict(zip(names, values, strict=True)), model=model or DEFAULT_MODEL)

@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict
 
-from longtake.manifests.cells import parse_take, parse_variants
+from longtake.manifests.cells import parse_take
 from longtake.manifests.checker import LONE_SHOT
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
@@ -154,30 +154,27 @@ def retry_csv(manifest: Manifest, results: Sequence[RowResult], raise_take: Coll
     Args:
         manifest: The manifest as read.
         results: One per row; a reel with a row that is not `done`, or has no result, is written.
-        raise_take: Rows that must be bought again: `take` moves on past all of the row's takes. A mapping says for each
-            row how many variants are to be bought; otherwise the row's own number stands.
+        raise_take: Rows that must be bought again: their `take` is one higher.
 
     Returns:
         CSV, exact and not escaped for spreadsheets; the header alone when nothing wants another run.
     """
     by_row = {result.row: result for result in results}
-    counts: Mapping[int, int] = raise_take if isinstance(raise_take, Mapping) else {}
     rows = dict(enumerate(manifest.text, 1))
     reel_of = {number: _reel(number, row, by_row.get(number)) for number, row in rows.items()}
     wanted = {reel for number, reel in reel_of.items() if not _is_done(by_row.get(number))}
-    again = {
-        number: _raised(row, counts.get(number)) if number in raise_take else row
-        for number, row in (
-            (number, _standing_alone(row, by_row.get(number), manifest.base)) for number, row in rows.items()
-        )
-        if reel_of[number] in wanted
-    }
-    names = list(dict.fromkeys([*manifest.cells, *(name for row in again.values() for name in row)]))
+    again: list[dict[str, str]] = []
+    for number, row in rows.items():
+        if reel_of[number] in wanted:
+            again.append(_standing_alone(row, by_row.get(number), manifest.base))
+            if number in raise_take:
+                again[-1]["take"] = str(parse_take(again[-1].get("take", "").strip() or "1") + 1)
+    names = list(dict.fromkeys([*manifest.cells, *(name for row in again for name in row)]))
     text = io.StringIO(newline="")
     # Every cell is quoted, so that a lone carriage return in a prompt comes back as it was.
     lines = csv.DictWriter(text, names, restval="", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     lines.writeheader()
-    lines.writerows(again.values())
+    lines.writerows(again)
     return text.getvalue().encode()
 
 
@@ -213,10 +210,3 @@ def _standing_alone(row: Mapping[str, Cell], result: RowResult | None, base: str
         shot = _shot(row) or LONE_SHOT
         again |= {"reel": result.shot_id.removesuffix(f"/{shot}"), "shot": shot}
     return again
-
-
-def _raised(row: dict[str, str], count: int | None) -> dict[str, str]:
-    """The row as new takes, past all that it has named so far."""
-    take, variants = (row.get(name, "").strip() or "1" for name in ("take", "variants"))
-    raised = row | {"take": str(parse_take(take) + parse_variants(variants))}
-    return raised if count is None else raised | {"variants": str(count)}

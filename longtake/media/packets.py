@@ -43,9 +43,7 @@ class PacketTable(NamedTuple):
 
     def picture_at(self, seconds: Fraction) -> int:
         """The number of the picture shown at a time that counts from the first one's."""
-        # A time stamp is rounded to a tick, so a picture may be due up to one tick before its stamp.
-        ticks = seconds / self.tick_seconds + self.times[0] + 1
-        return max(bisect_right(self.times, ticks) - 1, 0)
+        return max(bisect_right(self.times, seconds / self.tick_seconds + self.times[0]) - 1, 0)
 
     def copyable_span(self, first: int, last: int) -> tuple[int, int]:
         """The longest run of pictures within [first, last) whose packets stand alone; empty as (first, first).
@@ -75,7 +73,6 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
     tick = exact(clip.video.time_base)
     times: list[int] = []
     idr: set[int] = set()
-    end = 0
     obstacle = facts.copy_obstacle
     with reading(path):
         for packet in clip.container.demux(clip.video):
@@ -88,7 +85,6 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
             if packet.is_keyframe and facts.video_codec == "h264" and sets and is_idr(bytes(packet), sets.length_bytes):
                 idr.add(len(times))
             times.append(packet.pts)
-            end = max(end, packet.pts + (packet.duration or 0))
         if len(times) != facts.frames:
             raise UnreadableClipError(f"its index names {facts.frames} pictures, {len(times)} are there")
         shown = sorted(times)
@@ -98,13 +94,15 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
     step = 1 / (facts.fps * tick)
     if facts.constant_rate and any(abs(time - shown[0] - number * step) > 1 for number, time in enumerate(shown)):
         obstacle = obstacle or "its pictures are not evenly spaced"
-    end_seconds = _end_seconds(facts, shown, end, tick)
+    end_seconds = _length(facts, shown, clip.video.duration or 0, tick)
     return PacketTable(
         tuple(place[time] for time in times), frozenset(idr), tuple(shown), tick, end_seconds, obstacle, sets
     )
 
 
-def _end_seconds(facts: ClipFacts, shown: list[int], end: int, tick: Fraction) -> Fraction:
+def _length(facts: ClipFacts, shown: list[int], track_ticks: int, tick: Fraction) -> Fraction:
     if facts.constant_rate:
         return facts.frames / facts.fps
-    return max(end - shown[0], shown[-1] - shown[0] + 1) * tick
+    span = shown[-1] - shown[0]
+    # Of a varying rate only the track's header knows how long the last picture stays.
+    return (track_ticks if track_ticks > span else span + Fraction(span, len(shown) - 1)) * tick

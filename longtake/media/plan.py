@@ -200,7 +200,9 @@ def _picks(clip: PlannedClip, fps: Fraction) -> Sequence[int]:
     last = facts.frames - clip.tail
     end = (table.times[last] - table.times[0]) * table.tick_seconds if clip.tail else table.end_seconds
     count = max(round((end - begin) * fps), 1)
-    return [min(table.picture_at(begin + number / fps), last - 1) for number in range(count)]
+    # A picture that is due a moment later is shown now: rounded time stamps must not drop one and double another.
+    early = min(1 / (4 * fps), 1 / (2 * facts.fps))
+    return [min(table.picture_at(begin + number / fps + early), last - 1) for number in range(count)]
 
 
 def _decide(clip: PlannedClip, overlap_after: int, target: Target) -> PlannedClip:

@@ -79,14 +79,15 @@ def code_of(luma: np.ndarray, recipe: Recipe, aspect: Fraction = Fraction(1)) ->
 
 
 def expected_frames(recipe: Recipe, fps: Fraction, head: int = 0, tail: int = 0) -> list[int]:
-    """The numbers of the clip's pictures that a film of this rate shows, each held until the next is due."""
+    """The numbers of the clip's pictures that a film of this rate shows, each held until the next is nearly due."""
     times = [*recipe.picture_times(), recipe.seconds]
     if not recipe.times and recipe.fps == fps:
         return list(range(head, recipe.frames - tail))
     begin, end = times[head], times[recipe.frames - tail]
     count = max(round((end - begin) * fps), 1)
-    due = [begin + number / fps for number in range(count)]
-    return [max(n for n in range(recipe.frames - tail) if times[n] <= at + Fraction(3, 1000)) for at in due]
+    rate = (recipe.frames - 1) / times[-2] if recipe.times else recipe.fps
+    due = [begin + number / fps + min(1 / (4 * fps), 1 / (2 * rate)) for number in range(count)]
+    return [max(n for n in range(recipe.frames - tail) if times[n] <= at) for at in due]
 
 
 def assert_film_is_right(path: Path, recipes: list[Recipe], receipt: StitchReceipt) -> Film:
