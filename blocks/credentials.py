@@ -185,6 +185,7 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
     """The account that a manifest's `vendor` or `vendor/NAME` means, and what a person should know about the choice.
 
     A block document on the server beats the environment; the environment stands in for the document `default` alone.
+    Where `LONGTAKE_SANDBOX_URL` is set, every account is the sandbox's and no other key is read.
 
     Raises:
         UnknownVendorError: There is no such vendor.
@@ -197,6 +198,8 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
         raise UnknownVendorError(f"there is no vendor {vendor!r}; known are {', '.join(CREDENTIALS)}")
     if not re.fullmatch(r"[a-z0-9-]+", document):
         raise ConfigurationError(f"{written!r}: a block document's name has lowercase letters, digits and dashes only")
+    if (sandbox_url := os.environ.get("LONGTAKE_SANDBOX_URL")) is not None:
+        return _sandboxed(vendor, document, sandbox_url), []
     block = CREDENTIALS[vendor]
     variables = block._written_in(os.environ)  # pyright: ignore[reportPrivateUsage]
     address = f"{block.get_block_type_slug()}/{document}"
@@ -210,6 +213,24 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
     raise MissingCredentialsError(
         f"no key for {written}: save the block document {address} on the Prefect server{either}"
     )
+
+
+def _sandboxed(vendor: str, document: str, url: str) -> Account:
+    from longtake.sandbox.desk import api_key  # noqa: PLC0415 - the sandbox is imported where it is used alone
+    from longtake.sandbox.dialects import DIALECTS  # noqa: PLC0415
+
+    base_url = f"{url.rstrip('/')}/{vendor}"
+    try:
+        return Account(
+            vendor=vendor,
+            document=document,
+            api_key=SecretStr(api_key(vendor, document)),
+            base_url=base_url,
+            upload_base_url=base_url + DIALECTS[vendor].upload_suffix,
+            poll_interval_seconds=0.5,
+        )
+    except ValidationError:
+        raise ConfigurationError(f"LONGTAKE_SANDBOX_URL is no address: {url!r}") from None
 
 
 async def _stored(block: type[VendorCredentials], document: str) -> VendorCredentials | None:

@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from longtake.errors import ConfigurationError
 
@@ -102,6 +102,12 @@ class ServerHandle:
                 raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(self.places.log)}")
             time.sleep(0.05)
             starts += self._renew()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Leaves the server; the last one to leave ends it."""

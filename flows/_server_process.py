@@ -64,9 +64,10 @@ class _Watch:
         return False
 
 
-def _listening(port: int) -> socket.socket:
-    """A loopback socket, on the last server's port where that is free, so that its clients find this one."""
-    for wanted in (port, 0):
+def _listening(places: Places) -> socket.socket:
+    """A loopback socket, on the port asked for or the last server's where it is free, so that its clients find us."""
+    preferred = (os.environ.get("LONGTAKE_SERVER_PORT"), places.written_address().get("port"))
+    for wanted in (*(int(port) for port in preferred if port), 0):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -97,7 +98,7 @@ def main() -> int:
     places = Places(prefect_home())
     if _sole(places) is None:
         return 3
-    listener = _listening(int(places.written_address().get("port", 0)))
+    listener = _listening(places)
     port = listener.getsockname()[1]
     origin = f"http://127.0.0.1:{port}"
     fresh = places.address.with_suffix(".new")

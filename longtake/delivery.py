@@ -12,6 +12,7 @@ from longtake.desk import Desk
 from longtake.download import fetch, part_file
 from longtake.errors import (
     ConfigurationError,
+    ContentRefusedError,
     IncompleteDownloadError,
     JobCancelledError,
     JobExpiredError,
@@ -77,6 +78,7 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
         StillRunningError: Waited long enough; the job can be taken up again.
         JobLostError: The vendor no longer knows it.
         JobFailedError, JobCancelledError, JobExpiredError: It ended so; recorded.
+        ContentRefusedError: Moderation refused the result; recorded.
         VendorAccountError: The key is refused; the job can be taken up again.
         ConfigurationError: The record names another address than the credentials.
     """
@@ -89,6 +91,8 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
     )
     await asyncio.to_thread(_record_end, job, snapshot, desk, ledger)
     failure = snapshot.failure or JobFailure(message=f"the vendor reports {snapshot.word or snapshot.status.value}")
+    if failure.content_refused:
+        raise ContentRefusedError(failure.message, failure.code)
     if snapshot.status is JobStatus.FAILED:
         raise JobFailedError(failure.message, failure.code, failure.retryable)
     if snapshot.status is JobStatus.CANCELLED:

@@ -24,10 +24,11 @@ ContentDigest = Callable[[str], str]
 """SHA-256 (hex) of the bytes behind a path or `s3://` address."""
 
 SIGNATURE_PARAMETERS = frozenset(
-    {"signature", "expires", "key-pair-id", "policy", "sig", "se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid"}
-    | {"skt", "ske", "sks", "skv", "awsaccesskeyid", "ossaccesskeyid", "security-token", "token", "auth_key", "sign"}
-    | {"googleaccessid", "ck", "hdnts", "x-expires", "x-signature", "q-signature", "q-ak", "q-sign-time"}
+    {"signature", "expires", "key-pair-id", "policy", "sig", "awsaccesskeyid", "ossaccesskeyid", "security-token"}
+    | {"token", "auth_key", "sign", "googleaccessid", "ck", "hdnts", "x-expires", "x-signature"}
 )
+# Azure's names are short enough to mean anything, so they count beside `sig` only.
+AZURE_PARAMETERS = frozenset({"se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv"})
 SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-tos-", "x-cos-", "q-")
 
 
@@ -49,13 +50,19 @@ class WrittenRow(BaseModel):
 def unsigned_url(url: str) -> str:
     """The address without user, fragment and the parameters of a signature; what is safe to store and to compare."""
     parts = urlsplit(url)
+    # Bytes that are no UTF-8 are kept apart: two addresses that differ in them are two addresses.
+    given = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+    dropped = SIGNATURE_PARAMETERS
+    if any(name.lower() == "sig" for name, _ in given):
+        dropped |= AZURE_PARAMETERS
     kept = [
         (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if name.lower() not in SIGNATURE_PARAMETERS and not name.lower().startswith(SIGNATURE_PREFIXES)
+        for name, value in given
+        if name.lower() not in dropped and not name.lower().startswith(SIGNATURE_PREFIXES)
     ]
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme.lower(), host.lower(), parts.path, urlencode(kept), ""))
+    query = urlencode(kept, errors="surrogateescape")
+    return urlunsplit((parts.scheme.lower(), host.lower(), parts.path, query, ""))
 
 
 def data_uri_bytes(uri: str) -> bytes:
@@ -87,11 +94,14 @@ def source_key(source: str, digest: ContentDigest) -> str:
     return f"sha256:{digest(source)}"
 
 
+_PLACE = {role.value: place for place, role in enumerate(Role)}
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def written_form(row: WrittenRow, digest: ContentDigest) -> dict[str, object]:
     """The row as plain JSON values with sorted, only-given fields."""
     references = [[reference.role.value, source_key(reference.source, digest)] for reference in row.request.references]
-    order = {role: place for place, role in enumerate(Role)}
-    references.sort(key=lambda pair: order[Role(pair[0])])
+    references.sort(key=lambda pair: _PLACE[pair[0]])
     form: dict[str, object] = {"prompt": row.request.prompt, "options": row.request.given_options()}
     optional = {
         "vendor": row.vendor,
@@ -104,8 +114,7 @@ def written_form(row: WrittenRow, digest: ContentDigest) -> dict[str, object]:
 
 
 def _hash(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
 def request_hash(row: WrittenRow, digest: ContentDigest) -> str:

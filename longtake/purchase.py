@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.accounts import account_name
+from longtake.budget import Budget
 from longtake.desk import Desk
 from longtake.errors import (
     ContentRefusedError,
@@ -40,6 +41,16 @@ FINISH_SUBMIT_SECONDS = 25.0
 """A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
 NOT_SENT_TRIES = 4
 LONGEST_PAUSE_SECONDS = 60.0
+NOTHING_BOUGHT = (
+    NotSentError,
+    RateLimitedError,
+    RejectedRequestError,
+    ContentRefusedError,
+    UnsupportedRequestError,
+    VendorAccountError,
+    StillRunningError,
+)
+"""Errors of a purchase after which its money is free again."""
 
 
 class Order(BaseModel):
@@ -86,8 +97,14 @@ def stored_request(request: ShotRequest) -> dict[str, Any]:
     return form
 
 
-async def buy(order: Order, desk: Desk, ledger: Ledger) -> Job:
+async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = None) -> Job:
     """Buys the clip of an order, unless the ledger says that it is bought.
+
+    Args:
+        order: What to buy.
+        desk: The account's desk.
+        ledger: Where the purchase is recorded.
+        budget: Where money is set aside before the request leaves; None: there is no bound.
 
     Returns:
         The job: ours, or the one that an earlier or simultaneous run bought.
@@ -101,8 +118,18 @@ async def buy(order: Order, desk: Desk, ledger: Ledger) -> Job:
         NotSentError: The vendor could not be reached; nothing was bought.
         StillRunningError: Another run is submitting it, or the vendor throttled us all along.
         LedgerError: The purchase is over.
+        BudgetExceededError: It does not fit into the budget; nothing was bought.
     """
     order = order.identified()
+    try:
+        return await _buy(order, desk, ledger, budget)
+    except NOTHING_BOUGHT:
+        if budget is not None:
+            await budget.release(order.identity)
+        raise
+
+
+async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) -> Job:
     give_up_at = time.monotonic() + desk.account.max_wait_seconds
     unsent = 0
     while True:
@@ -117,8 +144,13 @@ async def buy(order: Order, desk: Desk, ledger: Ledger) -> Job:
         if desk.trouble is not None:
             raise desk.trouble
         await desk.pace.turn()
+        if budget is not None:
+            await budget.reserve(order.identity, order.quote, order.account, cap_usd=desk.account.max_spend_usd)
         intent = _intent(order, desk, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
+            continue
+        if budget is not None and not budget.is_fresh:
+            await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
             return await _finish_when_cancelled(_submit(order, intent, desk, ledger))

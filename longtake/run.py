@@ -16,6 +16,7 @@ from longtake.chaining import Parent, continued_from_clip, continued_from_last_f
 from longtake.delivery import is_at_home
 from longtake.desk import Desk, Office
 from longtake.errors import (
+    BudgetExceededError,
     ConfigurationError,
     ContentRefusedError,
     JobCancelledError,
@@ -362,6 +363,7 @@ _VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
     (ContentRefusedError, Verdict.CONTENT_REFUSED),
     (UnknownOutcomeError, Verdict.UNKNOWN_OUTCOME),
     (UnreadableRecordError, Verdict.UNKNOWN_OUTCOME),
+    (BudgetExceededError, Verdict.HELD),
     (VendorAccountError, Verdict.HELD),
     (TransientVendorError, Verdict.HELD),
     (StillRunningError, Verdict.STILL_RUNNING),

@@ -6,12 +6,10 @@ What a vendor or model takes is not known here (`longtake.limits`), and nothing 
 from __future__ import annotations
 
 import difflib
-import gc
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -19,10 +17,11 @@ from typing import Any, TypeVar
 from longtake.identity import ContentDigest, WrittenRow, request_hash
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
+from longtake.manifests.garbage import uncollected
 from longtake.manifests.reader import content_digest
 from longtake.manifests.references import Roots, shown
 from longtake.manifests.schema import COLUMNS, Cell, Manifest, ManifestRow, joined, natural_key
-from longtake.manifests.templates import Template, TemplateError, parse_template
+from longtake.manifests.templates import TemplateError, fill_in
 from longtake.request import DEFAULT_MODEL, Reference, Role, ShotRequest
 from longtake.violations import Violation
 
@@ -86,7 +85,8 @@ class CheckedManifest:
         reels: defaultdict[str, list[ManifestRow]] = defaultdict(list)
         for row in self.rows:
             reels[row.reel].append(row)
-        return {reel: sorted(rows, key=lambda row: natural_key(row.shot)) for reel, rows in reels.items()}
+        key = cache(natural_key)
+        return {reel: sorted(rows, key=lambda row: key(row.shot)) for reel, rows in reels.items()}
 
     @property
     def refused_reels(self) -> frozenset[str]:
@@ -104,21 +104,8 @@ def check_manifest(
         reference_roots: Folders and `s3://bucket[/prefix]`, beside the manifest's own, that references may come from.
         digest: Hashes local and `s3://` references, asked only for rows that are named by their hash.
     """
-    with _without_garbage_collection():
+    with uncollected():
         return _Check(manifest, reference_roots, digest).run()
-
-
-@contextmanager
-def _without_garbage_collection() -> Generator[None]:
-    # Several objects per row and none of them garbage: the collector would walk them all, again and again, and take
-    # four fifths of the time.
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Check:
@@ -181,22 +168,19 @@ class _Check:
 
     def _parsed(self, column: str, parse: Callable[[str], V], empty: E) -> list[V | E]:
         """A column's values; a bad cell is reported and counts as empty."""
-        if column not in self.manifest.cells:
-            return [empty] * self.size
+        texts = self._texts(column)
         known: dict[str, V | E] = {}
         bad: dict[str, CellError] = {}
-        values: list[V | E] = []
-        for row, text in enumerate(self._texts(column), 1):
-            if text not in known:
-                plain = text.strip()
-                try:
-                    known[text] = parse(plain) if plain else empty
-                except CellError as error:
-                    known[text], bad[text] = empty, error
-            values.append(known[text])
-            if text in bad:
-                self._refuse(row, column, shown(text), bad[text].rule, bad[text].fix)
-        return values
+        for text in set(texts):
+            plain = text.strip()
+            try:
+                known[text] = parse(plain) if plain else empty
+            except CellError as error:
+                known[text], bad[text] = empty, error
+        for row, text in enumerate(texts, 1) if bad else ():
+            if error := bad.get(text):
+                self._refuse(row, column, shown(text), error.rule, error.fix)
+        return [known[text] for text in texts]
 
     def _written_rows(self) -> list[WrittenRow]:
         vendors = self._parsed("vendor", cells.parse_vendor, None)
@@ -224,23 +208,14 @@ class _Check:
 
     def _prompts(self) -> list[str]:
         """Every row's prompt, filled in; one that cannot be is reported and stays as written."""
-        prompts = [joined(cell, ", ") for cell in self.manifest.cells.get("prompt", [""] * self.size)]
-        names = self.manifest.cells.keys() - {"prompt"}
-        known: dict[str, Template | TemplateError] = {}
+        cells = self.manifest.cells
+        prompts = [joined(cell, ", ") for cell in cells["prompt"]] if "prompt" in cells else [""] * self.size
+        names = cells.keys() - {"prompt"}
         for place, prompt in enumerate(prompts):
-            if "{" not in prompt and "}" not in prompt:
-                continue
-            if prompt not in known:
-                try:
-                    known[prompt] = parse_template(prompt, names)
-                except TemplateError as error:
-                    known[prompt] = error
-            template = known[prompt]
-            if isinstance(template, TemplateError):
-                self._refuse(place + 1, "prompt", prompt, template.rule, template.fix)
-            else:
-                values = [joined(self.manifest.cells[name][place], ", ") for name in template.names]
-                prompts[place] = template.fill(values)
+            try:
+                prompts[place] = fill_in(prompt, names, lambda name, place=place: joined(cells[name][place], ", "))
+            except TemplateError as error:
+                self._refuse(place + 1, "prompt", prompt, error.rule, error.fix)
         return prompts
 
     def _references(self) -> list[tuple[Reference, ...]]:

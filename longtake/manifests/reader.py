@@ -21,6 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from longtake.errors import UnreadableManifestError
+from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import COLUMNS, Cell, Manifest
 
 CSV_MAX_BYTES = 2**31
@@ -41,7 +42,8 @@ def read_manifest(source: str) -> Manifest:
     if "::" in source or "\0" in source or ("://" in source and not source.startswith("s3://")):
         raise UnreadableManifestError(f"{source!r} is neither a path nor s3://")
     try:
-        return _read(source)
+        with uncollected():
+            return _read(source)
     except UnreadableManifestError:
         raise
     except FileNotFoundError:

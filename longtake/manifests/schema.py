@@ -105,7 +105,7 @@ class Manifest:
 
 def joined(cell: Cell, separator: str = "|") -> str:
     """A cell as one text, lists joined."""
-    return cell if isinstance(cell, str) else separator.join(cell)
+    return cell if type(cell) is str else separator.join(cell)
 
 
 _NUMBER = re.compile(r"0*([0-9]+)")

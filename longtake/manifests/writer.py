@@ -21,7 +21,7 @@ from longtake.manifests.checker import LONE_SHOT
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
 from longtake.manifests.schema import Cell, Manifest, joined
-from longtake.manifests.templates import TemplateError, escaped, parse_template
+from longtake.manifests.templates import TemplateError, escaped, fill_in
 from longtake.request import Role
 from longtake.verdicts import Verdict
 
@@ -204,8 +204,7 @@ def _standing_alone(row: Mapping[str, Cell], result: RowResult | None, base: str
         return again
     prompt = joined(row.get("prompt", ""), ", ")
     with contextlib.suppress(TemplateError):
-        template = parse_template(prompt, row.keys() - {"prompt"})
-        again["prompt"] = escaped(template.fill([joined(row[name], ", ") for name in template.names]))
+        again["prompt"] = escaped(fill_in(prompt, row.keys() - {"prompt"}, lambda name: joined(row[name], ", ")))
     if not again.get("reel", "").strip():
         shot = _shot(row) or LONE_SHOT
         again |= {"reel": result.shot_id.removesuffix(f"/{shot}"), "shot": shot}

@@ -25,7 +25,11 @@ def duration(seconds: float | None) -> str:
     if whole < MINUTE:
         return f"{whole} s"
     unit, name, part, part_name = (
-        (MINUTE, "min", 1, "s") if whole < HOUR else (HOUR, "h", MINUTE, "min") if whole < DAY else (DAY, "d", HOUR, "h")
+        (MINUTE, "min", 1, "s")
+        if whole < HOUR
+        else (HOUR, "h", MINUTE, "min")
+        if whole < DAY
+        else (DAY, "d", HOUR, "h")
     )
     rest = whole % unit // part
     return f"{whole // unit} {name}" + (f" {rest} {part_name}" if rest else "")

@@ -75,7 +75,9 @@ class Concern:
 
 def concerns(view: ReportView) -> list[Concern]:
     """What wants a person, open money first, then the most frequent. Shots not yet begun count when the run is over."""
-    waiting = set() if view.finished else {Verdict.NOT_STARTED.value, Verdict.BLOCKED.value, Verdict.STILL_RUNNING.value}
+    waiting = (
+        set() if view.finished else {Verdict.NOT_STARTED.value, Verdict.BLOCKED.value, Verdict.STILL_RUNNING.value}
+    )
     groups: dict[str, list[ShotView]] = {}
     for shot in view.shots:
         if shot.verdict not in _QUIET | waiting:

@@ -8,9 +8,10 @@ MAX_CHARACTERS = 20_000
 _CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _SEPARATORS = {0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
-_LINES = (
-    _CONTROLS | dict.fromkeys([*range(0x80, 0xA0), *_TURNING, 0xFEFF, 0xFFFE, 0xFFFF], 0xFFFD) | _SEPARATORS
-) | {0x09: "\t", 0x0A: "\n"}
+_LINES = (_CONTROLS | dict.fromkeys([*range(0x80, 0xA0), *_TURNING, 0xFEFF, 0xFFFE, 0xFFFF], 0xFFFD) | _SEPARATORS) | {
+    0x09: "\t",
+    0x0A: "\n",
+}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -18,8 +19,8 @@ def visible(text: str, limit: int = MAX_CHARACTERS) -> str:
     """The text with lines kept and everything else that acts replaced by something to see.
 
     C0 controls become their pictures (`␛`); C1 controls, bidirectional overrides and isolates, lone surrogates and
-    non-characters become `�`. Marks that languages need (joiners, left-to-right marks) stay. What is longer than `limit`
-    characters is cut, and says so.
+    non-characters become `�`. Marks that languages need (joiners, left-to-right marks) stay. What is longer than
+    `limit` characters is cut, and says so.
     """
     cut = len(text) - limit
     shown = _SURROGATES.sub("\ufffd", text[:limit].replace("\r\n", "\n")).translate(_LINES)

@@ -1,10 +1,11 @@
-"""What the report shows, as plain data: a run, its reels, its shots. Filled from results and ledger; nothing is read here.
+"""What the report shows, as plain data: a run, its reels, its shots. Filled from results and ledger, never read here.
 
 Times are Unix times, prices US dollars; None means unknown. Paths are relative to the output, with `/`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -22,6 +23,11 @@ Text = Annotated[str, BeforeValidator(_shown)]
 """Text from a manifest or vendor, made harmless on its way in."""
 FreeText = Annotated[str, BeforeValidator(lambda value: _shown(value if value is None else str(value)))]
 """As `Text`, from a value of any type."""
+Number = Annotated[
+    float | None,
+    BeforeValidator(lambda value: None if isinstance(value, float) and not math.isfinite(value) else value),
+]
+"""A number, or None where it is unknown; tables write NaN for that."""
 
 
 class _View(BaseModel):
@@ -53,14 +59,14 @@ class ShotView(_View):
     poster: str | None = None
     width: int | None = None
     height: int | None = None
-    clip_seconds: float | None = None
-    price_low_usd: float | None = None
-    price_high_usd: float | None = None
-    waiting_since: float | None = None
-    submitted_at: float | None = None
-    started_running_at: float | None = None
-    finished_at: float | None = None
-    downloaded_at: float | None = None
+    clip_seconds: Number = None
+    price_low_usd: Number = None
+    price_high_usd: Number = None
+    waiting_since: Number = None
+    submitted_at: Number = None
+    started_running_at: Number = None
+    finished_at: Number = None
+    downloaded_at: Number = None
     continues_from: Text = ""
     usage: dict[FreeText, float] = Field(default_factory=dict)
     extra: dict[FreeText, FreeText] = Field(default_factory=dict)
@@ -86,11 +92,11 @@ class Totals(_View):
 
     done: int
     all: int
-    spent_low_usd: float | None = None
-    spent_high_usd: float | None = None
-    projected_low_usd: float | None = None
-    projected_high_usd: float | None = None
-    charged_but_failed_usd: float | None = None
+    spent_low_usd: Number = None
+    spent_high_usd: Number = None
+    projected_low_usd: Number = None
+    projected_high_usd: Number = None
+    charged_but_failed_usd: Number = None
 
 
 class VendorTotals(Totals):

@@ -19,6 +19,9 @@ _BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><center>n
 _ANY_PAGE = "<!DOCTYPE html><html><body>We will be back soon.</body></html>"
 _REFUSALS = {why.value: why for why in Why}
 _WORDS = {
+    "unauthorized": "Invalid or expired token",
+    "no_balance": "Insufficient quota. Please top up your account.",
+    "server_error": "Internal server error",
     "throttled": "Too many requests, please try again later",
     "moderation": "The request was refused by content moderation",
 }

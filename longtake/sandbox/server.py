@@ -52,7 +52,7 @@ class BackgroundServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stops serving."""
-        self._server.should_exit = True
+        """Stops serving, without waiting for clients that keep their connections open."""
+        self._server.should_exit = self._server.force_exit = True
         self._thread.join()
         self._socket.close()

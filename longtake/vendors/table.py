@@ -1,6 +1,6 @@
 """The vendors as tables: models, options, references, prices, documents; as plain rows, for a terminal and for pages.
 
-`python -m longtake.vendors.table NAME` prints the tables of `docs/vendors/NAME.md`.
+`python -m longtake.vendors.table NAME PAGE` brings the tables of a vendor's page (`docs/vendors/NAME.md`) up to date.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich import box
@@ -19,6 +20,7 @@ from longtake.pricing import PriceRule
 from longtake.request import Mode
 from longtake.vendors import VENDORS, Adapter, Model, adapter_named
 
+MARKS = ("<!-- tables: made by longtake.vendors.table -->", "<!-- end of the tables -->")
 UNKNOWN_PRICE = "not published"
 MODE_WORDS = {
     Mode.TEXT: "text",
@@ -115,6 +117,19 @@ def markdown(adapter: Adapter) -> str:
         parts.append(f"### {table.title}\n\n" + "\n".join(_markdown_row(line) for line in lines))
     parts.append("### Facts\n\n" + "\n".join(f"- {fact}" for fact in facts(adapter)))
     return "\n\n".join(parts) + "\n"
+
+
+def page_with_tables(page: str, adapter: Adapter) -> str:
+    """A vendor's page with what stands between its two marks replaced by the tables.
+
+    Raises:
+        ValueError: The page lacks a mark.
+    """
+    before, begin, rest = page.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not begin or not end:
+        raise ValueError(f"the page of {adapter.name} lacks {MARKS[0]} or {MARKS[1]}")
+    return f"{before}{begin}\n\n{markdown(adapter)}\n{end}{after}"
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -214,4 +229,5 @@ def _price_cells(rule: PriceRule | None) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown(adapter_named(sys.argv[1])))
+    place = Path(sys.argv[2])
+    place.write_text(page_with_tables(place.read_text("utf-8"), adapter_named(sys.argv[1])), "utf-8")

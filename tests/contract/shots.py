@@ -63,6 +63,7 @@ def references(roles: tuple[Role, ...], limits: Limits, scheme: str | None = Non
 
 def every_mode(adapter: Adapter) -> Iterator[Case]:
     """Every wire model in every mode that it has, bare and with all that can be asked of it at once."""
+    seen: set[ShotRequest] = set()
     for model in adapter.models:
         for name, roles in ROLES_OF_MODE.items():
             for scheme in (None, "asset", "data"):
@@ -74,7 +75,8 @@ def every_mode(adapter: Adapter) -> Iterator[Case]:
                 full = bare.model_copy(update={**everything(model.limits, bare.mode), "resolution": resolution})
                 silent = bare.model_copy(update={"prompt": ""})
                 for label, request in (("bare", bare), ("full", full), ("without prompt", silent)):
-                    if not refused(adapter, request):
+                    if request not in seen and not refused(adapter, request):
+                        seen.add(request)
                         yield Case(f"{model.wire}, {name}, {scheme or 'link'}, {label}", adapter, request)
 
 

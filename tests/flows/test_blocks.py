@@ -178,6 +178,18 @@ class TestAccountsOfAManifest:
             account, _ = await load_account("anyfast")
         assert account.api_key.get_secret_value() == "from-environment"
 
+    async def test_where_a_sandbox_is_named_no_other_account_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        await self.saved(AnyfastCredentials(api_key="stored"), "real")
+        monkeypatch.setenv("LONGTAKE_SANDBOX_URL", "http://127.0.0.1:9")
+        for written in ("anyfast", "anyfast/real", "jimmyai/other"):
+            account, _ = await load_account(written)
+            assert account.base_url.startswith("http://127.0.0.1:9/")
+            assert account.upload_base_url.startswith("http://127.0.0.1:9/")
+            assert account.api_key.get_secret_value().startswith("sandbox-")
+        monkeypatch.setenv("LONGTAKE_SANDBOX_URL", "")  # a placeholder that nobody filled in
+        with pytest.raises(ConfigurationError, match="LONGTAKE_SANDBOX_URL"):
+            await load_account("anyfast")
+
     async def test_a_stored_key_is_never_shown_without_asking_for_it(self, prefect_server: PrefectServer) -> None:
         import httpx
 

@@ -51,6 +51,7 @@ class Recipe:
     sound_from: Fraction = Fraction(0)
     sound_seconds: Fraction | None = None
     tracks: int = 1
+    grain: int = 0
 
     @property
     def hum_hz(self) -> float:
@@ -88,11 +89,19 @@ def _ground(width: int, height: int) -> np.ndarray:
     return np.clip(upper * (1 - down) + lower * down + random.normal(0, 3, (height, width + 96)), 16, 235)
 
 
+@lru_cache(maxsize=4)
+def _grain(width: int, height: int, spread: int) -> np.ndarray:
+    return np.random.default_rng(9).normal(0, spread, (height, width)).astype(np.int16)
+
+
 def luma_of(recipe: Recipe, number: int) -> np.ndarray:
     """The upright luma of one picture, as shape (height, width) of the coded picture turned upright."""
     width, height = (recipe.height, recipe.width) if recipe.turned in (90, 270) else (recipe.width, recipe.height)
     shift = number * 2 % 96
     luma = _ground(width, height)[:, shift : shift + width].astype(np.uint8)
+    if recipe.grain:
+        noise = np.roll(_grain(width, height, recipe.grain), (number * 7919, number * 104729), axis=(0, 1))
+        luma = np.clip(luma + noise, 16, 235).astype(np.uint8)
     if recipe.picture_times()[number] <= BEEP_AT_SECONDS < recipe.picture_times()[number] + 1 / recipe.fps:
         luma[height // 2 :, :] = 235
     framecode.stamp(luma, recipe.job, number)

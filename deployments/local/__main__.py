@@ -1,0 +1,99 @@
+"""Starts server, sandbox and worker, deploys, and ends all of them on Ctrl-C, SIGTERM or its own death."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from flows._server import join_server
+from longtake.errors import ConfigurationError, LongtakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+PROJECT = Path(__file__).parents[2]
+SERVER_PORT, SANDBOX_PORT = 4200, 4280
+# A worker asks every few seconds for work; a run whose process died is Crashed after three missed beats.
+WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs until it is told to end, or a worker ends by itself."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.local", description=__doc__)
+    parser.add_argument(
+        "--real", action="store_true", help="the real vendors, which cost money, instead of the sandbox"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="worker processes (default 1)")
+    parser.add_argument("--port", type=int, default=SERVER_PORT, help="port of the Prefect server, if it is free")
+    parser.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT, help="port of the sandbox")
+    chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        with ExitStack() as stack:
+            _start(chosen, stack)
+    except KeyboardInterrupt:
+        return 0
+    except LongtakeError as error:
+        print(f"deployments.local: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to people
+        return 2
+
+
+def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
+    os.environ.setdefault("LONGTAKE_SERVER_PORT", str(chosen.port))
+    server = stack.enter_context(join_server())
+    if server.places is None:
+        raise ConfigurationError(f"PREFECT_API_URL names {server.api_url}; unset it, this starts a server of its own")
+    if not chosen.real:
+        from longtake.sandbox.app import Sandbox  # noqa: PLC0415 - slow, and the server starts meanwhile
+        from longtake.sandbox.settings import SandboxSettings  # noqa: PLC0415
+
+        # The ledger names the vendors' addresses, so the sandbox keeps its port from one day to the next.
+        sandbox = stack.enter_context(Sandbox(SandboxSettings(port=chosen.sandbox_port)))
+        os.environ |= {"LONGTAKE_SANDBOX_URL": sandbox.url, "LONGTAKE_ALLOW_HOSTS": "127.0.0.1"}
+        _say(f"sandbox      {sandbox.url}/_sandbox/bill tells what was bought; it costs nothing")
+    from deployments.bootstrap import WORK_POOL, bootstrap  # noqa: PLC0415 - imports Prefect
+
+    server.wait_until_ready()
+    for line in asyncio.run(bootstrap()):
+        _say(line)
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    deployed = subprocess.run([*prefect, "deploy", "--all"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    if deployed.returncode != 0:
+        raise ConfigurationError(f"prefect deploy --all: {deployed.stdout[-2000:]}{deployed.stderr[-2000:]}")
+    workers = [
+        stack.enter_context(_tethered(*prefect, "worker", "start", "--pool", WORK_POOL, "--name", f"local-{number}"))
+        for number in range(1, chosen.workers + 1)
+    ]
+    _say(f"Prefect      {server.api_url.removesuffix('/api')}, its log {server.places.log}")
+    _say("Everything runs. Ctrl-C ends all of it.")
+    while all(worker.poll() is None for worker in workers):
+        time.sleep(0.5)
+    raise ConfigurationError("a worker has ended")
+
+
+@contextmanager
+def _tethered(*command: str) -> Generator[subprocess.Popen[bytes]]:
+    """A process that ends, with all that it started, when we do: it is told by the pipe that our death closes."""
+    tether = [sys.executable, "-m", "deployments.local._tether", *command]
+    with subprocess.Popen(tether, cwd=PROJECT, env=os.environ | WORKER_SETTINGS, stdin=subprocess.PIPE) as process:
+        yield process
+
+
+def _end(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)  # noqa: T201 - a command speaks to people
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""Holding a run to its budget: whole reels are set aside before the first purchase, and nothing is bought beyond.
+
+Every purchase counts at its high bound from before its submit on: a clip, a failed or lost job and an unknown outcome
+alike, since no answer of these vendors proves a refund. Only what was certainly not accepted is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Self
+
+from longtake.bounds import Bounds, Draft
+from longtake.errors import BudgetExceededError
+from longtake.identity import attempt_identity
+from longtake.ledger import Ledger, Purchase, State
+from longtake.plan import Plan, Shot, Standing
+from longtake.pricing import Quote
+from longtake.spending import NANO, Entry, Share, SpendingLog
+from longtake.verdicts import Verdict
+
+log = logging.getLogger("longtake.budget")
+
+BEAT_SECONDS = 60.0
+"""How often an owner says that it is alive."""
+FENCE_SECONDS = 150.0
+"""An owner buys only so long after it last said so,"""
+STALE_SECONDS = 300.0
+"""and after so long others take what it set aside and did not buy; the difference is for clocks that disagree."""
+LEDGER = "ledger"
+_INTENT = re.compile(r"try-(\d+)\.intent\.json")
+
+Reprice = Callable[[Purchase], Quote | None]
+Decision = Callable[[Draft], Any]
+
+
+def is_charged(purchase: Purchase) -> bool:
+    """Whether a purchase costs money, or may."""
+    refused = purchase.verdict is not None and purchase.verdict.verdict is Verdict.CONTENT_REFUSED
+    if refused and purchase.accepted is None and not purchase.unreadable:
+        return False
+    return purchase.state(float("inf")) is not State.NEW
+
+
+def may_be_charged(names: Collection[str]) -> bool:
+    """The same, as far as the names of a purchase's records tell."""
+    last = max((int(match[1]) for name in names if (match := _INTENT.fullmatch(name))), default=0)
+    return "accepted.json" in names or (last > 0 and f"try-{last}.void.json" not in names)
+
+
+def wanted(shot: Shot) -> tuple[str, Share] | None:
+    """The purchase that a run makes first for a shot, None where it makes none."""
+    if shot.standing not in (Standing.NEW, Standing.REPLACES, Standing.FOLLOWS):
+        return None
+    identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
+    return identity, Share(shot.quote.high_usd if shot.quote else None, shot.account)
+
+
+class Budget:
+    """What one run may spend in one output; an async context manager, entered after `open`.
+
+    Args:
+        ledger: The output's ledger.
+        budget_usd: Most that the output may cost in all, earlier runs included; None: no bound.
+        caps: Most that it may cost at one account (`vendor/document`).
+        reprice: Prices a purchase that was made when its price was unknown.
+        clock: Unix time.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        budget_usd: float | None = None,
+        caps: Mapping[str, float] | None = None,
+        reprice: Reprice = lambda purchase: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.owner = uuid.uuid4().hex
+        self.bounds = Bounds(budget_usd, dict(caps or {}))
+        self._ledger = ledger
+        self._reprice = reprice
+        self._clock = clock
+        self._log = SpendingLog(ledger.store)
+        self._waiting: list[tuple[Decision, asyncio.Future[Any]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self._last_beat: tuple[float, float] | None = None
+        self._untouched: set[str] = set()
+
+    async def open(self, purchases: Mapping[str, Purchase] | None = None) -> Self:
+        """Reads what was spent; `purchases` is the ledger, where the caller has just read it.
+
+        Raises:
+            UnreadableRecordError: The log was written by another release.
+        """
+        await asyncio.to_thread(self._log.load)
+        if purchases is None:
+            purchases = await asyncio.to_thread(self._ledger.load)
+        bought = {identity: self._share(purchase) for identity, purchase in purchases.items() if is_charged(purchase)}
+        self._log.state.count(LEDGER, bought)
+        return self
+
+    async def __aenter__(self) -> Self:
+        self._beating = asyncio.create_task(self._keep_alive())
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+        await self.close()
+
+    @property
+    def spent_usd(self) -> float:
+        """What was bought or set aside so far, at the high bound, as far as its price is known."""
+        return self._log.state.total_nano_usd / NANO
+
+    async def admit_reels(self, plan: Plan) -> dict[str, str]:
+        """Sets money aside for whole reels, begun ones first, then in manifest order.
+
+        Returns:
+            The reels that are held, each with the reason.
+        """
+        reels = _needs(plan)
+
+        def decide(draft: Draft) -> dict[str, str]:
+            return {reel: reason for reel, shares in reels.items() if (reason := draft.reserve(shares))}
+
+        held = await self._decided(decide)
+        self._untouched |= {identity for reel, shares in reels.items() if reel not in held for identity in shares}
+        return held
+
+    async def preview(self, plan: Plan) -> dict[str, str]:
+        """What `admit_reels` would hold now; writes nothing."""
+        await asyncio.to_thread(self._log.refresh)
+        draft = Draft(self.owner, self.bounds, self._log.state)
+        return {reel: reason for reel, shares in _needs(plan).items() if (reason := draft.reserve(shares))}
+
+    async def reserve(self, identity: str, quote: Quote | None, account: str, *, cap_usd: float | None = None) -> None:
+        """Makes sure that money is set aside for a purchase, right before its intent is written.
+
+        Raises:
+            BudgetExceededError: It does not fit, or its price is unknown though there is a bound.
+        """
+        if cap_usd is not None:
+            self.bounds.caps[account] = cap_usd
+        share = Share(quote.high_usd if quote else None, account)
+        held = self._log.state.share(identity, self.owner) == share
+        if not held or self._seconds_since_beat() > BEAT_SECONDS:
+            reason = await self._decided(lambda draft: draft.reserve({identity: share}))
+            if reason:
+                raise BudgetExceededError(reason)
+        self._untouched.discard(identity)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether an intent that is durable by now was written before others could take us for dead."""
+        return self._seconds_since_beat() < FENCE_SECONDS
+
+    async def release(self, identity: str) -> None:
+        """Lets the money for a purchase go that was certainly not accepted."""
+        await self._decided(lambda draft: draft.release(self.owner, [identity]))
+
+    async def close(self) -> None:
+        """Lets go of what was set aside for purchases that were never tried."""
+        untouched, self._untouched = self._untouched, set()
+
+        def decide(draft: Draft) -> None:
+            draft.release(self.owner, untouched)
+            draft.closed = True
+
+        # What cannot be written now is taken for left by the dead later.
+        with contextlib.suppress(OSError):
+            await self._decided(decide)
+
+    def _share(self, purchase: Purchase) -> Share:
+        prices = [intent.price_high_usd for intent in purchase.intents.values() if intent.price_high_usd is not None]
+        account = purchase.intent.account if purchase.intent else ""
+        if prices:
+            return Share(max(prices), account)
+        quote = self._reprice(purchase)
+        return Share(quote.high_usd if quote else None, account)
+
+    def _seconds_since_beat(self) -> float:
+        if self._last_beat is None:
+            return float("inf")
+        # One of the two clocks stands still while the machine sleeps, the other may be set back.
+        return max(time.monotonic() - self._last_beat[0], self._clock() - self._last_beat[1])
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._decided(lambda draft: None)
+            except Exception as error:  # tried again soon; `is_fresh` guards what is bought meanwhile
+                log.warning("the budget's log could not be written: %s", error)
+
+    async def _decided(self, decide: Decision) -> Any:
+        """Puts a decision into the log; all that come while an entry is written share the next one."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((decide, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return await future
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                answers = await self._commit([decide for decide, _ in batch])
+            except Exception as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+    async def _commit(self, decisions: Sequence[Decision]) -> list[Any]:
+        looked = False
+        while True:
+            begun = (time.monotonic(), self._clock())
+            draft = Draft(self.owner, self.bounds, self._log.state)
+            answers = [decide(draft) for decide in decisions]
+            if draft.refused and not looked:
+                # Nobody is refused by an old state, or for the sake of the dead.
+                looked = True
+                await asyncio.to_thread(self._log.refresh)
+                await self._bury()
+                continue
+            if await self._append(draft, begun[1]):
+                self._last_beat = begun
+                return answers
+
+    async def _bury(self) -> None:
+        """Lets go of what the dead had set aside, before anything else is decided."""
+        while dead := await asyncio.to_thread(self._left_by_the_dead):
+            draft = Draft(self.owner, self.bounds, self._log.state, released=dead)
+            if await self._append(draft, self._clock()):
+                return
+
+    async def _append(self, draft: Draft, at: float) -> bool:
+        entry = Entry(owner=self.owner, at=at, reserved=draft.reserved, released=draft.released, closed=draft.closed)
+        return await asyncio.to_thread(self._log.append, entry)
+
+    def _left_by_the_dead(self) -> dict[str, list[str]]:
+        """What owners set aside that ended or fell silent, as far as the ledger shows no purchase."""
+        state, now = self._log.state, self._clock()
+        alive = {
+            owner for owner, at in state.seen_at.items() if owner not in state.closed and now - at <= STALE_SECONDS
+        }
+        alive |= {self.owner, LEDGER}
+        left: dict[str, list[str]] = {}
+        for identity, shares in state.shares.items():
+            for owner in shares.keys() - alive if LEDGER not in shares else ():
+                left.setdefault(owner, []).append(identity)
+        if not left:
+            return {}
+        names = self._ledger.scan()
+        unbought: dict[str, list[str]] = {}
+        for owner, identities in left.items():
+            for identity in identities:
+                if may_be_charged(names.get(identity, ())):
+                    state.count(LEDGER, {identity: state.shares[identity][owner]})
+                else:
+                    unbought.setdefault(owner, []).append(identity)
+        return unbought
+
+
+def _needs(plan: Plan) -> dict[str, dict[str, Share]]:
+    """What each reel still has to buy, begun reels first."""
+    reels = plan.reels
+    begun = {reel for reel, shots in reels.items() if any(is_charged(each) for shot in shots for each in shot.attempts)}
+    order = sorted(reels, key=lambda reel: reel not in begun)
+    return {reel: dict(need for shot in reels[reel] if (need := wanted(shot)) is not None) for reel in order}

@@ -1,0 +1,99 @@
+"""Reading and checking a manifest of 100,000 rows, beside pandas alone reading the same file.
+
+Run with `python -m tests.benchmarks.bench_plan [ROWS]`. Each figure comes from a process of its own, the best of three.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROWS = 100_000
+RUNS = 3
+HEADER = (
+    "reel,shot,prompt,subject,vendor,model,duration_seconds,resolution,ratio,seed,generate_audio,reference_images,"
+    "first_frame,continue_from,notes,weight"
+).split(",")
+
+PROGRAMS = {
+    "pandas.read_csv": "import pandas; pandas.read_csv(path)",
+    "pandas.read_csv, all cells as text": "import pandas; pandas.read_csv(path, dtype=str, keep_default_na=False)",
+    "longtake: read": "from longtake.manifests.reader import read_manifest; read_manifest(path)",
+    "longtake: read + check": (
+        "from longtake.manifests.reader import read_manifest\n"
+        "from longtake.manifests.checker import check_manifest\n"
+        "checked = check_manifest(read_manifest(path))\n"
+        "assert not checked.refused, checked.violations[:3]"
+    ),
+}
+# Imports are paid once per process and are no part of the figure.
+MEASURE = """
+import json, resource, sys, time
+import pandas, longtake.manifests.checker
+path, program = sys.argv[1:]
+code = compile(program, "program", "exec")
+began = time.perf_counter()
+exec(code)
+seconds = time.perf_counter() - began
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def write_reels(path: Path, rows: int) -> None:
+    """Reels of five chained shots with templates, options and references, many of them local files."""
+    folder = path.parent / "stills"
+    folder.mkdir(exist_ok=True)
+    for number in range(200):
+        (folder / f"{number}.png").write_bytes(b"png")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(HEADER)
+        for row in range(rows):
+            shot = row % 5
+            prompt = f"{{subject}} walks through the city at night, take {row}, cinematic light, 35mm, slow dolly in"
+            image = f"https://cdn.example.com/{row % 1000}.png?X-Amz-Signature={row % 1000:x}|stills/{row % 200}.png"
+            frame = "" if shot else f"stills/{row % 200}.png"
+            lines.writerow(
+                [f"reel-{row // 5}", shot + 1, prompt, "a red fox", "evolink", "seedance-2.0-mini", 5, "720p", "16:9"]
+                + [row, "true", image if shot else "", frame, "clip" if shot else "", f"note {row}", row * 1.5]
+            )
+
+
+def write_prompts(path: Path, rows: int) -> None:
+    """Prompts alone: every row is a reel of its own, named by the hash of its request."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(["prompt"])
+        lines.writerows([f"A red fox walks through the city at night, take {row}, cinematic light"] for row in range(rows))
+
+
+def measure(path: Path, program: str) -> tuple[float, float]:
+    """Seconds and peak MiB of a program in a process of its own; the best of several runs."""
+    found = [
+        json.loads(subprocess.check_output([sys.executable, "-c", MEASURE, str(path), program])) for _ in range(RUNS)
+    ]
+    return min(seconds for seconds, _ in found), min(mebibytes for _, mebibytes in found)
+
+
+def main(rows: int = ROWS) -> None:
+    """Prints one table per manifest."""
+    writers: dict[str, Callable[[Path, int], None]] = {"reels of five": write_reels, "prompts alone": write_prompts}
+    for name, write in writers.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "manifest.csv"
+            write(path, rows)
+            print(f"\n{rows:,} rows, {name}, {path.stat().st_size / 1e6:.1f} MB")
+            print(f"{'':36}{'seconds':>9}{'/ pandas':>10}{'/ as text':>11}{'peak MiB':>10}")
+            figures = {title: measure(path, program) for title, program in PROGRAMS.items()}
+            plain, text, *_ = (seconds for seconds, _ in figures.values())
+            for title, (seconds, mebibytes) in figures.items():
+                print(f"{title:36}{seconds:9.2f}{seconds / plain:9.1f}x{seconds / text:10.1f}x{mebibytes:10.0f}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))

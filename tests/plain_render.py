@@ -1,0 +1,92 @@
+"""A render without Prefect, in this process: the library's run with its steps as plain functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from longtake.accounts import Account
+from longtake.delivery import await_end, bring_home
+from longtake.desk import opened_office
+from longtake.gate import gate
+from longtake.ledger import Expectation
+from longtake.media.inspect import GatePolicy
+from longtake.production import Summary, Wishes, prepare, render
+from longtake.purchase import buy
+from longtake.reels import make_reel
+from longtake.run import RunOptions, Steps
+from longtake.storage import Store
+
+
+def sandbox_accounts(sandbox, **fields):
+    """A loader of accounts that point at a sandbox."""
+
+    async def load(written: str) -> tuple[Account, list[str]]:
+        vendor, _, document = written.partition("/")
+        values = {"poll_interval_seconds": 0.1, "max_wait_seconds": 30, "max_jobs_in_flight": 8} | fields
+        account = Account(
+            vendor=vendor,
+            document=document or "default",
+            api_key=SecretStr(sandbox.api_key(vendor)),
+            base_url=sandbox.base_url(vendor),
+            upload_base_url=sandbox.upload_base_url(vendor),
+            **values,
+        )
+        return account, []
+
+    return load
+
+
+async def render_plain(
+    manifest: Path | str,
+    output: Path | str,
+    load_account,
+    *,
+    clip_store: Store | None = None,
+    check=None,
+    events: list | None = None,
+    **wishes,
+) -> Summary:
+    """Prepares and renders; raises what a refused manifest is refused with."""
+    wish = Wishes(manifest=str(manifest), output=str(output), **wishes)
+    production = await prepare(wish, load_account=load_account, clip_store=clip_store)
+    if (refusal := production.refusal()) is not None:
+        raise refusal
+    async with opened_office(load_account) as office:
+        ledger = await office.ledger(wish.output)
+
+        async def submit(order):
+            return await buy(order, await office.desk(order.account), ledger)
+
+        async def follow(job, taken_up):
+            return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)
+
+        async def download(job, link):
+            purchase = ledger.purchase(job.identity)
+            wanted = purchase.intent.expected if purchase.intent else Expectation()
+            looked = check or gate(wanted, GatePolicy(), office.decoders)
+            return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
+
+        async def stitch(order):
+            async with office.decoders:
+                return await make_reel(order, ledger.store)
+
+        def on_event(event, shot, words):
+            if events is not None:
+                events.append((event, shot.shot_id, words))
+
+        return await render(
+            replace(production, ledger=ledger),
+            office,
+            steps=Steps(submit=submit, await_job=follow, download=download),
+            stitch=stitch,
+            on_event=on_event,
+            options=RunOptions(
+                output=wish.output,
+                on_unknown=wish.on_unknown,
+                max_attempts=wish.max_attempts,
+                limit=wish.limit,
+            ),
+        )
