@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -163,7 +164,9 @@ async def _end_of(state: Any) -> RenderEnd:
 
     if state.is_cancelled():
         raise KeyboardInterrupt
-    value: object = await state.result(raise_on_failure=False)
+    value: object = state.result(raise_on_failure=False)
+    if inspect.isawaitable(value):
+        value = await value
     if isinstance(value, RenderEnd):
         return value
     if isinstance(value, asyncio.CancelledError | KeyboardInterrupt):

@@ -104,7 +104,7 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
         order: What to buy.
         desk: The account's desk.
         ledger: Where the purchase is recorded.
-        budget: Where money is set aside before the request leaves; None: there is no bound.
+        budget: Where money is set aside before the request leaves; None: only `max_spend_usd` bounds it.
 
     Returns:
         The job: ours, or the one that an earlier or simultaneous run bought.
@@ -121,6 +121,8 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
         BudgetExceededError: It does not fit into the budget; nothing was bought.
     """
     order = order.identified()
+    if budget is None and desk.account.max_spend_usd is not None:
+        budget = await Budget(ledger).open()
     try:
         return await _buy(order, desk, ledger, budget)
     except NOTHING_BOUGHT:
@@ -145,7 +147,8 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
             raise desk.trouble
         await desk.pace.turn()
         if budget is not None:
-            await budget.reserve(order.identity, order.quote, order.account, cap_usd=desk.account.max_spend_usd)
+            account = desk.account
+            await budget.reserve(order.identity, order.quote, account.name, cap_usd=account.max_spend_usd)
         intent = _intent(order, desk, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue

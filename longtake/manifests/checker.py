@@ -5,7 +5,6 @@ What a vendor or model takes is not known here (`longtake.limits`), and nothing 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -18,17 +17,24 @@ from longtake.identity import ContentDigest, WrittenRow, request_hash
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
 from longtake.manifests.garbage import uncollected
-from longtake.manifests.reader import content_digest
+from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import Roots, shown
-from longtake.manifests.schema import COLUMNS, Cell, Manifest, ManifestRow, joined, natural_key
+from longtake.manifests.schema import (
+    COLUMNS,
+    LONE_SHOT,
+    Cell,
+    Manifest,
+    ManifestRow,
+    joined,
+    likely_column,
+    natural_key,
+)
 from longtake.manifests.templates import TemplateError, fill_in
 from longtake.request import DEFAULT_MODEL, Reference, Role, ShotRequest
 from longtake.violations import Violation
 
 V = TypeVar("V")
 E = TypeVar("E")
-LONE_SHOT = "1"
-"""The shot's name in a reel that is one row without a name for its shot."""
 
 _OPTIONS: dict[str, Callable[[str], Any]] = {
     "duration_seconds": cells.parse_duration,
@@ -44,22 +50,6 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "callback_url": cells.parse_callback,
 }
 _ONE_ONLY = frozenset({Role.FIRST_FRAME, Role.LAST_FRAME})
-# Words that people write for a column; what differs by a letter or two is found by its likeness.
-_OTHER_WORDS = {
-    "duration": "duration_seconds",
-    "seconds": "duration_seconds",
-    "aspect_ratio": "ratio",
-    "quality": "resolution",
-    "audio": "generate_audio",
-    "image": "reference_images",
-    "images": "reference_images",
-    "video": "reference_videos",
-    "videos": "reference_videos",
-    "audios": "reference_audios",
-    "first_image": "first_frame",
-    "last_image": "last_frame",
-    "text": "prompt",
-}
 
 
 @dataclass
@@ -115,7 +105,7 @@ class _Check:
         self.manifest = manifest
         self.size = len(manifest)
         self.roots = Roots(manifest.base, reference_roots)
-        self.digest = cache(digest)
+        self.digest = KnownDigests(digest)
         self.found: list[Violation] = []
         self.refused: set[int] = set()
 
@@ -154,12 +144,10 @@ class _Check:
         for column in columns:
             if column in COLUMNS:
                 continue
-            plain = column.strip().casefold().replace(" ", "_").replace("-", "_")
-            close = [_OTHER_WORDS[plain]] if plain in _OTHER_WORDS else []
-            close = close or difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.8)
-            if close and close[0] not in columns:
-                rule = f"this column is not known and is only kept; is {close[0]} meant?"
-                fix = f"name it {close[0]}, or leave it if it is your own"
+            likely = likely_column(column)
+            if likely and likely not in columns:
+                rule = f"this column is not known and is only kept; is {likely} meant?"
+                fix = f"name it {likely}, or leave it if it is your own"
                 self.found.append(Violation(column=column, value=column, rule=rule, fix=fix, warning=True))
 
     def _texts(self, column: str) -> list[str]:

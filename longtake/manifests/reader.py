@@ -21,6 +21,7 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from longtake.errors import UnreadableManifestError
+from longtake.identity import ContentDigest
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import COLUMNS, Cell, Manifest
 
@@ -242,3 +243,16 @@ def _object_digest(source: str) -> str:
     except Exception as error:  # botocore's own errors are no OSError
         raise OSError(f"{source}: {error}") from error
     return _digests[key]
+
+
+class KnownDigests:
+    """Digests as they were when each was first asked for, so that one run sees one content of every file."""
+
+    def __init__(self, digest: ContentDigest = content_digest) -> None:
+        self._digest = digest
+        self._known: dict[str, str] = {}
+
+    def __call__(self, source: str) -> str:
+        if source not in self._known:
+            self._known[source] = self._digest(source)
+        return self._known[source]

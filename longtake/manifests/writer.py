@@ -17,10 +17,9 @@ import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict
 
 from longtake.manifests.cells import parse_take
-from longtake.manifests.checker import LONE_SHOT
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
-from longtake.manifests.schema import Cell, Manifest, joined
+from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
 from longtake.manifests.templates import TemplateError, escaped, fill_in
 from longtake.request import Role
 from longtake.verdicts import Verdict

@@ -190,7 +190,7 @@ def _frozen(viewing: Viewing, policy: GatePolicy) -> _Claims:
     frozen = [is_still and not is_black for is_still, is_black in zip(viewing.still, viewing.black, strict=True)]
     # A still picture's stretch begins with the picture before it, which is the one that stays.
     spans = list(zip([0.0, *viewing.times], [*viewing.times[1:], viewing.seconds], strict=False))
-    for stretch in _stretches(spans, frozen, policy.frozen_seconds):
+    for stretch in _stretches(spans[: len(frozen)], frozen, policy.frozen_seconds):
         yield f"nothing moves from {stretch[0]:.2f} to {stretch[1]:.2f} s", stretch
 
 
@@ -208,7 +208,7 @@ def _clipped(viewing: Viewing, policy: GatePolicy) -> _Claims:
 
 def _picture_stretches(viewing: Viewing, marks: Sequence[bool], shortest_seconds: float) -> Iterator[Stretch]:
     ends = [*viewing.times[1:], viewing.seconds]
-    yield from _stretches(list(zip(viewing.times, ends, strict=True)), marks, shortest_seconds)
+    yield from _stretches(list(zip(viewing.times, ends, strict=False)), marks, shortest_seconds)
 
 
 def _sound_stretches(viewing: Viewing, marks: Sequence[bool], shortest_seconds: float) -> Iterator[Stretch]:
@@ -218,7 +218,14 @@ def _sound_stretches(viewing: Viewing, marks: Sequence[bool], shortest_seconds: 
 
 
 def _stretches(spans: Sequence[Stretch], marks: Sequence[bool], shortest_seconds: float) -> Iterator[Stretch]:
+    """The marked runs that are long enough, as one where less than half a second lies between them."""
+    runs: list[Stretch] = []
     for marked, group in groupby(zip(spans, marks, strict=True), key=lambda pair: pair[1]):
         run = [span for span, _ in group]
-        if marked and run[-1][1] - run[0][0] >= shortest_seconds - 1e-6:
-            yield run[0][0], run[-1][1]
+        start, end = run[0][0], run[-1][1]
+        if not marked or end - start < shortest_seconds - 1e-6:
+            continue
+        if runs and start - runs[-1][1] < 0.5:
+            start = runs.pop()[0]
+        runs.append((start, end))
+    yield from runs

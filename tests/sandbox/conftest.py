@@ -23,6 +23,7 @@ from PIL import Image
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.clips import render_clip
 
+TRUST = httpx.create_ssl_context(trust_env=False)
 PATHS = {
     "powertokens": ("/v1/videos", "/v1/videos/{}"),
     "anyfast": ("/v1/video/generations", "/v1/video/generations/{}"),
@@ -72,7 +73,7 @@ class Speaker:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.http = httpx.Client(timeout=20, trust_env=False)
+        self.http = httpx.Client(timeout=20, trust_env=False, verify=TRUST)
 
     def headers(self, vendor: str, account: str = "default") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.sandbox.api_key(vendor, account)}"}
