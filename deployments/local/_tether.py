@@ -10,51 +10,51 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
-_LAST_WORDS_SECONDS = 15.0
+_LAST_WORDS_SECONDS = 10.0
 
 
 def main() -> int:
     """Runs `sys.argv[1:]` and returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the end of standard input is what counts
     if sys.platform == "linux":
-        # Workers start runs in sessions of their own. Orphaned, they become our children and not init's.
+        # A worker starts its runs in sessions of their own. Orphaned, they become our children and not init's.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_watch, args=(child,), daemon=True).start()
     code = child.wait()
-    _end_the_rest()
+    _signal(_below(os.getpid()), signal.SIGKILL)
     return code
 
 
 def _watch(child: subprocess.Popen[bytes]) -> None:
     sys.stdin.buffer.read()
+    # A worker waits for its runs, so they are ended first: told so, they still tell the server that they crashed.
+    _signal(_below(child.pid), signal.SIGTERM)
+    deadline = time.monotonic() + _LAST_WORDS_SECONDS
+    while _below(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
     child.terminate()
-    try:
-        child.wait(_LAST_WORDS_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(1)
+    child.kill()
 
 
-def _end_the_rest() -> None:
-    """Ends what the child left behind, as far as the system tells us."""
-    for name, patience_seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        deadline = time.monotonic() + patience_seconds
-        for process_id in (left := _children()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process_id, name)
-        while left and time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, os.WNOHANG)
-            time.sleep(0.1)
-            left = _children()
+def _signal(process_ids: list[int], name: signal.Signals) -> None:
+    for process_id in process_ids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process_id, name)
 
 
-def _children() -> list[int]:
-    listing = Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(process_id) for process_id in listing.read_text().split()] if listing.exists() else []
+def _below(root: int) -> list[int]:
+    """Every process that `root` started, directly or not."""
+    listing = subprocess.run(["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=False).stdout
+    pairs = [(int(process_id), int(parent)) for process_id, parent in (line.split() for line in listing.splitlines())]
+    found = [root]
+    for known in found:
+        found += [process_id for process_id, parent in pairs if parent == known]
+    return found[1:]
 
 
 if __name__ == "__main__":

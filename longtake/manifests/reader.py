@@ -61,7 +61,7 @@ def _read(source: str) -> Manifest:
             head = file.read(4)
             file.seek(0)
             if head == b"PAR1":
-                return _from_tables(source, path.rpartition("/")[0], [(path, pyarrow.parquet.read_table(file))])
+                return _from_tables(source, path.rpartition("/")[0], [(path, pyarrow.parquet.ParquetFile(file).read())])
             data = _csv_bytes(source, file, head)
         return _from_csv(source, path.rpartition("/")[0], data)
     if files.isdir(path):
@@ -84,7 +84,7 @@ def _read(source: str) -> Manifest:
             if file.read(4) != b"PAR1":
                 raise UnreadableManifestError(f"{name}: this is not Parquet; only Parquet is read as many files")
             file.seek(0)
-            tables.append((name, pyarrow.parquet.read_table(file)))
+            tables.append((name, pyarrow.parquet.ParquetFile(file).read()))
     return _from_tables(source, base, tables)
 
 

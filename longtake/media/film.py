@@ -17,13 +17,13 @@ from av.packet import Packet
 from longtake.errors import MediaError, StorageError
 from longtake.media.conform import ENCODER_DELAY, EncoderSample, Fit, blended, encoded, encoder_sample, pictures
 from longtake.media.loudness import Meter, amplified, limited
-from longtake.media.opening import reading
+from longtake.media.opening import demuxing
 from longtake.media.parameter_sets import h264_set_ids, write_avcc
 from longtake.media.plan import Plan, PlannedClip
 from longtake.media.probe import open_clip
 from longtake.media.receipt import LoudnessReceipt, StitchOptions
 from longtake.media.seams import SeamMeter
-from longtake.media.sound import RATE_HZ, Sound, film_sound, sample_at
+from longtake.media.sound import Sound, film_sound, sample_at
 
 Progress = Callable[[float], None]
 
@@ -64,8 +64,8 @@ def write_film(plan: Plan, part: Path, options: StitchOptions, progress: Progres
             _write_tracks(plan, part, options, None, progress)
             return None
         gain = _choose_gain(plan, options)
-        meter = Meter() if gain else None
-        seams = SeamMeter([sample_at(plan, start) for start in plan.starts[1:]])
+        meter = Meter(plan.sound_rate_hz) if gain else None
+        seams = SeamMeter([sample_at(plan, start) for start in plan.starts[1:]], plan.sound_rate_hz)
         blocks = seams.watch(_finished_sound(plan, options, gain))
         _write_tracks(plan, part, options, _metered(blocks, meter) if meter else blocks, progress)
         return SoundReport(seams.result(), gain, meter.result() if meter else None)
@@ -77,7 +77,7 @@ def write_film(plan: Plan, part: Path, options: StitchOptions, progress: Progres
 def _choose_gain(plan: Plan, options: StitchOptions) -> Gain | None:
     if options.loudness_lufs is None:
         return None
-    meter = Meter()
+    meter = Meter(plan.sound_rate_hz)
     for block in film_sound(plan, options.fade_seconds):
         meter.add(block)
     before = meter.result()
@@ -92,7 +92,7 @@ def _finished_sound(plan: Plan, options: StitchOptions, gain: Gain | None) -> It
     sound = film_sound(plan, options.fade_seconds)
     if gain and gain.decibels:
         sound = amplified(sound, gain.decibels)
-    return limited(sound, options.true_peak_dbtp) if gain and gain.must_limit else sound
+    return limited(sound, plan.sound_rate_hz, options.true_peak_dbtp) if gain and gain.must_limit else sound
 
 
 def _metered(blocks: Iterator[Sound], meter: Meter) -> Iterator[Sound]:
@@ -112,17 +112,17 @@ def _write_tracks(
 ) -> None:
     fps = plan.target.format.fps
     tick_seconds, step = film_clock(fps)
-    packets = plan.pictures * (1 + RATE_HZ / 1024 / float(fps)) + 16
+    packets = plan.pictures * (1 + plan.sound_rate_hz / 1024 / float(fps)) + 16
     settings = {
         # Room for the index in front of the media: the film is written once, not moved afterwards.
         "moov_size": str(int(packets * _INDEX_BYTES_PER_PACKET) + _INDEX_BYTES),
         # Otherwise an edit list counts in milliseconds and cuts up to one of them off the sound.
-        "movie_timescale": str(lcm(fps.numerator, RATE_HZ)),
+        "movie_timescale": str(lcm(fps.numerator, plan.sound_rate_hz)),
         "video_track_timescale": str(tick_seconds.denominator),
     }
     with av.open(str(part), "w", format="mp4", options=settings) as output:
         video = _VideoWriter(output, plan, options)
-        writer = _SoundWriter(output, sound) if sound else None
+        writer = _SoundWriter(output, sound, plan.sound_rate_hz) if sound else None
         for number, (packet, picture) in enumerate(video.packets()):
             packet.pts, packet.dts, packet.duration = picture * step, (number - video.delay) * step, step
             packet.time_base, packet.stream = tick_seconds, video.stream
@@ -205,8 +205,9 @@ class _VideoWriter:
         if first == last:
             return
         span = range(clip.head + first, clip.head + last)
-        with open_clip(clip.path) as opened, reading(clip.path):
-            source = (packet for packet in opened.container.demux(opened.video) if packet.size)
+        with demuxing(clip.path) as container:
+            video = container.streams[clip.table.stream]
+            source = (packet for packet in container.demux(video) if packet.size)
             for number, packet in enumerate(source):
                 if number >= span.stop:
                     return
@@ -217,11 +218,11 @@ class _VideoWriter:
 class _SoundWriter:
     """Encodes the film's sound, no further ahead than the pictures have come."""
 
-    def __init__(self, output: OutputContainer, blocks: Iterator[Sound]) -> None:
-        self._output, self._blocks, self._written = output, blocks, 0
+    def __init__(self, output: OutputContainer, blocks: Iterator[Sound], rate_hz: int) -> None:
+        self._output, self._blocks, self._rate_hz, self._written = output, blocks, rate_hz, 0
         # The fast coder costs a quarter of the default one and is as good at this bit rate.
         options = {"aac_coder": "fast"}
-        self._stream: Any = output.add_stream("aac", rate=RATE_HZ, layout="stereo", options=options)
+        self._stream: Any = output.add_stream("aac", rate=rate_hz, layout="stereo", options=options)
         self._stream.bit_rate = _SOUND_BITS_PER_SECOND
 
     def write_until(self, sample: int) -> None:
@@ -239,6 +240,6 @@ class _SoundWriter:
         if not block.shape[1]:
             return
         frame: Any = AudioFrame.from_ndarray(block.copy(), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, self._written, Fraction(1, RATE_HZ)
+        frame.sample_rate, frame.pts, frame.time_base = self._rate_hz, self._written, Fraction(1, self._rate_hz)
         self._written += block.shape[1]
         self._output.mux(self._stream.encode(frame))

@@ -13,25 +13,25 @@ from av.error import BlockingIOError as NothingYet
 from av.filter import Graph
 
 from longtake.media.receipt import LoudnessReceipt
-from longtake.media.sound import RATE_HZ, Sound
+from longtake.media.sound import Sound
 
 _SILENCE_LUFS = -70.0
-_OVERSAMPLED_HZ = 4 * RATE_HZ
 _MARGIN_DB = 0.3
 
 
 class Meter:
     """Measures sound that passes by. Silence has no loudness: it is never amplified."""
 
-    def __init__(self) -> None:
-        self._graph = _graph(("ebur128", "peak=true:metadata=1:framelog=quiet"))
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._graph = _graph(rate_hz, ("ebur128", "peak=true:metadata=1:framelog=quiet"))
         self._samples = 0
         self._metadata: dict[str, str] = {}
         self._peak = 0.0
 
     def add(self, block: Sound) -> None:
         """Takes the next block."""
-        self._pull(_frame(block, self._samples))
+        self._pull(_frame(block, self._rate_hz, self._samples))
         self._samples += block.shape[1]
 
     def _pull(self, frame: AudioFrame | None) -> None:
@@ -58,21 +58,22 @@ def amplified(blocks: Iterable[Sound], gain_db: float) -> Iterator[Sound]:
         yield block * factor
 
 
-def limited(blocks: Iterable[Sound], true_peak_dbtp: float) -> Iterator[Sound]:
+def limited(blocks: Iterable[Sound], rate_hz: int, true_peak_dbtp: float) -> Iterator[Sound]:
     """The same sound, of the same length and place, with no true peak above the bound.
 
     Limited at four times the rate: peaks between the samples count.
     """
     limit = 10 ** ((true_peak_dbtp - _MARGIN_DB) / 20)
     graph = _graph(
-        ("aresample", f"{_OVERSAMPLED_HZ}"),
+        rate_hz,
+        ("aresample", f"{4 * rate_hz}"),
         ("alimiter", f"limit={limit:.6f}:attack=5:release=50:level=false:latency=true"),
-        ("aresample", f"{RATE_HZ}"),
-        ("aformat", f"sample_fmts=fltp:sample_rates={RATE_HZ}:channel_layouts=stereo"),
+        ("aresample", f"{rate_hz}"),
+        ("aformat", f"sample_fmts=fltp:sample_rates={rate_hz}:channel_layouts=stereo"),
     )
     taken = given = 0
     for block in blocks:
-        frame = _frame(block, taken)
+        frame = _frame(block, rate_hz, taken)
         taken += block.shape[1]
         for out in _through(graph, frame):
             given += out.samples
@@ -85,9 +86,9 @@ def limited(blocks: Iterable[Sound], true_peak_dbtp: float) -> Iterator[Sound]:
         yield np.zeros((2, taken - given), np.float32)
 
 
-def _graph(*filters: tuple[str, str]) -> Graph:
+def _graph(rate_hz: int, *filters: tuple[str, str]) -> Graph:
     graph = Graph()
-    chain: list[Any] = [graph.add_abuffer(sample_rate=RATE_HZ, format="fltp", layout="stereo")]
+    chain: list[Any] = [graph.add_abuffer(sample_rate=rate_hz, format="fltp", layout="stereo")]
     chain += [graph.add(name, arguments) for name, arguments in filters]
     chain.append(graph.add("abuffersink"))
     for one, following in pairwise(chain):
@@ -96,9 +97,9 @@ def _graph(*filters: tuple[str, str]) -> Graph:
     return graph
 
 
-def _frame(block: Sound, position: int) -> AudioFrame:
+def _frame(block: Sound, rate_hz: int, position: int) -> AudioFrame:
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="stereo")
-    frame.sample_rate, frame.pts = RATE_HZ, position
+    frame.sample_rate, frame.pts = rate_hz, position
     return frame
 
 

@@ -92,9 +92,23 @@ def _open_regular(path: Path) -> BinaryIO:
     raise UnreadableClipError("not a regular file")
 
 
-def open_container(source: Source, file: BinaryIO, demuxer: str) -> InputContainer:
+@contextlib.contextmanager
+def demuxing(clip: Path, decoder: str = "none") -> Generator[InputContainer]:
+    """Opens a clip again that was probed before, without the cost of starting any decoder but one; wraps `reading`.
+
+    Raises:
+        UnreadableClipError: Damaged; also for what PyAV raises inside the block.
+    """
+    options = {"codec_whitelist": decoder}
+    with reading(clip), open_bytes(clip) as (file, _), open_container(clip, file, "mov", options) as container:
+        yield container
+
+
+def open_container(
+    source: Source, file: BinaryIO, demuxer: str, options: dict[str, str] | None = None
+) -> InputContainer:
     """Opens with one demuxer only: a playlist or an image sequence under this name must not open other files."""
     file.seek(0)
     # An absolute path is never taken for a protocol; abspath keeps ".." as it is behind links.
     target: Any = os.path.abspath(source) if isinstance(source, str | Path) else file  # noqa: PTH100
-    return cast(InputContainer, av.open(target, "r", format=demuxer, metadata_errors="ignore"))
+    return cast(InputContainer, av.open(target, "r", format=demuxer, metadata_errors="ignore", options=options))

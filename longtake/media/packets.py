@@ -25,6 +25,7 @@ class PacketTable(NamedTuple):
         tick_seconds: Length of a tick.
         end_seconds: Length of the picture track, with the last picture's own duration.
         obstacle: Why the packets cannot be copied, "" if they can.
+        stream: The number of the video stream within the file.
         sets: What the packets are decoded with, where the codec keeps such sets.
     """
 
@@ -34,6 +35,7 @@ class PacketTable(NamedTuple):
     tick_seconds: Fraction
     end_seconds: Fraction
     obstacle: str
+    stream: int
     sets: ParameterSets | None
 
     @property
@@ -96,7 +98,14 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
         obstacle = obstacle or "its pictures are not evenly spaced"
     end_seconds = _length(facts, shown, clip.video.duration or 0, tick)
     return PacketTable(
-        tuple(place[time] for time in times), frozenset(idr), tuple(shown), tick, end_seconds, obstacle, sets
+        tuple(place[time] for time in times),
+        frozenset(idr),
+        tuple(shown),
+        tick,
+        end_seconds,
+        obstacle,
+        clip.video.index,
+        sets,
     )
 
 

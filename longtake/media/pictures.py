@@ -1,7 +1,7 @@
 """Decoded pictures: opening a clip to decode it, the end of one, thumbnails, and pictures as a viewer sees them.
 
-Written for files from outside: every failure of the decoder is an `UnreadableClipError`, log levels and frame
-threads are left alone (PyAV can deadlock on damaged streams with both), and no clip is rewound.
+Written for files from outside: every failure of the decoder is an `UnreadableClipError`, log levels are left alone
+(PyAV can deadlock on damaged streams), and no clip is rewound.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -61,10 +61,18 @@ def last_pictures(clip: Path, count: int) -> Iterator[VideoFrame]:
         yield from _decoded(opened, keyframes[-1] if keyframes else None)
 
 
+def decode_strictly(video: Any) -> None:
+    """Decodes in one thread: FFmpeg's H.264 decoder looks for damage only without slice threads, PyAV's default.
+
+    Of 66 files with visible damage none was noticed with slice threads, 58 without; see `tests/media/test_inspect.py`.
+    """
+    video.codec_context.thread_count = 1
+
+
 def _decoded(opened: OpenClip, start: int | None) -> Iterator[VideoFrame]:
     """Decodes from a timestamp (None: from the first packet) to the end, which must be the one the index names."""
     video = opened.video
-    video.thread_type = "SLICE"
+    decode_strictly(video)
     if start is not None:
         opened.container.seek(start, stream=video, backward=True)
     last_promised = last_seen = -1
@@ -98,7 +106,7 @@ def grey(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", pixels)
 
 
-def as_seen(frame: VideoFrame, pixel_ratio: Fraction | None = None, width_px: int | None = None) -> Image.Image:
+def as_seen(frame: VideoFrame, pixel_ratio: Fraction | float | None = None, width_px: int | None = None) -> Image.Image:
     """The picture as a player shows it: RGB, turned upright, square pixels; as decoded where nothing of that applies.
 
     Args:

@@ -18,6 +18,9 @@ from longtake.media.parameter_sets import ParameterSets
 from longtake.media.probe import ClipFacts, open_clip
 from longtake.media.receipt import StitchOptions
 
+SOUND_RATES_HZ = (48_000, 44_100)
+"""What a film's sound may have; the first where its clips agree on neither."""
+
 ENCODABLE_PIXELS = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"}
 )
@@ -86,6 +89,7 @@ class Plan:
     target: Target
     starts: tuple[int, ...]
     pictures: int
+    sound_rate_hz: int
 
     def overlap_after(self, number: int) -> int:
         """How many pictures at the end of a clip are blended with the next one."""
@@ -147,6 +151,12 @@ def _choose_format(clips: Sequence[PlannedClip], options: StitchOptions) -> tupl
     return chosen, words
 
 
+def _choose_sound_rate(clips: Sequence[PlannedClip]) -> int:
+    rates = Counter(clip.facts.audio_rate_hz for clip in clips if clip.facts.has_audio)
+    common = rates.most_common(1)[0][0] if rates else 0
+    return common if common in SOUND_RATES_HZ else SOUND_RATES_HZ[0]
+
+
 def _can_encode_beside(clip: PlannedClip) -> bool:
     facts, sets = clip.facts, clip.table.sets
     is_even = facts.width % 2 == facts.height % 2 == 0
@@ -187,7 +197,7 @@ def _cut(clips: Sequence[PlannedClip], target: Target, options: StitchOptions) -
         planned.append(replace(clip, overlap=shared))
         starts.append(end - shared)
         end += len(clip.picks) - shared
-    plan = Plan(tuple(planned), target, tuple(starts), end)
+    plan = Plan(tuple(planned), target, tuple(starts), end, _choose_sound_rate(clips))
     decided = tuple(_decide(clip, plan.overlap_after(number), target) for number, clip in enumerate(plan.clips))
     return replace(plan, clips=decided)
 

@@ -58,6 +58,7 @@ class ClipFacts(BaseModel):
     has_audio: bool
     audio_tracks: int = 0
     audio_codec: str = ""
+    audio_decoder: str = ""
     audio_rate_hz: int = 0
     audio_channels: int = 0
     audio_seconds: float = 0.0
@@ -301,6 +302,7 @@ def _audio_facts(container: InputContainer, size_bytes: int) -> dict[str, Any]:
         "has_audio": True,
         "audio_tracks": len(streams),
         "audio_codec": _codec_name(first.codec_context),
+        "audio_decoder": first.codec_context.name,
         "audio_rate_hz": first.codec_context.sample_rate or 0,
         "audio_channels": first.codec_context.channels,
         "audio_seconds": float((first.duration or 0) * exact(first.time_base)),

@@ -61,6 +61,7 @@ class FilmFormat(BaseModel):
     sample_aspect: Ratio
     pixel_format: str
     video_codec: str
+    sound_rate_hz: int
     chosen: str
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from longtake.media.sound import RATE_HZ, Sound
+from longtake.media.sound import Sound
 
-_NEAR_SAMPLES = RATE_HZ // 200
 _FLOOR = 1e-4
 
 
@@ -21,10 +20,11 @@ class SeamMeter:
 
     Args:
         joins: The samples at which clips join, increasing.
+        rate_hz: Samples per second.
     """
 
-    def __init__(self, joins: Sequence[int]) -> None:
-        self._bounds = [*joins]
+    def __init__(self, joins: Sequence[int], rate_hz: int) -> None:
+        self._bounds, self._near = [*joins], rate_hz // 200
         self._begin = 0
         self._position = 0
         self._last = np.zeros((2, 2), np.float32)
@@ -52,10 +52,10 @@ class SeamMeter:
     def _close_clip(self) -> None:
         bends = np.concatenate(self._bends)
         self._bends = []
-        inner = bends[_NEAR_SAMPLES:-_NEAR_SAMPLES]
+        inner = bends[self._near : -self._near]
         rank = int(inner.size * 0.999)
         self._levels.append(float(np.partition(inner, rank)[rank]) if inner.size else 0.0)
-        edges = (float(bends[part].max(initial=0)) for part in (slice(_NEAR_SAMPLES), slice(-_NEAR_SAMPLES, None)))
+        edges = (float(bends[part].max(initial=0)) for part in (slice(self._near), slice(-self._near, None)))
         self._edges.append((next(edges), next(edges)))
 
     def result(self) -> list[float]:

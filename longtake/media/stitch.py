@@ -22,7 +22,6 @@ from longtake.media.packets import read_packets
 from longtake.media.plan import Plan, make_plan
 from longtake.media.probe import open_clip
 from longtake.media.receipt import ClipReceipt, FilmFormat, JoinReceipt, StitchOptions, StitchReceipt
-from longtake.media.sound import RATE_HZ
 
 
 def stitch_clips(
@@ -136,7 +135,7 @@ def _verify(plan: Plan, part: Path, *, with_sound: bool) -> float | None:
         "packets that cannot stand together": bool(table.obstacle),
         "no sound track": facts.has_audio != with_sound,
         f"{facts.audio_seconds} s of sound": with_sound
-        and abs(facts.audio_seconds - plan.pictures / fps) > Fraction(1, RATE_HZ),
+        and abs(facts.audio_seconds - plan.pictures / fps) > Fraction(1, plan.sound_rate_hz),
     }
     for words, applies in wrong.items():
         if applies:
@@ -185,6 +184,7 @@ def _film_format(plan: Plan) -> FilmFormat:
         sample_aspect=target.format.sample_aspect,
         pixel_format=target.pixel_format,
         video_codec=target.codec,
+        sound_rate_hz=plan.sound_rate_hz,
         chosen=target.chosen,
     )
 

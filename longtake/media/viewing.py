@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from longtake.media.clock import exact
 from longtake.media.opening import reading
-from longtake.media.pictures import grey
+from longtake.media.pictures import decode_strictly, grey
 from longtake.media.probe import ClipFacts, open_clip
 
 WIDTH, HEIGHT, BLOCK = 160, 90, 10
@@ -70,7 +70,7 @@ def view(clip: Path) -> Viewing:
     with reading(clip), open_clip(clip) as opened:
         viewing = Viewing(opened.facts)
         video: Any = opened.video
-        video.thread_type = "SLICE"
+        decode_strictly(video)
         streams = [video, *opened.container.streams.audio[:1]] if opened.facts.has_audio else [video]
         start = float((video.start_time or 0) * exact(video.time_base))
         eyes, ears = _Eyes(viewing, start), _Ears(viewing, start)

@@ -48,8 +48,9 @@ def gantt_svg(view: ReportView) -> str:
         body, height = list(_areas(lanes, axis)), _TOP_PX + _AREA_PX * len(lanes) + 8
     words = f"Where the time of {len(drawn):,} shots went: {', '.join(name.lower() for name in STAGES.values())}."
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {height}" width="{WIDTH_PX}" height="{height}" '
-        f'font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="{escape(words)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {height}" width="{WIDTH_PX}" '
+        f'height="{height}" font-family="system-ui, sans-serif" font-size="12" role="img" '
+        f'aria-label="{escape(words)}">',
         *_scale(axis, height),
         *body,
         "</svg>",

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from longtake.reports.receipt_facts import receipt_facts, shot_starts
 from longtake.reports.summary import verdict_counts
-from longtake.reports.text import visible
 from longtake.reports.view import ReelView, ReportView, ShotView
 from longtake.verdicts import Verdict
 
@@ -85,8 +84,3 @@ def _shot(shot: ShotView, starts: dict[str, float], pictures: Pictures) -> dict[
 def script_json(value: object) -> str:
     """JSON that can stand in a script element: no character of it can end the element or a line of script."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
-
-
-def attribute_text(text: str) -> str:
-    """Text for an attribute or a title, on one line."""
-    return visible(text).replace("\n", " ")

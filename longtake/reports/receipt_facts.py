@@ -54,7 +54,8 @@ def _format(receipt: Mapping[str, Any]) -> str:
     if not isinstance(form, Mapping):
         return ""
     form = cast("Mapping[str, Any]", form)
-    words = [f"{form.get('width')}×{form.get('height')} px" if form.get("width") else ""]
+    width, height = _number(form.get("width")), _number(form.get("height"))
+    words = [f"{width:.0f}×{height:.0f} px" if width and height else ""]
     words += [f"{one_line(str(form['fps']))} pictures a second" if form.get("fps") else ""]
     words += [duration(seconds) if (seconds := _number(receipt.get("picture_seconds"))) else ""]
     return ", ".join(word for word in words if word)

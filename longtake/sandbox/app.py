@@ -15,7 +15,7 @@ from longtake.sandbox.control import control_routes
 from longtake.sandbox.desk import Back, Desk, api_key
 from longtake.sandbox.dialects import DIALECTS
 from longtake.sandbox.events import EventLog, Listener
-from longtake.sandbox.faults import Faults
+from longtake.sandbox.faults import Fault, Faults
 from longtake.sandbox.jobs import Job, Jobs
 from longtake.sandbox.media_host import MediaHost
 from longtake.sandbox.prices import fictitious_prices
@@ -25,7 +25,7 @@ from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.shelf import Shelf
 from longtake.sandbox.uploads import Uploads
 
-__all__ = ["Sandbox", "SandboxSettings", "fictitious_prices", "serve"]
+__all__ = ["Fault", "Sandbox", "SandboxSettings", "fictitious_prices", "serve"]
 
 VENDORS = tuple(DIALECTS)
 

@@ -140,7 +140,10 @@ class Desk:
             allow_loopback=settings.allow_loopback_references,
         )
         self._check_room(account)
-        job = self._new_job(account, order, references)
+        number = back.jobs.next_number()
+        if settings.numbering == "content":
+            number = _content_number(body, references, order)
+        job = self._new_job(number, account, order, references)
         back.jobs.add(job)
         back.bill.entries.append(
             BillEntry(
@@ -163,9 +166,8 @@ class Desk:
         if most is not None and self.back.jobs.in_flight(self.name, account) >= most:
             raise Refused(Why.THROTTLED, "Too many requests, please try again later")
 
-    def _new_job(self, account: str, order: Order, references: tuple[Fetched, ...]) -> Job:
+    def _new_job(self, number: int, account: str, order: Order, references: tuple[Fetched, ...]) -> Job:
         settings = self.back.settings
-        number = self.back.jobs.next_number()
         life = life_seconds(settings, number)
         ratio = order.ratio if order.ratio != ADAPTIVE else _adapted_ratio(references)
         width, height = pixels(order.resolution, ratio)
@@ -254,6 +256,20 @@ def _json_object(raw: bytes) -> dict[str, object] | None:
 def _origin(request: Request) -> str:
     """The sandbox's address as this client sees it, so that links work through a port mapping too."""
     return f"http://{request.headers['host']}"
+
+
+def _content_number(body: dict[str, object], references: tuple[Fetched, ...], order: Order) -> int:
+    """A job number of 24 bits from what was ordered; addresses count by the bytes behind them, callbacks not at all."""
+    hashes = {given.url: fetched.sha256 for given, fetched in zip(order.inputs, references, strict=True)}
+
+    def by_content(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: by_content(part) for key, part in value.items() if key != "callback_url"}
+        if isinstance(value, list):
+            return [by_content(part) for part in value]
+        return hashes.get(value, value) if isinstance(value, str) else value
+
+    return int(body_hash(by_content(body))[:6], 16)
 
 
 def _adapted_ratio(references: tuple[Fetched, ...]) -> str:

@@ -115,8 +115,7 @@ def fictitious_prices() -> dict[str, dict[str, dict[str, object]]]:
 def settled_usd(job: Job) -> float:
     """What a job costs by the fictitious list; output and reference seconds as the vendor measured them."""
     order, price = job.order, PRICES[job.vendor][job.order.model]
-    video_seconds = sum(reference.seconds for reference in job.references if reference.kind == "video")
-    has_video = any(reference.kind == "video" for reference in job.references)
+    video_seconds, has_video = _video_seconds(job), any(reference.kind == "video" for reference in job.references)
     rates = price.usd_with_video if has_video and price.usd_with_video is not None else price.usd
     rate = rates.get(order.resolution, rates.get("*"))
     if rate is None:
@@ -131,12 +130,16 @@ def settled_usd(job: Job) -> float:
     elif price.unit == "second":
         usd = rate * (job.seconds + extra_seconds)
     else:
-        usd = rate * tokens(job, extra_seconds) / 1e6
+        usd = rate * tokens(job) / 1e6
     if not order.content_filter:
         usd *= price.unfiltered_factor
     return usd + (price.search_usd if order.web_search else 0.0)
 
 
-def tokens(job: Job, reference_seconds: float = 0.0) -> int:
-    """Tokens as the upstream counts them: a "5 s" clip is 121 frames, so 108,900 at 1280 x 720."""
-    return round((job.seconds * 24 + 1 + reference_seconds * 24) * job.width * job.height / 1024)
+def tokens(job: Job) -> int:
+    """Tokens as the upstream counts them, reference videos included: a "5 s" clip is 121 frames, 108,900 at 720p."""
+    return round((job.seconds * 24 + 1 + _video_seconds(job) * 24) * job.width * job.height / 1024)
+
+
+def _video_seconds(job: Job) -> float:
+    return sum(reference.seconds for reference in job.references if reference.kind == "video")

@@ -57,7 +57,8 @@ class BackgroundServer:
                 log_level="error",
                 access_log=False,
                 backlog=_BACKLOG,
-                timeout_keep_alive=30,
+                # Long enough that no client meets a connection just as it closes: that would be a fault nobody planned.
+                timeout_keep_alive=600,
             )
         )
         self._thread = threading.Thread(

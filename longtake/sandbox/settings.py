@@ -18,6 +18,8 @@ class SandboxSettings(BaseModel):
         jobs_per_key: Jobs in flight that one key may have; above it the vendor's own 429 words. None: no limit.
         link_seconds: Life of a media link, None for the vendor's own (24 h, JimmyAI 3 days).
         media: `real` encodes a clip for every job; `stub` serves one clip per format, with job code 0.
+        numbering: Where a job's number, and so its whole clip, comes from: `arrival` counts jobs; `content` takes the
+            order's body and its references' bytes, so that equal orders make equal clips in every run.
         echo_frames: How many last frames of a reference video the new clip repeats before its own.
         allow_loopback_references: Whether references on http and on private hosts are fetched.
         allow_loopback_callbacks: Whether callback addresses on http and private hosts are taken, against the documents.
@@ -32,6 +34,7 @@ class SandboxSettings(BaseModel):
     jobs_per_key: int | None = Field(default=10, ge=0)
     link_seconds: float | None = Field(default=None, gt=0)
     media: Literal["real", "stub"] = "real"
+    numbering: Literal["arrival", "content"] = "arrival"
     echo_frames: int = Field(default=0, ge=0)
     allow_loopback_references: bool = True
     allow_loopback_callbacks: bool = False

@@ -44,7 +44,10 @@ class Uploads:
     ) -> Upload:
         """Keeps a file for so long."""
         now = time.time()
-        plain_name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name) or "file"
+        plain_name = (
+            "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
+            or "file"
+        )
         upload = Upload(
             f"file-{secrets.token_hex(8)}", vendor, account, plain_name, mime_type, content, now, now + life_seconds
         )

@@ -16,9 +16,11 @@ from longtake import errors
 from longtake.errors import VendorError
 from longtake.job import JobSnapshot, JobStatus
 from longtake.limits import Limits
+from longtake.pricing import price_rules, quote
 from longtake.request import MediaKind, Reference, ShotRequest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import Fault
+from longtake.sandbox.prices import fictitious_prices, settled_usd
 from longtake.vendors import VENDORS, Adapter, Call, Reply
 from tests.contract.shots import Case, every_mode, refused, requests
 from tests.sandbox.conftest import MediaShop
@@ -121,6 +123,25 @@ def test_every_mode_of_every_model_is_accepted_and_finishes(
         assert snapshot.known_word
         assert snapshot.video_url
         assert bool(snapshot.last_frame_url) == bool(case.request.return_last_frame), case.name
+
+
+@pytest.mark.parametrize(("adapter", "wire"), MODELS, ids=[wire for _, wire in MODELS])
+def test_sandbox_bills_within_the_quoted_bounds(sandbox: Sandbox, shop: MediaShop, adapter: Adapter, wire: str) -> None:
+    rules = price_rules(fictitious_prices()[adapter.name], [model.wire for model in adapter.models])
+    assert rules.keys() == {model.wire for model in adapter.models}
+    quoted = 0
+    for case in every_mode(adapter):
+        # The sandbox's ready-made assets have no bytes: as videos they would be billed with no seconds at all.
+        has_empty_video = any(each.scheme == "asset" for each in case.request.kinds("video"))
+        if case.request.model != wire or has_empty_video:
+            continue
+        request = with_real_media(case, shop)
+        bounds = quote(request, rules[wire], adapter.model_for(request).limits)
+        if bounds is not None:
+            job = sandbox.job(buy(sandbox, adapter, request))
+            assert bounds.low_usd <= round(settled_usd(job), 9) <= bounds.high_usd, case.name
+            quoted += 1
+    assert quoted or wire == "seedance-2.0-ultra"
 
 
 @ADAPTERS

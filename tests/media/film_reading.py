@@ -13,8 +13,6 @@ from longtake.media.receipt import StitchReceipt
 from longtake.sandbox import framecode
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BEEP_HZ, BEEP_SECONDS, Recipe
 
-RATE_HZ = 48_000
-
 
 @dataclass(frozen=True)
 class Film:
@@ -26,6 +24,7 @@ class Film:
     back_to_back: np.ndarray
     steps_of_dts: set[int]
     has_sound: bool
+    rate_hz: int
 
 
 def read_film(path: Path) -> Film:
@@ -42,13 +41,14 @@ def read_film(path: Path) -> Film:
         decoding = [packet.dts for packet in container.demux(video=0) if packet.size]
     placed, blocks = np.zeros((2, 0), np.float32), [np.zeros((2, 0), np.float32)]
     with av.open(str(path)) as container:
-        has_sound = bool(container.streams.audio)
+        has_sound, rate_hz = bool(container.streams.audio), 0
         if has_sound:
             stream = container.streams.audio[0]
+            rate_hz = stream.codec_context.sample_rate
             end = 0
             spans = []
             for frame in container.decode(stream):
-                start = round(Fraction(frame.pts) * Fraction(frame.time_base) * RATE_HZ)
+                start = round(Fraction(frame.pts) * Fraction(frame.time_base) * rate_hz)
                 block = frame.to_ndarray()
                 spans.append((start, block))
                 blocks.append(block)
@@ -57,7 +57,7 @@ def read_film(path: Path) -> Film:
             for start, block in spans:
                 placed[:, start : start + block.shape[1]] = block
     steps = set(np.diff(decoding).tolist())
-    return Film(lumas, times, placed, np.concatenate(blocks, axis=1), steps, has_sound)
+    return Film(lumas, times, placed, np.concatenate(blocks, axis=1), steps, has_sound, rate_hz)
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray:
@@ -107,28 +107,30 @@ def assert_film_is_right(path: Path, recipes: list[Recipe], receipt: StitchRecei
     assert len(film.steps_of_dts) == 1
     if film.has_sound:
         assert receipt.sound_seconds is not None
-        assert abs(receipt.sound_seconds - len(expected) / fps) <= 1 / RATE_HZ
+        assert abs(receipt.sound_seconds - len(expected) / fps) <= 1 / film.rate_hz
         for recipe, clip in zip(recipes, receipt.clips, strict=True):
             if clip.trimmed_head == clip.trimmed_tail == 0:
-                assert_sound_is_right(film.sound, recipe, clip.starts_at_seconds, float(clip.frames_used / fps))
+                assert_sound_is_right(
+                    film.sound, film.rate_hz, recipe, clip.starts_at_seconds, float(clip.frames_used / fps)
+                )
     return film
 
 
-def beep_offset_seconds(sound: np.ndarray, at_seconds: float) -> float:
+def beep_offset_seconds(sound: np.ndarray, rate_hz: int, at_seconds: float) -> float:
     """How much later than expected a beep comes, by correlation within 30 ms."""
-    reach = int(0.03 * RATE_HZ)
-    start = round(at_seconds * RATE_HZ)
-    time = np.arange(int(BEEP_SECONDS * RATE_HZ)) / RATE_HZ
+    reach = int(0.03 * rate_hz)
+    start = round(at_seconds * rate_hz)
+    time = np.arange(int(BEEP_SECONDS * rate_hz)) / rate_hz
     shape = np.exp(2j * np.pi * BEEP_HZ * time)
     piece = sound[0, max(start - reach, 0) : start + reach + time.size].astype(complex)
     strength = np.abs(np.correlate(piece, shape, "valid"))
-    return (int(strength.argmax()) - min(reach, start)) / RATE_HZ
+    return (int(strength.argmax()) - min(reach, start)) / rate_hz
 
 
-def loudest_hz(sound: np.ndarray) -> float:
+def loudest_hz(sound: np.ndarray, rate_hz: int) -> float:
     """The strongest frequency of a piece of sound."""
     mono = sound[0] * np.hanning(sound.shape[1])
-    spectrum = np.abs(np.fft.rfft(mono, RATE_HZ))
+    spectrum = np.abs(np.fft.rfft(mono, rate_hz))
     return float(spectrum.argmax())
 
 
@@ -137,20 +139,22 @@ def level(sound: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(sound)))) if sound.size else 0.0
 
 
-def assert_sound_is_right(sound: np.ndarray, recipe: Recipe, start_seconds: float, seconds: float) -> None:
+def assert_sound_is_right(
+    sound: np.ndarray, rate_hz: int, recipe: Recipe, start_seconds: float, seconds: float
+) -> None:
     """The clip's own note at its place and pitch, its beep on time, silence where it has none."""
 
     def piece(begin: float, end: float) -> np.ndarray:
-        return sound[:, round((start_seconds + begin) * RATE_HZ) : round((start_seconds + end) * RATE_HZ)]
+        return sound[:, round((start_seconds + begin) * rate_hz) : round((start_seconds + end) * rate_hz)]
 
     if recipe.sound_codec is None:
         assert level(piece(0.05, seconds - 0.05)) < 1e-3, recipe.name
         return
     begin = float(recipe.sound_from)
     end = min(float(recipe.sound_seconds or recipe.seconds), seconds)
-    assert abs(loudest_hz(piece(begin + 0.02, BEEP_AT_SECONDS - 0.02)) - recipe.hum_hz) < 4, recipe.name
+    assert abs(loudest_hz(piece(begin + 0.02, BEEP_AT_SECONDS - 0.02), rate_hz) - recipe.hum_hz) < 4, recipe.name
     assert 0.05 < level(piece(begin + 0.02, BEEP_AT_SECONDS - 0.02)) < 0.09, recipe.name
-    assert abs(beep_offset_seconds(sound, start_seconds + BEEP_AT_SECONDS)) < 0.002, recipe.name
+    assert abs(beep_offset_seconds(sound, rate_hz, start_seconds + BEEP_AT_SECONDS)) < 0.002, recipe.name
     if begin:
         assert level(piece(0.02, begin - 0.05)) < 1e-3, recipe.name
     if end + 0.1 < seconds:

@@ -283,7 +283,9 @@ def bad_clips() -> dict[str, bytes]:
     return bad
 
 
-def make_all(folder: Path, recipes: Sequence[Recipe] = GOOD, wanted: Callable[[Recipe], bool] = bool) -> dict[str, Path]:
+def make_all(
+    folder: Path, recipes: Sequence[Recipe] = GOOD, wanted: Callable[[Recipe], bool] = bool
+) -> dict[str, Path]:
     """Writes the good clips into a folder; their paths by name."""
     paths = {}
     for recipe in filter(wanted, recipes):

@@ -84,6 +84,23 @@ def test_jobs_are_numbered_over_all_vendors_and_found_by_id(shared: Speaker) -> 
         shared.sandbox.job("task_nobody")
 
 
+def test_numbered_by_content_equal_orders_make_equal_clips_in_any_order_of_arrival() -> None:
+    clips: list[dict[str, bytes]] = []
+    for prompts in (("a", "b"), ("b", "a")):
+        with Sandbox(SandboxSettings(job_seconds=0.01, numbering="content")) as sandbox:
+            speak = Speaker(sandbox)
+            made: dict[str, bytes] = {}
+            for prompt in prompts:
+                first = speak.buy("evolink", text_body("evolink", prompt))
+                link = speak.finish("evolink", first).video_url
+                more = {"model": "seedance-2.0-mini-reference-to-video", "video_urls": [link]}
+                second = speak.buy("evolink", text_body("evolink", prompt, **more))
+                made |= {prompt: sandbox.job(first).clip_bytes, f"{prompt}2": sandbox.job(second).clip_bytes}
+            clips.append(made)
+    assert clips[0] == clips[1]
+    assert len(set(clips[0].values())) == 4
+
+
 def test_a_stopped_sandbox_no_longer_answers_and_another_takes_its_port() -> None:
     first = Sandbox()
     first.start()

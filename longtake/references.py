@@ -1,0 +1,177 @@
+"""Looking at every reference before anything is bought: is it there, what is it, how large and how long.
+
+Each distinct source once, many at a time, remote ones by ranged reads; what a vendor takes is for `longtake.limits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+import httpx
+
+from longtake.errors import LongtakeError, UnreadableClipError
+from longtake.guard import GuardedClient
+from longtake.identity import data_uri_bytes, unsigned_url
+from longtake.limits import Violation, refusal
+from longtake.manifests.schema import ManifestRow
+from longtake.media.probe import probe_media
+from longtake.ranged import open_ranged
+from longtake.request import MediaFacts, MediaKind, Reference
+from longtake.storage import Store, open_store
+
+DEADLINE_SECONDS = 90.0
+T = TypeVar("T")
+
+
+async def measure_references(
+    sources: Iterable[tuple[str, MediaKind]],
+    *,
+    media: GuardedClient,
+    at_once: int = 16,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> tuple[dict[str, MediaFacts], dict[str, str]]:
+    """Measures every reference that can be read from here; `asset://` ones lie at the vendor and are left out.
+
+    Args:
+        sources: Absolute path, `s3://`, http(s) or data address, each with the kind of its role.
+        media: The client for http(s).
+        at_once: How many are looked at together.
+        deadline_seconds: How long one may take.
+
+    Returns:
+        Facts by source, and for each source that could not be read why.
+    """
+    facts: dict[str, MediaFacts] = {}
+    problems: dict[str, str] = {}
+    turn = asyncio.Semaphore(at_once)
+    buckets = _Buckets()
+
+    async def measure(source: str) -> None:
+        async with turn:
+            try:
+                facts[source] = await asyncio.wait_for(_measured(source, media, buckets), deadline_seconds)
+            except TimeoutError:
+                problems[source] = f"it could not be read within {deadline_seconds:g} s"
+            except (LongtakeError, OSError, ValueError, httpx.InvalidURL) as error:
+                problems[source] = _words(error, source)
+
+    distinct = dict.fromkeys(source for source, _ in sources if not source.startswith("asset:"))
+    await asyncio.gather(*(measure(source) for source in distinct))
+    return facts, problems
+
+
+def reference_sources(rows: Iterable[ManifestRow]) -> list[tuple[str, MediaKind]]:
+    """Every reference of these rows with the kind of its role, as `measure_references` takes them."""
+    return [(each.source, each.role.kind) for row in rows for each in row.written.request.references]
+
+
+def reference_violations(rows: Iterable[ManifestRow], problems: Mapping[str, str]) -> list[Violation]:
+    """A violation for every place where a row uses a reference that cannot be read."""
+    return [
+        _violation(reference, problems[reference.source]).model_copy(update={"row": row.row, "shot_id": row.shot_id})
+        for row in (rows if problems else ())
+        for reference in row.written.request.references
+        if reference.source in problems
+    ]
+
+
+def _violation(reference: Reference, problem: str) -> Violation:
+    kind = reference.role.kind
+    fix = "name the host in LONGTAKE_ALLOW_HOSTS" if "LONGTAKE_ALLOW_HOSTS" in problem else f"give a readable {kind}"
+    return refusal(reference.role.column, shown(reference.source), f"the {kind} cannot be read: {problem}", fix)
+
+
+def shown(source: str) -> str:
+    """A source as people may see it: without signature or inline data."""
+    scheme = source.split(":", 1)[0].lower()
+    if scheme == "data":
+        return f"{source.partition(',')[0][:80]},…"
+    try:
+        return (unsigned_url(source) if scheme in ("http", "https") else source)[:200]
+    except ValueError:
+        return source.partition("?")[0][:200]
+
+
+def _words(error: Exception, source: str) -> str:
+    words = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        words = "there is no such object" if source.startswith("s3:") else "there is no such file"
+    # A file object has no name of its own, and the violation names the source beside these words.
+    return words.removeprefix("clip: ").removeprefix(f"{Path(source).name}: ").replace(source, shown(source))
+
+
+async def _measured(source: str, media: GuardedClient, buckets: _Buckets) -> MediaFacts:
+    scheme = source.split(":", 1)[0].lower()
+    if scheme in ("http", "https"):
+        return await _remote(source, media)
+    if scheme == "data":
+        return await _in_thread(lambda: probe_media(io.BytesIO(data_uri_bytes(source))))
+    if scheme == "s3":
+        return await _in_thread(lambda: _probed_object(source, buckets))
+    return await _in_thread(lambda: probe_media(source))
+
+
+async def _remote(url: str, media: GuardedClient) -> MediaFacts:
+    file = await open_ranged(url, media)
+
+    def probe() -> MediaFacts:
+        with file:
+            return probe_media(cast(BinaryIO, file))
+
+    try:
+        return await _in_thread(probe)
+    finally:
+        file.stop()
+
+
+def _probed_object(source: str, buckets: _Buckets) -> MediaFacts:
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    try:
+        with buckets.store(bucket).open(key) as file:
+            return probe_media(file)
+    except (LongtakeError, FileNotFoundError):
+        raise
+    except Exception as error:  # the S3 libraries raise errors of many families
+        raise UnreadableClipError(f"the store does not give it ({type(error).__name__}: {error})") from None
+
+
+class _Buckets:
+    """One connection per bucket, however many objects are looked at."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, Store] = {}
+        self._lock = threading.Lock()
+
+    def store(self, bucket: str) -> Store:
+        with self._lock:
+            if bucket not in self._stores:
+                self._stores[bucket] = open_store(f"s3://{bucket}")
+            return self._stores[bucket]
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Runs work in a thread of its own that nobody waits for at exit: a decoder may hang."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_it: Callable[[Any], None], value: object) -> None:
+        if not future.done():
+            set_it(value)
+
+    def run() -> None:
+        try:
+            value = work()
+        except Exception as error:
+            outcome: tuple[Callable[[Any], None], object] = (future.set_exception, error)
+        else:
+            outcome = (future.set_result, value)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=run, name="longtake-probe", daemon=True).start()
+    return await future

@@ -1,0 +1,61 @@
+// While the run goes on the page loads itself anew, and the reader finds everything where it was.
+
+const EVERY_SECONDS = SHOT_COUNT > 2000 ? 20 : 5;
+const STALE_SECONDS = 600;
+const REST_SECONDS = 3;
+let touchedAt = 0;
+let loadedAt = Date.now();
+
+/** Why the page must not be loaded anew just now. */
+function reasonToWait() {
+  if (kept.get("paused")) return "Refresh is paused";
+  if ([...document.querySelectorAll("video")].some((film) => film.currentTime > 0 && !film.ended)) return "Refresh waits for the film";
+  if (byId("keys").open || String(getSelection())) return "Refresh waits for you";
+  return "";
+}
+
+function tick() {
+  const age = Date.now() / 1000 - DATA.written_at;
+  const stale = age > STALE_SECONDS;
+  const wait = reasonToWait();
+  byId("refresh-words").textContent = wait || (stale ? `Nothing was written for ${duration(age)}` : `Refreshes every ${EVERY_SECONDS} s`);
+  byId("refresh-pause").textContent = kept.get("paused") ? "Go on" : "Pause";
+  const due = Date.now() - loadedAt >= (stale ? 60 : EVERY_SECONDS) * 1000;
+  if (due && !wait && !document.hidden && Date.now() - touchedAt > REST_SECONDS * 1000) {
+    rememberPlace();
+    location.reload();
+  }
+}
+
+function rememberPlace() {
+  const reel = shown.find(({ card: made }) => made?.isConnected && made.getBoundingClientRect().bottom > 0);
+  const inList = byId("list").getBoundingClientRect().top < 0;
+  kept.set("place", {
+    top: scrollY, focus: document.activeElement?.id, typed: byId("search").value,
+    reel: inList && reel ? reel.place : null, offset: inList && reel ? reel.card.getBoundingClientRect().top : 0,
+  });
+  kept.set("opened", [...opened]);
+}
+
+/** Puts the window back to where it was before the last refresh. */
+function restorePlace() {
+  const place = kept.get("place");
+  kept.set("place", null);
+  if (!place) return;
+  byId(place.focus)?.focus({ preventScroll: true });
+  const at = shown.findIndex((reel) => reel.place === place.reel);
+  if (at < 0) { scrollTo(0, place.top); return; }
+  if (at >= laidOut) layOut(at + 1 - laidOut);
+  shown.slice(at, at + 6).forEach(build);
+  scrollBy(0, shown[at].card.getBoundingClientRect().top - place.offset);
+}
+
+function startRefreshing() {
+  if (DATA.finished) return;
+  history.scrollRestoration = "manual";
+  for (const name of ["keydown", "pointerdown", "wheel", "touchmove"]) addEventListener(name, () => { touchedAt = Date.now(); }, { passive: true });
+  byId("refresh").hidden = false;
+  byId("refresh-pause").addEventListener("click", () => { kept.set("paused", !kept.get("paused")); loadedAt = Date.now(); tick(); });
+  setInterval(tick, 1000);
+  tick();
+}

@@ -1,0 +1,74 @@
+"""The vendors' pages and `longtake vendors` tell what the data says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from longtake.errors import UnknownVendorError
+from longtake.pricing import PriceRule
+from longtake.vendors import VENDORS, Adapter
+from longtake.vendors.table import MARKS, UNKNOWN_PRICE, describe, markdown, page_with_tables, tables
+
+PAGES = Path(__file__).parents[2] / "docs" / "vendors"
+ADAPTERS = pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)
+
+
+@ADAPTERS
+def test_page_holds_the_tables_made_from_the_data(adapter: Adapter) -> None:
+    page = (PAGES / f"{adapter.name}.md").read_text("utf-8")
+    assert page_with_tables(page, adapter) == page
+
+
+@ADAPTERS
+def test_page_tells_the_paths_that_are_used(adapter: Adapter) -> None:
+    page = (PAGES / f"{adapter.name}.md").read_text("utf-8")
+    assert adapter.look("{task_id}").path.replace("%7B", "{").replace("%7D", "}") in page
+    assert f"`{adapter.title}Credentials`" in page
+    assert f"`{adapter.name.upper()}_…`" in page
+
+
+def test_page_without_marks_is_an_error() -> None:
+    with pytest.raises(ValueError, match="lacks"):
+        page_with_tables(f"# Page\n{MARKS[0]}\n", VENDORS["evolink"])
+
+
+@ADAPTERS
+def test_every_wire_model_option_and_document_is_told(adapter: Adapter) -> None:
+    for text in (markdown(adapter), describe(adapter.name, width=240)):
+        for model in adapter.models:
+            assert re.search(rf"(?<![\w-]){re.escape(model.wire)}(?![\w-])", text), model.wire
+            for option in model.limits.options:
+                assert option in text
+        for document in adapter.documents:
+            assert document.address in text
+            assert document.read_on in text
+
+
+def test_brief_table_names_every_vendor_and_the_neutral_names() -> None:
+    text = describe()
+    for adapter in VENDORS.values():
+        assert f"{adapter.title} ({adapter.name})" in text
+    assert re.search(r"seedance-2\.0-mini +seedance2\.0-mini-sp", text)
+    assert re.search(r"seedance-2\.0-fast +seedance-fast", text)
+
+
+def test_overrides_of_prices_are_told_with_their_source() -> None:
+    rule = PriceRule(unit="task", usd={"*": 0.3}, source="my contract", fictitious=True)
+    text = describe("jimmyai", prices={"jimmyai": {"seedance2.0-md": rule}}, width=240)
+    assert "0.3 /clip" in text
+    assert "fictitious: my contract" in text
+    assert "0.3 /clip" not in describe("jimmyai", width=240)
+
+
+def test_a_price_that_nobody_published_is_told_as_such() -> None:
+    rows = {row[0]: row for row in tables(VENDORS["powertokens"])[-1].rows}
+    assert rows["dreamina-seedance-2-0-mini-260615\ndreamina-seedance-2-0-260128"][1] == UNKNOWN_PRICE
+    assert rows["dreamina-seedance-2-0-fast-260128"][2] == UNKNOWN_PRICE
+
+
+def test_unknown_vendor_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(UnknownVendorError, match="evolink"):
+        describe("nobody")

@@ -1,0 +1,40 @@
+"""A sandbox, and a manifest writer, for end-to-end tests."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import av
+import pytest
+
+from longtake.sandbox import framecode
+from longtake.sandbox.app import Sandbox
+from longtake.sandbox.settings import SandboxSettings
+
+
+@pytest.fixture
+def sandbox(monkeypatch):
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    with Sandbox(SandboxSettings(job_seconds=0.4, jobs_per_key=None)) as running:
+        yield running
+
+
+@pytest.fixture
+def write_manifest(tmp_path):
+    def write(rows: list[dict[str, object]], name: str = "manifest.csv") -> Path:
+        path = tmp_path / name
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, columns, restval="")
+            table.writeheader()
+            table.writerows(rows)
+        return path
+
+    return write
+
+
+def frame_codes(path: Path) -> list[framecode.FrameCode | None]:
+    """The code of every picture of a film, in order."""
+    with av.open(str(path)) as film:
+        return [framecode.read(frame.to_ndarray(format="gray")) for frame in film.decode(video=0)]

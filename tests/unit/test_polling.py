@@ -1,0 +1,128 @@
+"""The poller: when it looks, what it believes, when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from longtake.errors import (
+    AuthenticationError,
+    JobLostError,
+    RateLimitedError,
+    RejectedRequestError,
+    StillRunningError,
+    VendorUnavailableError,
+)
+from longtake.job import JobSnapshot, JobStatus
+from longtake.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Cadence, Poller
+
+RUNNING = JobSnapshot(status=JobStatus.RUNNING)
+DONE = JobSnapshot(status=JobStatus.SUCCEEDED, video_url="https://media.test/a.mp4")
+
+
+def poller_of(answers, *, max_wait_seconds=5.0, gap=0.01):
+    """A poller that is told the answers in turn; the last one repeats."""
+    calls: list[str] = []
+
+    async def look(job_id):
+        calls.append(job_id)
+        answer = answers[min(len(calls), len(answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    poller = Poller(
+        look, lambda error: error.http_status == 404, shortest_gap_seconds=gap, max_wait_seconds=max_wait_seconds
+    )
+    return poller, calls
+
+
+async def test_waiting_ends_with_the_terminal_snapshot():
+    poller, calls = poller_of([RUNNING, RUNNING, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    assert len(calls) == 3
+    await poller.close()
+
+
+@pytest.mark.parametrize("trouble", [VendorUnavailableError("502", "", 502), RateLimitedError("slow", "", 429, 0.01)])
+async def test_a_look_that_fails_is_looked_again(trouble):
+    poller, _ = poller_of([trouble, trouble, trouble, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    await poller.close()
+
+
+async def test_one_lie_about_an_unknown_job_is_not_believed():
+    lie = RejectedRequestError("no such task", "", 404)
+    poller, _ = poller_of([lie, lie, RUNNING, lie, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    await poller.close()
+
+
+async def test_a_job_denied_again_and_again_is_lost():
+    poller, calls = poller_of([RejectedRequestError("no such task", "", 404)])
+    with pytest.raises(JobLostError):
+        await poller.wait("j", submitted_at=time.time())
+    assert len(calls) == LOST_AFTER_LOOKS
+    await poller.close()
+
+
+async def test_success_without_a_link_is_its_own_error():
+    poller, calls = poller_of([JobSnapshot(status=JobStatus.SUCCEEDED)])
+    with pytest.raises(JobLostError, match="without a link"):
+        await poller.wait("j", submitted_at=time.time())
+    assert len(calls) == BARE_SUCCESS_LOOKS
+    await poller.close()
+
+
+async def test_an_unknown_word_is_still_running_and_warned_about_once(caplog):
+    odd = JobSnapshot(status=JobStatus.RUNNING, word="pondering", known_word=False)
+    poller, _ = poller_of([odd, odd, odd, DONE])
+    await poller.wait("j", submitted_at=time.time())
+    assert caplog.text.count("pondering") == 1
+    await poller.close()
+
+
+async def test_waiting_too_long_is_still_running_not_failed():
+    poller, _ = poller_of([RUNNING], max_wait_seconds=0.2)
+    with pytest.raises(StillRunningError):
+        await poller.wait("j", submitted_at=time.time())
+    await poller.close()
+
+
+async def test_a_refused_key_ends_the_wait():
+    poller, _ = poller_of([AuthenticationError("bad key", "", 401)])
+    with pytest.raises(AuthenticationError):
+        await poller.wait("j", submitted_at=time.time())
+    await poller.close()
+
+
+async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_than_the_gap():
+    looked: dict[str, list[float]] = {}
+
+    async def look(job_id):
+        looked.setdefault(job_id, []).append(time.monotonic())
+        return DONE if len(looked[job_id]) == 4 else RUNNING
+
+    poller = Poller(look, lambda error: False, shortest_gap_seconds=0.1, max_wait_seconds=10)
+    await asyncio.gather(*(poller.wait(str(n), submitted_at=time.time()) for n in range(20)))
+    await poller.close()
+    gaps = [later - earlier for times in looked.values() for earlier, later in zip(times, times[1:], strict=False)]
+    assert min(gaps) >= 0.095
+
+
+def test_the_first_look_comes_at_the_expected_end():
+    cadence = Cadence(2.0)
+    assert cadence.first_look(None) == 2.0
+    assert cadence.first_look(100.0) == 50.0
+    for age in (80.0, 90.0, 100.0):
+        cadence.learn(age)
+    assert 75 <= cadence.first_look(100.0) <= 80
+
+
+def test_gaps_grow_with_a_jobs_age_and_are_bounded():
+    cadence = Cadence(2.0)
+    assert cadence.gap(10) == 2.0
+    assert cadence.gap(100) == 8.0
+    assert cadence.gap(1e6) == 60.0

@@ -1,0 +1,108 @@
+"""Slots: handed to the most urgent, passed on inside the process, given back when idle or no longer allowed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from longtake.slots import FixedSlots, Lease, SlotPool
+
+
+async def test_never_more_than_the_limit_at_once_and_all_get_their_turn():
+    backend, running, peak = FixedSlots(3), 0, 0
+    pool = SlotPool(backend)
+
+    async def job(number):
+        nonlocal running, peak
+        lease = await pool.acquire(number)
+        running += 1
+        peak = max(peak, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        pool.release(lease)
+
+    await asyncio.gather(*(job(number) for number in range(30)))
+    await pool.close()
+    assert peak == 3
+    assert backend.held == 0
+
+
+async def test_the_most_urgent_waiter_is_served_first():
+    pool, order = SlotPool(FixedSlots(1)), []
+    held = await pool.acquire(0)
+
+    async def wait(priority):
+        lease = await pool.acquire(priority)
+        order.append(priority)
+        pool.release(lease)
+
+    tasks = [asyncio.create_task(wait(priority)) for priority in (5, 1, 3)]
+    await asyncio.sleep(0.05)
+    pool.release(held)
+    await asyncio.gather(*tasks)
+    await pool.close()
+    assert order == [1, 3, 5]
+
+
+async def test_slots_pass_on_without_asking_the_backend():
+    backend = FixedSlots(2)
+    takes = 0
+    take = backend.take
+
+    async def counted():
+        nonlocal takes
+        takes += 1
+        return await take()
+
+    backend.take = counted
+    pool = SlotPool(backend)
+
+    async def job():
+        lease = await pool.acquire()
+        await asyncio.sleep(0.001)
+        pool.release(lease)
+
+    await asyncio.gather(*(job() for _ in range(50)))
+    await pool.close()
+    assert takes < 10
+
+
+async def test_an_idle_slot_goes_back_after_a_moment():
+    backend = FixedSlots(1)
+    pool = SlotPool(backend, linger_seconds=0.05)
+    pool.release(await pool.acquire())
+    await asyncio.sleep(0.3)
+    assert backend.held == 0
+    await pool.close()
+
+
+async def test_a_lowered_limit_takes_slots_away_between_jobs():
+    backend = FixedSlots(3)
+    pool = SlotPool(backend, linger_seconds=0.05)
+    leases = [await pool.acquire() for _ in range(3)]
+    backend.limit = 1
+    waiter = asyncio.create_task(pool.acquire())
+    pool.release(leases.pop())
+    pool.release(leases.pop())
+    await asyncio.sleep(0.2)
+    assert not waiter.done()
+    assert backend.held == 1
+    pool.release(leases.pop())
+    await asyncio.wait_for(waiter, 2)
+    pool.release(waiter.result())
+    await pool.close()
+
+
+async def test_a_waiter_that_gives_up_takes_no_slot_with_it():
+    backend = FixedSlots(1)
+    pool = SlotPool(backend, linger_seconds=0.05)
+    held = await pool.acquire()
+    waiter = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0.02)
+    waiter.cancel()
+    pool.release(held)
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert isinstance(await asyncio.wait_for(pool.acquire(), 2), Lease)
+    await pool.close()
