@@ -144,8 +144,11 @@ def join_server() -> ServerHandle:
     if url := _configured_url():
         return ServerHandle(url)
     places = Places(prefect_home())
-    places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    presence = places.clients.open("ab")
+    try:
+        places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        presence = places.clients.open("ab")
+    except OSError as error:
+        raise ConfigurationError(f"PREFECT_HOME cannot be used: {error}") from error
     fcntl.flock(presence, fcntl.LOCK_SH)
     handle = ServerHandle("", places, presence)
     try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import socket
+import sqlite3
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from flows._server import Places, prefect_home
+from flows._server_leases import mend_leases
 
 if TYPE_CHECKING:
     import uvicorn
@@ -108,6 +111,8 @@ def main() -> int:
     threading.Thread(target=watch.run, daemon=True).start()
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    with contextlib.suppress(sqlite3.Error):  # a database that is none, or another's: the server will say so
+        mend_leases(places.home)
     os.environ["PREFECT_SERVER_API_HOST"], os.environ["PREFECT_SERVER_API_PORT"] = "127.0.0.1", str(port)
     os.environ["PREFECT_UI_API_URL"] = f"{origin}/api"
     os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = origin  # no page on the web may read this server

@@ -16,6 +16,7 @@ from longtake.client import VendorClient
 from longtake.errors import VendorAccountError
 from longtake.guard import GuardedClient
 from longtake.ledger import Ledger
+from longtake.media.child import Crew
 from longtake.pacing import Pace
 from longtake.polling import Poller
 from longtake.slots import FixedSlots, SlotBackend, SlotPool
@@ -67,14 +68,14 @@ def open_desk(account: Account, backend: SlotBackend | None = None) -> Desk:
 
 @dataclass
 class Office:
-    """All desks of a run, opened when first needed, the keyless client for media, and the bound on decoding."""
+    """All desks of a run, opened when first needed; the keyless client for media; the child processes that decode."""
 
     load_account: LoadAccount
     backend_for: Callable[[Account], SlotBackend] | None = None
     media: GuardedClient = field(default_factory=GuardedClient)
     desks: dict[str, Desk] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
-    decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECODERS))
+    crew: Crew = field(default_factory=lambda: Crew(DECODERS))
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def desk(self, name: str) -> Desk:
@@ -94,6 +95,7 @@ class Office:
     async def close(self) -> None:
         """Closes every desk."""
         await asyncio.gather(*(desk.close() for desk in self.desks.values()), return_exceptions=True)
+        await self.crew.close()
         await self.media.close()
 
 

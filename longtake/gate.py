@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,7 @@ from longtake.delivery import Checked
 from longtake.job import Clip
 from longtake.ledger import Expectation
 from longtake.limits import Limits
-from longtake.media.child import in_child
+from longtake.media.child import Crew
 from longtake.media.inspect import Expected, GatePolicy, inspect_clip
 from longtake.request import ShotRequest
 
@@ -31,10 +30,8 @@ def expectation(request: ShotRequest, limits: Limits) -> Expectation:
     )
 
 
-def gate(
-    wanted: Expectation, policy: GatePolicy, decoders: asyncio.Semaphore
-) -> Callable[[Path, str], Awaitable[Checked]]:
-    """A check of one downloaded file, for `delivery.bring_home`; `decoders` bounds how many run at once."""
+def gate(wanted: Expectation, policy: GatePolicy, crew: Crew) -> Callable[[Path, str], Awaitable[Checked]]:
+    """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it."""
 
     async def check(path: Path, sha256: str) -> Checked:
         expected = Expected(
@@ -44,8 +41,7 @@ def gate(
             fps=Fraction(FPS),
             audio=wanted.audio,
         )
-        async with decoders:
-            inspection = await in_child(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+        inspection = await crew.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
         facts = inspection.facts
         clip = Clip(
             key="",

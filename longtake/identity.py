@@ -123,7 +123,14 @@ def request_hash(row: WrittenRow, digest: ContentDigest) -> str:
 
 
 def shot_identity(
-    *, reel: str, shot: str, take: int, row: WrittenRow, digest: ContentDigest, parent: str | None = None
+    *,
+    reel: str,
+    shot: str,
+    take: int,
+    row: WrittenRow,
+    digest: ContentDigest,
+    parent: str | None = None,
+    extension: str | None = None,
 ) -> str:
     """The identity of one take of a shot, before attempts: `1-` and 40 hex digits.
 
@@ -134,9 +141,12 @@ def shot_identity(
         row: The row as written, after templating.
         digest: Hashes the bytes of local and `s3://` references.
         parent: Identity of the purchase whose clip this shot continues.
+        extension: Name and version of the wording that its prompt gets.
     """
     form = written_form(row, digest)
     value = {"version": VERSION, "reel": reel, "shot": shot, "take": take, "row": form, "parent": parent}
+    if extension:
+        value["extension"] = extension
     return f"{VERSION}-{_hash(value)[:40]}"
 
 

@@ -18,6 +18,7 @@ from longtake.ledger import Purchase, State
 from longtake.limits import PIXELS, Limits, Violation, refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.pricing import Quote
+from longtake.prompts import EXTEND, ExtensionTemplate, check_prompt, extension_prompt
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import Adapter, Model, adapter_named
 
@@ -155,6 +156,7 @@ class Planner:
         facts: What a probe measured, by reference source.
         hosting: How references would be hosted.
         quote: Prices a request; None where the price is unknown.
+        extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
     """
 
     vendor: str | None
@@ -163,6 +165,7 @@ class Planner:
     facts: Mapping[str, MediaFacts] = field(default_factory=dict)
     hosting: Hosting = field(default_factory=Hosting)
     quote: Callable[[ShotRequest, Model, str], Quote | None] = lambda request, model, account: None
+    extension: ExtensionTemplate | None = EXTEND
 
     def plan(
         self,
@@ -205,6 +208,7 @@ class Planner:
             row=row.written,
             digest=self.digest,
             parent=parent.identity if parent else None,
+            extension=self.extension.label if self.extension and row.written.continue_from == "clip" else None,
         )
         while (purchase := known.purchases.get(attempt_identity(shot.identity, len(shot.attempts) + 1))) is not None:
             shot.attempts.append(purchase)
@@ -235,6 +239,8 @@ class Planner:
             for name in INHERITED:
                 if getattr(request, name) is None and (value := getattr(parent.request, name)) is not None:
                     changes[name] = value
+        if row.written.continue_from == "clip":
+            changes["prompt"] = extension_prompt(self.extension, request.prompt)
         if request.references:
             changes["references"] = tuple(
                 reference.model_copy(update={"facts": self.facts.get(reference.source)})
@@ -273,7 +279,7 @@ class Planner:
             for reference in request.references
         }
         request = request.model_copy(update={"references": tuple(hosted[item.source] for item in request.references)})
-        return [*found, *adapter.violations(request)]
+        return [*found, *adapter.violations(request), *check_prompt(request, adapter.title)]
 
     def _hosted_form(self, reference: Reference, limits: Limits, adapter: Adapter) -> Reference:
         """The reference as it will look on the wire, so that limits judge what is sent, not where it lies now."""

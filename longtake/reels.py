@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from longtake.job import Clip
-from longtake.media.child import in_child
+from longtake.media.child import Crew
 from longtake.media.echo import find_echo
 from longtake.media.stitch import StitchOptions, stitch_clips
 from longtake.outputs import read_json, reel_key, sidecar_key, write_json
@@ -70,7 +70,7 @@ class MadeReel(BaseModel):
     receipt: dict[str, Any]
 
 
-async def make_reel(order: ReelOrder, store: Store) -> MadeReel:
+async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
     """Joins the clips of a reel and publishes film and receipt.
 
     Raises:
@@ -82,7 +82,7 @@ async def make_reel(order: ReelOrder, store: Store) -> MadeReel:
         size = await asyncio.to_thread(store.size, order.key)
         if size == receipt.get("size_bytes"):
             return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
-    receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store))
+    receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store, crew))
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
@@ -104,18 +104,18 @@ async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
     }
 
 
-async def _stitch(order: ReelOrder, store: Store) -> dict[str, Any]:
+async def _stitch(order: ReelOrder, store: Store, crew: Crew) -> dict[str, Any]:
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [
             await asyncio.to_thread(store.fetch, part.clip.key, Path(folder) / f"{place:05}.mp4")
             for place, part in enumerate(order.parts)
         ]
-        options, echoes = await _without_echoes(order, paths)
+        options, echoes = await _without_echoes(order, paths, crew)
         work = await asyncio.to_thread(store.work_folder, order.key)
         film = work / f".{Path(order.key).stem}.film.part"
         try:
-            made = await in_child(stitch_clips, paths, film, options, deadline_seconds=deadline)
+            made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline)
             size_bytes = film.stat().st_size
             await asyncio.to_thread(store.publish, film, order.key)
         finally:
@@ -126,14 +126,16 @@ async def _stitch(order: ReelOrder, store: Store) -> dict[str, Any]:
     return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes}
 
 
-async def _without_echoes(order: ReelOrder, paths: Sequence[Path]) -> tuple[StitchOptions, list[dict[str, Any]]]:
+async def _without_echoes(
+    order: ReelOrder, paths: Sequence[Path], crew: Crew
+) -> tuple[StitchOptions, list[dict[str, Any]]]:
     """Options that drop the pictures with which a continued clip repeats the end of the one before it."""
     trims = list(order.options.trims) or [(0, 0)] * len(paths)
     echoes: list[dict[str, Any]] = []
     for place, part in enumerate(order.parts):
         if not part.continues or place == 0:
             continue
-        echo = await in_child(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
+        echo = await crew.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
         trimmed = echo.verdict == "found" and echo.confidence >= SURE
         echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
         if trimmed:

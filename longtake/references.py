@@ -62,7 +62,7 @@ async def measure_references(
 
     distinct = dict.fromkeys(source for source, _ in sources if not source.startswith("asset:"))
     await asyncio.gather(*(measure(source) for source in distinct))
-    return facts, problems
+    return {source: facts[source] for source in distinct if source in facts}, problems
 
 
 def reference_sources(rows: Iterable[ManifestRow]) -> list[tuple[str, MediaKind]]:

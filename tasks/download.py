@@ -36,5 +36,5 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         desk = await office.desk(job.account)
         purchase = ledger.purchase(job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
-        check = gate(wanted, policy or GatePolicy(), office.decoders)
+        check = gate(wanted, policy or GatePolicy(), office.crew)
         return await bring_home(job, desk, ledger, office.media, check, link=link)

@@ -22,5 +22,4 @@ async def stitch_reel(order: ReelOrder) -> MadeReel:
     """
     async with opened_office(load_account) as office:
         ledger = await office.ledger(order.output)
-        async with office.decoders:
-            return await make_reel(order, ledger.store)
+        return await make_reel(order, ledger.store, office.crew)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,15 +27,21 @@ from longtake.storage import Store
 def sandbox_accounts(sandbox, **fields):
     """A loader of accounts that point at a sandbox."""
 
+    return accounts_of(sandbox.environment(), **fields)
+
+
+def accounts_of(environment, **fields):
+    """A loader of accounts from `EVOLINK_API_KEY` and the like."""
+
     async def load(written: str) -> tuple[Account, list[str]]:
         vendor, _, document = written.partition("/")
         values = {"poll_interval_seconds": 0.1, "max_wait_seconds": 30, "max_jobs_in_flight": 8} | fields
         account = Account(
             vendor=vendor,
             document=document or "default",
-            api_key=SecretStr(sandbox.api_key(vendor)),
-            base_url=sandbox.base_url(vendor),
-            upload_base_url=sandbox.upload_base_url(vendor),
+            api_key=SecretStr(environment[f"{vendor.upper()}_API_KEY"]),
+            base_url=environment[f"{vendor.upper()}_BASE_URL"],
+            upload_base_url=environment[f"{vendor.upper()}_UPLOAD_BASE_URL"],
             **values,
         )
         return account, []
@@ -66,12 +76,11 @@ async def render_plain(
         async def download(job, link):
             purchase = ledger.purchase(job.identity)
             wanted = purchase.intent.expected if purchase.intent else Expectation()
-            looked = check or gate(wanted, GatePolicy(), office.decoders)
+            looked = check or gate(wanted, GatePolicy(), office.crew)
             return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
 
         async def stitch(order):
-            async with office.decoders:
-                return await make_reel(order, ledger.store)
+            return await make_reel(order, ledger.store, office.crew)
 
         def on_event(event, shot, words):
             if events is not None:
@@ -90,3 +99,9 @@ async def render_plain(
                 limit=wish.limit,
             ),
         )
+
+
+if __name__ == "__main__":
+    MANIFEST, OUTPUT, ON_UNKNOWN = sys.argv[1:4]
+    END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), on_unknown=ON_UNKNOWN))
+    print(json.dumps({"line": END.line, "verdicts": {row.shot_id: row.verdict.value for row in END.rows}}))

@@ -94,6 +94,8 @@ class Roots:
     def _checked_path(self, value: str) -> str:
         if "\\" in value:
             raise CellError("the path holds a backslash", "write / between folders")
+        if value.endswith("/"):
+            raise CellError("this is a folder", "name a picture, video or sound file")
         if value.startswith("~"):
             raise CellError("a home folder (~) is not followed", "put the file below the manifest's folder")
         parts = value.split("/")

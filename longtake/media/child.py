@@ -18,6 +18,7 @@ import sys
 import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from longtake.errors import MediaError, UnreadableClipError
@@ -55,60 +56,126 @@ async def in_child(
         MediaError: The deadline passed; worth another try.
         Exception: Whatever the function raised, as itself; of foreign libraries, as `MediaError`.
     """
-    name = getattr(function, "__name__", str(function))
-    call = pickle.dumps((function.__module__, function.__qualname__, args, kwargs, progress is not None))
-    head = pickle.dumps((sys.path, memory_bytes, os.getpid()))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "longtake.media.child", stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment()
-    )
-    stderr = asyncio.create_task(_tail(child))
+    child = await _Child.start(memory_bytes)
     try:
-        async with asyncio.timeout(deadline_seconds):
-            outcome = await _converse(child, head, call, progress)
-    except TimeoutError:
-        raise MediaError(f"{name} did not finish within {deadline_seconds:g} s and was stopped") from None
+        return await child.call(function, args, kwargs, deadline_seconds, progress)
     finally:
-        await _end(child)
-        last_words = await stderr
-    if outcome is None:
-        raise UnreadableClipError(f"{name}: the child process {_how_it_ended(child)}{last_words}")
-    succeeded, value = outcome
-    if succeeded:
-        return value
-    raise value
+        await child.end()
+
+
+class Crew:
+    """A few child processes that serve call after call, for files that come by the hundred: a start costs 0.3 s.
+
+    A child that crashed, hung or was cancelled is replaced; so is one that has served long, lest memory creeps.
+
+    Args:
+        size: How many work at once.
+        calls_each: A child is replaced after so many calls.
+        memory_bytes: As for `in_child`.
+    """
+
+    def __init__(self, size: int, *, calls_each: int = 100, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+        self._turns = asyncio.Semaphore(size)
+        self._calls_each = calls_each
+        self._memory_bytes = memory_bytes
+        self._idle: list[_Child] = []
+
+    async def call(self, function: Callable[..., T], *args: Any, deadline_seconds: float, **kwargs: Any) -> T:
+        """As `in_child`, in a child that is kept."""
+        async with self._turns:
+            child = self._idle.pop() if self._idle else await _Child.start(self._memory_bytes)
+            try:
+                return await child.call(function, args, kwargs, deadline_seconds)
+            finally:
+                if child.is_fit and child.calls < self._calls_each:
+                    self._idle.append(child)
+                else:
+                    await child.end()
+
+    async def close(self) -> None:
+        """Ends every child that waits for work."""
+        while self._idle:
+            await self._idle.pop().end()
+
+
+class _Child:
+    """The parent's side of one child process. `is_fit` between calls that it answered, well or with an error."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.calls = 0
+        self.is_fit = True
+        self._stderr = asyncio.create_task(_tail(process))
+
+    @classmethod
+    async def start(cls, memory_bytes: int) -> _Child:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "longtake.media.child", stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment()
+        )
+        child = cls(process)
+        with contextlib.suppress(ConnectionError):
+            child.send(pickle.dumps((sys.path, memory_bytes, os.getpid())))
+        return child
+
+    def send(self, message: bytes) -> None:
+        assert self.process.stdin  # noqa: S101 - a pipe
+        self.process.stdin.write(_LENGTH.pack(len(message)) + message)
+
+    async def call(
+        self,
+        function: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        deadline_seconds: float,
+        progress: Callable[[float], None] | None = None,
+    ) -> T:
+        name = getattr(function, "__name__", str(function))
+        call = pickle.dumps((function.__module__, function.__qualname__, args, kwargs, progress is not None))
+        self.calls += 1
+        self.is_fit = False
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                outcome = await self._converse(call, progress)
+        except TimeoutError:
+            raise MediaError(f"{name} did not finish within {deadline_seconds:g} s and was stopped") from None
+        if outcome is None:
+            last_words = await self.end()
+            raise UnreadableClipError(f"{name}: the child process {_how_it_ended(self.process)}{last_words}")
+        self.is_fit = True
+        succeeded, value = outcome
+        if succeeded:
+            return value
+        raise value
+
+    async def _converse(self, call: bytes, progress: Callable[[float], None] | None) -> tuple[bool, Any] | None:
+        """Sends the call, passes progress on, returns (succeeded, value); None if the child ended without an answer."""
+        assert self.process.stdin and self.process.stdout  # noqa: S101 - both are pipes
+        try:
+            self.send(call)
+            await self.process.stdin.drain()
+            while True:
+                (length,) = _LENGTH.unpack(await self.process.stdout.readexactly(_LENGTH.size))
+                kind, value = pickle.loads(await self.process.stdout.readexactly(length))  # noqa: S301 - our child's
+                if kind != "progress":
+                    return kind == "result", value
+                if progress:
+                    progress(value)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+
+    async def end(self) -> str:
+        """Ends the process; returns its last words."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.process.returncode is None:
+                self.process.kill()
+        # A cancelled caller still reaps its child: a killed process ends at once.
+        await asyncio.shield(self.process.wait())
+        return await self._stderr
 
 
 def _environment() -> dict[str, str]:
     # Linear algebra is not what the child is for; its threads would only reserve memory.
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-async def _converse(
-    child: Process, head: bytes, call: bytes, progress: Callable[[float], None] | None
-) -> tuple[bool, Any] | None:
-    """Sends the call, passes progress on, returns (succeeded, value); None if the child ended without an answer."""
-    assert child.stdin and child.stdout  # noqa: S101 - both are pipes
-    try:
-        for message in (head, call):
-            child.stdin.write(_LENGTH.pack(len(message)) + message)
-        await child.stdin.drain()
-        while True:
-            (length,) = _LENGTH.unpack(await child.stdout.readexactly(_LENGTH.size))
-            kind, value = pickle.loads(await child.stdout.readexactly(length))  # noqa: S301 - our own child's
-            if kind != "progress":
-                return kind == "result", value
-            if progress:
-                progress(value)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
-
-
-async def _end(child: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if child.returncode is None:
-            child.kill()
-    # A cancelled caller still reaps its child: a killed process ends at once.
-    await asyncio.shield(child.wait())
 
 
 async def _tail(child: Process) -> str:
@@ -136,15 +203,14 @@ def _main() -> None:
     path, memory_bytes, parent = pickle.loads(_receive(calls))  # noqa: S301 - our own parent's
     sys.path[:] = path
     _settle(memory_bytes, parent)
-    call = _receive(calls)
-    threading.Thread(target=_die_with_parent, args=(calls,), daemon=True).start()
-    kind, value = _run(call, lambda share: _send(answers, ("progress", share)))
-    try:
-        _send(answers, (kind, value))
-    except MemoryError:
-        _send(answers, ("error", _out_of_memory()))
-    # Straight out: tearing down codecs after the answer can only go wrong.
-    os._exit(0)
+    waiting: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_take_calls, args=(calls, waiting), daemon=True).start()
+    while True:
+        answer = _run(waiting.get(), lambda share: _send(answers, ("progress", share)))
+        try:
+            _send(answers, answer)
+        except MemoryError:
+            _send(answers, ("error", _out_of_memory()))
 
 
 def _settle(memory_bytes: int, parent: int) -> None:
@@ -163,10 +229,10 @@ def _settle(memory_bytes: int, parent: int) -> None:
             os._exit(1)
 
 
-def _die_with_parent(calls: BinaryIO) -> None:
-    # The parent writes no more, so this returns only when it has closed the pipe, by whatever death.
-    calls.read(1)
-    os._exit(1)
+def _take_calls(calls: BinaryIO, waiting: SimpleQueue[bytes]) -> None:
+    # Reading ends only when the parent has closed the pipe, by whatever death; a call under way must end then too.
+    while True:
+        waiting.put(_receive(calls))
 
 
 def _run(call: bytes, report: Callable[[float], None]) -> tuple[str, Any]:

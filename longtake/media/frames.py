@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import closing
-from math import ceil
 from pathlib import Path
 
 from av import VideoFrame
@@ -17,7 +15,7 @@ from longtake.media.opening import reading
 from longtake.media.pictures import PictureFacts, as_seen, last_pictures, save_picture
 from longtake.media.probe import open_clip, probe_clip
 
-_INK, _PAPER = (232, 232, 232), (24, 24, 24)
+_INK, _PAPER, _EMPTY = (232, 232, 232), (24, 24, 24), (64, 64, 64)
 _GAP_PX, _LABEL_PX = 8, 15
 
 
@@ -32,8 +30,7 @@ def last_frame(clip: Path, target_png: Path) -> PictureFacts:
         UnreadableClipError: The clip does not decode to its last picture.
     """
     facts = probe_clip(clip)
-    with closing(last_pictures(clip, 1)) as pictures:
-        frame = deque(pictures, maxlen=1)[0]
+    frame = deque(last_pictures(clip, 1), maxlen=1)[0]
     at_seconds = float((facts.frames - 1) / facts.fps)
     return save_picture(as_seen(frame, facts.sample_aspect), target_png, at_seconds)
 
@@ -65,7 +62,7 @@ def contact_sheet(
 ) -> PictureFacts:
     """Writes one sheet with a picture of every clip, in order; one row is a strip.
 
-    A clip that does not decode has an empty place, so that the others keep theirs.
+    A clip that does not decode is an empty place, so that the others keep theirs.
 
     Args:
         clips: Local clips, at least one.
@@ -74,20 +71,21 @@ def contact_sheet(
         labels: A line of text under each picture. The font at hand has Latin letters only.
         width_px: Width of each picture.
     """
-    pictures = [_small(clip, width_px) for clip in clips]
+    pictures = [_small(clip, width_px) or Image.new("RGB", (width_px, width_px * 9 // 16), _EMPTY) for clip in clips]
     columns = max(1, min(columns, len(pictures)))
-    cell_height = max((picture.height for picture in pictures if picture), default=width_px * 9 // 16)
-    label_height = _LABEL_PX + 6 if labels else 0
-    step_x, step_y = width_px + _GAP_PX, cell_height + label_height + _GAP_PX
-    size = (columns * step_x + _GAP_PX, ceil(len(pictures) / columns) * step_y + _GAP_PX)
+    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+    heights = [max(picture.height for picture in row) for row in rows]
+    foot = _GAP_PX + (_LABEL_PX + 6 if labels else 0)
+    size = (columns * (width_px + _GAP_PX) + _GAP_PX, sum(heights) + len(rows) * foot + _GAP_PX)
     sheet = Image.new("RGB", size, _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_LABEL_PX)
-    for number, picture in enumerate(pictures):
-        left, top = _GAP_PX + number % columns * step_x, _GAP_PX + number // columns * step_y
-        if picture:
-            sheet.paste(picture, (left, top + (cell_height - picture.height) // 2))
-        if labels and number < len(labels):
-            draw.text((left, top + cell_height + 2), _shortened(labels[number], draw, font, width_px), _INK, font)
+    words, top = iter(labels or ()), _GAP_PX
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            left = _GAP_PX + column * (width_px + _GAP_PX)
+            sheet.paste(picture, (left, top + (height - picture.height) // 2))
+            draw.text((left, top + height + 2), _shortened(next(words, ""), draw, font, width_px), _INK, font)
+        top += height + foot
     return save_picture(sheet, target_jpeg)
 
 
@@ -105,14 +103,18 @@ def _keyframe(clip: Path, at_seconds: float | None) -> tuple[VideoFrame, float, 
         tick = float(exact(opened.video.time_base))
         first = opened.video.start_time or 0
         wanted = opened.facts.duration_seconds / 2 if at_seconds is None else at_seconds
-        keys = [entry.timestamp for entry in opened.video.index_entries if entry.is_keyframe and not entry.is_discard]
-        if keys:
-            nearest = min(keys, key=lambda key: abs((key - first) * tick - wanted))
-            opened.container.seek(nearest, stream=opened.video, backward=True)
+        opened.container.seek(first + round(wanted / tick), stream=opened.video, backward=True)
         opened.video.codec_context.skip_frame = "NONKEY"
+        found: list[tuple[float, VideoFrame, float]] = []
         for frame in opened.container.decode(opened.video):
+            seconds = ((frame.pts or 0) - first) * tick
             if not frame.is_corrupt:
-                return frame, float(opened.facts.sample_aspect), ((frame.pts or 0) - first) * tick
+                found.append((abs(seconds - wanted), frame, seconds))
+            if seconds >= wanted or len(found) > 1:
+                break
+        if found:
+            _, frame, seconds = min(found, key=lambda candidate: candidate[0])
+            return frame, float(opened.facts.sample_aspect), seconds
         raise UnreadableClipError("no keyframe decodes")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -15,7 +15,7 @@ from longtake.reports.figures import duration, money, share
 from longtake.reports.gantt import gantt_svg
 from longtake.reports.payload import Pictures, ReadPicture, href, payload, script_json
 from longtake.reports.summary import VerdictCount, concerns, verdict_counts, verdict_words
-from longtake.reports.timeline import STAGES, stage_seconds
+from longtake.reports.timeline import STAGES, Stage, stage_seconds
 from longtake.reports.view import ReportView
 from longtake.verdicts import Verdict
 
@@ -45,15 +45,6 @@ _ICONS = {
     "play": "M4 2.5v11l9-5.5z",
     "film": "M2 3.5h12v9H2zM5 3.5v9M11 3.5v9M2 8h12",
 }
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A piece of the bar of progress; x and width in thousandths."""
-
-    tone: str
-    x: float
-    width: float
 
 
 def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) -> str:
@@ -137,20 +128,27 @@ def _policy(*scripts: str) -> str:
     )
 
 
-def _progress(counts: list[VerdictCount]) -> list[_Part]:
-    total, x, parts = sum(count.count for count in counts), 0.0, list[_Part]()
-    for count in counts:
-        width = 1000 * count.count / total
-        parts.append(_Part(count.tone, round(x, 2), round(width, 2)))
-        x += width
-    return parts
+def _progress(counts: list[VerdictCount]) -> list[dict[str, str | float]]:
+    parts = [{"tone": count.tone} for count in counts]
+    return [part | place for part, place in zip(parts, _side_by_side([count.count for count in counts]), strict=True)]
 
 
-def _stages(view: ReportView) -> list[dict[str, str]]:
-    seconds = stage_seconds(view)
-    whole = sum(seconds.values())
-    return [
-        {"name": stage, "label": STAGES[stage], "share": share(part, whole), "words": duration(part)}
-        for stage, part in seconds.items()
-        if part
+def _stages(view: ReportView) -> list[dict[str, str | float]]:
+    spent: dict[Stage, float] = {stage: seconds for stage, seconds in stage_seconds(view).items() if seconds}
+    whole = sum(spent.values())
+    parts = [
+        {"name": stage, "label": STAGES[stage], "share": share(seconds, whole), "words": duration(seconds)}
+        for stage, seconds in spent.items()
     ]
+    return [part | place for part, place in zip(parts, _side_by_side(list(spent.values())), strict=True)]
+
+
+def _side_by_side(amounts: Sequence[float]) -> list[dict[str, float]]:
+    """Where each part of a bar begins and how wide it is, in thousandths of the bar."""
+    whole, x = sum(amounts), 0.0
+    places: list[dict[str, float]] = []
+    for amount in amounts:
+        width = 1000 * amount / whole
+        places.append({"x": round(x, 2), "width": round(width, 2)})
+        x += width
+    return places

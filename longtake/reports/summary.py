@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from longtake.reports.text import one_line
 from longtake.reports.view import ReportView, ShotView
 from longtake.verdicts import Verdict
 
@@ -37,7 +38,7 @@ _MONEY_FIRST = [Verdict.UNKNOWN_OUTCOME.value, Verdict.LOST.value]
 
 def verdict_words(verdict: str) -> tuple[str, Tone]:
     """A verdict's label and tone; an unheard-of one shows as it is."""
-    return VERDICTS.get(verdict, (verdict.replace("_", " ").capitalize() or "Unknown", "care"))
+    return VERDICTS.get(verdict, (one_line(verdict, 40).replace("_", " ") or "Unknown", "care"))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ class Concern:
 
 
 def concerns(view: ReportView) -> list[Concern]:
-    """What wants a person, open money first, then the most frequent. Shots not yet begun count when the run is over."""
+    """What wants a person: open money first, mere consequences last, then the most frequent.
+
+    Shots not yet begun count when the run is over.
+    """
     waiting = (
         set() if view.finished else {Verdict.NOT_STARTED.value, Verdict.BLOCKED.value, Verdict.STILL_RUNNING.value}
     )
@@ -83,7 +87,11 @@ def concerns(view: ReportView) -> list[Concern]:
         if shot.verdict not in _QUIET | waiting:
             groups.setdefault(shot.verdict, []).append(shot)
     found = [_concern(verdict, shots) for verdict, shots in groups.items()]
-    return sorted(found, key=lambda concern: (concern.verdict not in _MONEY_FIRST, -concern.count, concern.verdict))
+    return sorted(found, key=_urgency)
+
+
+def _urgency(concern: Concern) -> tuple[bool, bool, int, str]:
+    return concern.verdict not in _MONEY_FIRST, concern.tone == "idle", -concern.count, concern.verdict
 
 
 def _concern(verdict: str, shots: list[ShotView]) -> Concern:

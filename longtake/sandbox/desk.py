@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -95,6 +95,8 @@ class Desk:
                 response = await answer(request, "" if keyless else self.account(request))
             except Refused as refused:
                 return refusal(self.dialect, refused)
+            except ClientDisconnect:
+                return Response()
             if fault is not None and fault.kind == "answer_lost_after_accept":
                 return await cut(request, reset=False)
             return response
@@ -104,8 +106,11 @@ class Desk:
     async def _submit(self, request: Request) -> Response:
         back = self.back
         back.bill.requests[self.name]["submit"] += 1
+        try:
+            raw = await request.body()
+        except ClientDisconnect:
+            return Response()
         back.events.emit("submit_received", self.name)
-        raw = await request.body()
         body = _json_object(raw)
         model = str(body.get("model", "")) if body is not None else ""
         fault = back.faults.take("submit", self.name, json.dumps(body, ensure_ascii=False))

@@ -14,8 +14,8 @@ Listener = Callable[["Event"], None]
 class Event:
     """One moment.
 
-    `name` is one of submit_received, submit_refused, submit_accepted, submit_answered, look, media_started,
-    media_finished, upload, callback; `sequence` counts from 1; `at` is Unix time.
+    `name` is one of submit_received (the whole body is here), submit_refused, submit_accepted, submit_answered, look,
+    media_started, media_finished, upload, account, callback. `sequence` counts from 1; `at` is Unix time.
     """
 
     sequence: int

@@ -215,7 +215,8 @@ def callback_violations(url: str) -> Iterator[Violation]:
         yield refusal("callback_url", shown, "callbacks do not go to private addresses", "give a public host")
 
 
-def _is_private(host: str) -> bool:
+def _is_private(written: str) -> bool:
+    host = written.rstrip(".")
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
     try:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import psutil
 import pytest
 
+from flows._server_leases import mend_leases
 from tests.flows.conftest import ROOT, clean_environment
 
 CLIENT = """
@@ -136,6 +139,36 @@ def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
     assert httpx.get(f"{limits}/survivor").json()["active_slots"] == 1
     renewed = httpx.post(f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60})
     assert renewed.status_code == 204
+
+
+def test_slots_and_leases_that_a_killed_server_left_half_done_are_put_right(new_home: Callable[[], Path]) -> None:
+    home = new_home()
+    leases = home / "concurrency_leases"
+    leases.mkdir()
+    ours, others = str(uuid4()), str(uuid4())
+    lease = {
+        "id": str(uuid4()),
+        "resource_ids": [ours],
+        "metadata": {"slots": 1},
+        "expiration": "2026-01-01T00:00:00+00:00",
+    }
+    (leases / f"{lease['id']}.json").write_text(json.dumps(lease | {"created_at": lease["expiration"]}))
+    (leases / f"{uuid4()}.json").write_text("")
+    (leases / "expirations.json").write_text(json.dumps({str(uuid4()): lease["expiration"]}))
+    (leases / "expirations.lock").write_text(str(os.getpid()))
+    insert = """INSERT INTO concurrency_limit_v2
+        (id, active, name, "limit", active_slots, denied_slots, slot_decay_per_second, avg_slot_occupancy_seconds)
+        VALUES (?, 1, ?, 9, 7, 0, 0.0, 2.0)"""
+    with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        database.executemany(insert, [(ours, f"longtake-x-{ours}"), (others, f"another-{others}")])
+
+    mend_leases(home)
+
+    with closing(sqlite3.connect(home / "prefect.db")) as database:
+        counts = dict(database.execute("SELECT id, active_slots FROM concurrency_limit_v2").fetchall())
+    assert (counts[ours], counts[others]) == (1, 7)
+    assert json.loads((leases / "expirations.json").read_text()) == {lease["id"]: lease["expiration"]}
+    assert not (leases / "expirations.lock").exists()
 
 
 def test_a_server_named_in_the_environment_is_used_as_it_is(tmp_path: Path, client: Callable[..., Client]) -> None:

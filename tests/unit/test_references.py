@@ -58,7 +58,7 @@ async def test_only_the_bytes_needed_of_a_large_video_are_fetched(host, allowed)
     facts, problems = await measured(f"{host.url}/large.mp4")
     assert not problems
     assert facts[f"{host.url}/large.mp4"].duration_seconds == 4.0
-    assert host.sent_bytes < 4 * ranged.BLOCK_BYTES < len(large) / 5
+    assert host.sent_bytes < 6 * ranged.BLOCK_BYTES < len(large) / 3
 
 
 async def test_a_server_without_ranges_is_read_as_a_whole_up_to_a_bound(host, allowed, monkeypatch):
@@ -101,7 +101,7 @@ BAD = {
     "/empty": (b"", "empty"),
     "/page.html": (b"<html>no clip here</html>", "HTML"),
     "/list.m3u8": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/secret\n", "playlist"),
-    "/cut.mp4": (video()[:-500], "cut short"),
+    "/cut.mp4": (video()[:-500], "damaged"),
     "/webm": (b"\x1a\x45\xdf\xa3" + bytes(500), "WebM"),
     "/zip": (lambda handler: handler.give(gzip.compress(picture()), **{"Content-Encoding": "gzip"}), "compressed"),
     "/liar": (lambda handler: handler.answer(206, b"abc", **{"Content-Range": "bytes 7-9/100"}), "ranges are wrong"),

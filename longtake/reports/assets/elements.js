@@ -34,4 +34,10 @@ function icon(name, className = "icon") {
 /** Text of a foreign direction must not turn its surroundings around. */
 const isolated = (text) => element("bdi", {}, text);
 
+/** Words in which `backticks` mark what is to be typed. */
+function coded(text) {
+  const parts = text.split("`");
+  return element("bdi", {}, parts.map((part, place) => (place % 2 && parts.length % 2 ? element("code", {}, part) : part)));
+}
+
 const byId = (id) => document.getElementById(id);

@@ -24,7 +24,7 @@ function onKey(event) {
   if (typing && event.key !== "Escape") return;
   if (event.key === "Enter" && event.target.classList?.contains("reel")) {
     const film = event.target.querySelector("video");
-    if (film) film.paused ? film.play().catch(() => {}) : film.pause();
+    if (film) film.paused ? begin(film) : film.pause();
   } else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
     if (typing) typing.blur();

@@ -1,6 +1,8 @@
-// The list of reels: empty cards are laid out a few at a time, and filled when they come near the window.
+// The list of reels: empty cards are laid out a few at a time, and filled when they come near the window
+// (a few reels: when there is time).
 
 const AT_ONCE = 60;
+const FEW = 40;
 let laidOut = 0;
 let turn = 0;
 
@@ -19,8 +21,11 @@ function showReels() {
   if (!shown.length) byId("list").append(element("p", { class: "facts" }, REELS.length ? "No reel fits these filters." : "No reels yet."));
   const mine = ++turn;
   const later = () => {
-    if (mine !== turn || laidOut >= shown.length) return;
-    layOut(AT_ONCE * 4);
+    if (mine !== turn) return;
+    const unbuilt = REELS.length <= FEW ? shown.find((reel) => reel.card && !reel.card.classList.contains("built")) : null;
+    if (unbuilt) build(unbuilt);
+    else if (laidOut < shown.length) layOut(AT_ONCE * 4);
+    else return;
     idle(later);
   };
   idle(later);

@@ -6,7 +6,12 @@ function stage(reel) {
   const box = element("div", { class: isTall(reel) ? "stage tall" : "stage" });
   if (reel.film) box.append(video(reel, reel.film, `Film of reel ${reel.name}`));
   else if (reel.shots.length === 1 && first) box.append(video(reel, first.clip, `Clip of ${first.shot_id}`));
-  else box.append(element("div", { class: "nothing" }, icon("film"), element("span", {}, noFilm(reel))));
+  else box.append(element("div", { class: "nothing" }, icon("film"), element("span", { dir: "auto" }, reel.note || noFilm(reel))));
+  const film = box.querySelector("video");
+  if (film) {
+    const label = `Play ${film.getAttribute("aria-label")}`;
+    box.append(element("button", { type: "button", class: "begin", "aria-label": label, onclick: () => begin(film) }, icon("play")));
+  }
   return box;
 }
 
@@ -18,9 +23,17 @@ function noFilm(reel) {
 
 const isTall = (reel) => reel.shots.some((shot) => shot.height > shot.width);
 
+/** The browser's own controls come with the first play; until then the poster stands undisturbed. */
+function begin(film) {
+  film.controls = true;
+  film.parentElement?.querySelector(".begin")?.remove();
+  film.play().catch(() => { /* told by the error event */ });
+  film.focus({ preventScroll: true });
+}
+
 function video(reel, source, label) {
   const made = element("video", {
-    controls: true, preload: "none", playsinline: true, src: source, "aria-label": label,
+    preload: "none", playsinline: true, src: source, "aria-label": label,
     poster: reel.shots.find((shot) => shot.poster)?.poster,
   });
   made.addEventListener("timeupdate", () => showPlace(reel, made));
@@ -29,7 +42,7 @@ function video(reel, source, label) {
   });
   made.addEventListener("error", () => {
     const link = element("a", { href: source }, "Open the file");
-    made.replaceWith(element("div", { class: "nothing" }, icon("bad"), "It cannot be played here.", link));
+    made.parentElement?.replaceChildren(element("div", { class: "nothing" }, icon("bad"), "It cannot be played here.", link));
   });
   return made;
 }
@@ -55,9 +68,9 @@ function playShot(reel, place) {
     film = video(reel, source, source === reel.film ? `Film of reel ${reel.name}` : `Clip of ${shot.shot_id}`);
     box.replaceChildren(film);
   }
-  const begin = () => { film.currentTime = source === reel.film ? starts(reel)[place] : 0; };
-  film.readyState ? begin() : film.addEventListener("loadedmetadata", begin, { once: true });
-  film.play().catch(() => { /* told by the error event */ });
+  const seek = () => { film.currentTime = source === reel.film ? starts(reel)[place] : 0; };
+  film.readyState ? seek() : film.addEventListener("loadedmetadata", seek, { once: true });
+  begin(film);
 }
 
 function showPlace(reel, film) {

@@ -45,7 +45,7 @@ function reelFacts(reel) {
 }
 
 function note(reel) {
-  return reel.note ? element("p", { class: `note ${reel.film ? "care" : "idle"}`, dir: "auto" }, reel.note) : null;
+  return reel.note && reel.film ? element("p", { class: "note care", dir: "auto" }, reel.note) : null;
 }
 
 function links(reel) {

@@ -28,7 +28,7 @@ function why(shot) {
   if (isDone(shot) || !(shot.evidence || shot.next_action)) return null;
   return element("div", { class: `why ${verdictOf(shot).tone}` },
     shot.evidence ? element("p", { class: "reason", dir: "auto" }, shot.evidence) : null,
-    shot.next_action ? element("p", { class: "next" }, icon("next"), isolated(shot.next_action)) : null);
+    shot.next_action ? element("p", { class: "next" }, icon("next"), coded(shot.next_action)) : null);
 }
 
 /** How long a shot took, from buying to having it. */

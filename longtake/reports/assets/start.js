@@ -5,6 +5,8 @@ readChoice();
 byId("filters").hidden = false;
 listenToFilters();
 listenToKeys();
+byId("gantt")?.addEventListener("toggle", rememberOpen("the run over time"));
+if (byId("gantt")) byId("gantt").open = opened.has("the run over time");
 applyChoice();
 restorePlace();
 startRefreshing();

@@ -1,0 +1,274 @@
+"""Bootstrap, `prefect deploy --all` and a real worker: every kind of deployment runs, nothing is bought unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from blocks import EvoLinkCredentials
+from longtake.errors import ConfigurationError
+from longtake.sandbox.app import Sandbox, SandboxSettings
+from tests.flows.conftest import ROOT, PrefectServer, clean_environment
+from tests.flows.test_local_server import Client, wait_for
+
+PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
+BUYING = {"render-manifest-daily", "render-manifest-on-arrival", "reconcile-jobs"}
+
+
+@dataclass
+class Project:
+    """A folder with our `prefect.yaml`, deployed to the test server, and a worker on its pool."""
+
+    folder: Path
+    api_url: str
+    sandbox: Sandbox
+
+    def write_manifest(self, path: str, reel: str) -> None:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"reel,shot,vendor,prompt,duration_seconds\n{reel},1,evolink,a lighthouse at dusk,4\n")
+
+    def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        flow = "render-manifest" if name.startswith("render") else name.removesuffix("-sandbox")
+        return self.call("GET", f"/deployments/name/{flow}/{name}").raise_for_status().json()
+
+    def run(self, name: str, **parameters: Any) -> httpx.Response:
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return self.call("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)
+
+    def runs_of(self, name: str) -> list[dict[str, Any]]:
+        body = {"deployments": {"id": {"any_": [self.deployment(name)["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        return self.call("POST", "/flow_runs/filter", body).json()
+
+    def switch_on_trigger(self, name: str) -> None:
+        found = self.call("POST", "/automations/filter", {"automations": {"name": {"any_": [f"{name}__automation_1"]}}})
+        [automation] = found.json()
+        self.call("PATCH", f"/automations/{automation['id']}", {"enabled": True}).raise_for_status()
+
+    def emit(self, event: str, resource_id: str) -> None:
+        event_id, occurred = str(uuid.uuid4()), datetime.now(UTC).isoformat()
+        resource = {"prefect.resource.id": resource_id}
+        body = [{"id": event_id, "occurred": occurred, "event": event, "resource": resource}]
+        self.call("POST", "/events", body).raise_for_status()
+
+    def add_schedule(self, name: str, starts: datetime) -> None:
+        schedule = {"interval": 86400, "anchor_date": starts.isoformat(), "timezone": "UTC"}
+        path = f"/deployments/{self.deployment(name)['id']}/schedules"
+        self.call("POST", path, [{"schedule": schedule, "active": True}]).raise_for_status()
+
+    def ended(self, name: str, how_many: int) -> list[dict[str, Any]]:
+        """So many runs that came to an end, within a minute."""
+
+        def final() -> list[dict[str, Any]]:
+            ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+            return [run for run in self.runs_of(name) if run["state_type"] in ends]
+
+        wait_for(lambda: len(final()) >= how_many, 90)
+        return final()
+
+
+@pytest.fixture(scope="module")
+def project(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "prefect.yaml", folder)
+    with Sandbox(SandboxSettings(job_seconds=0.5, media="stub")) as sandbox:
+        environment = prefect_server.environment() | {
+            "LONGTAKE_SANDBOX_URL": sandbox.url,
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+        }
+        for command in ([sys.executable, "-m", "deployments.bootstrap"], [*PREFECT, "deploy", "--all"]):
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+        del environment["LONGTAKE_SANDBOX_URL"]  # the deployments bring it
+        worker = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "deployments.local._tether", *worker],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=(folder / "worker.log").open("wb"),
+            stderr=subprocess.STDOUT,
+        ):
+            yield Project(folder, prefect_server.api_url, sandbox)
+
+
+def test_a_run_started_by_form_schedule_and_event_ends_completed_with_files(project: Project) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    project.write_manifest("form.csv", "by-form")
+    project.write_manifest(f"manifests/{today}.csv", "by-schedule")
+    project.write_manifest("manifests/incoming/spring.csv", "by-event")
+    project.write_manifest("elsewhere.csv", "never")
+    event = "longtake.sandbox.manifest.arrived"
+    project.switch_on_trigger("render-manifest-on-arrival-sandbox")
+    project.add_schedule("render-manifest-daily-sandbox", datetime.now(UTC) + timedelta(seconds=2))
+    project.run("render-manifest-sandbox", manifest="form.csv", output="out").raise_for_status()
+    project.emit(event, "manifests/incoming/spring.csv")
+    project.emit(event, "elsewhere.csv")
+    project.emit(event, "manifests/incoming/../../elsewhere.csv")
+
+    outcomes = {name: project.ended(f"render-manifest{name}-sandbox", 1)[0] for name in ("", "-daily")}
+    arrived = project.ended("render-manifest-on-arrival-sandbox", 2)
+
+    log = (project.folder / "worker.log").read_text()[-5000:]
+    assert {run["state_name"] for run in outcomes.values()} == {"Completed"}, log
+    assert sorted(run["state_type"] for run in arrived) == ["COMPLETED", "FAILED"], log
+    assert {run["parameters"]["manifest"] for run in arrived} == {"manifests/incoming/spring.csv", ""}
+    assert (project.folder / "out/reels/by-form.mp4").is_file()
+    assert (project.folder / f"reels-sandbox/{today}/reels/by-schedule.mp4").is_file()
+    assert (project.folder / "reels-sandbox/arrived/manifests-incoming-spring.csv/reels/by-event.mp4").is_file()
+    assert project.sandbox.bill.count() == 3
+
+
+def test_the_form_has_help_on_every_field_and_refuses_bad_values_before_a_run(project: Project) -> None:
+    name = "render-manifest-sandbox"
+    fields = project.deployment(name)["parameter_openapi_schema"]["properties"]
+    runs = len(project.runs_of(name))
+
+    assert all(field.get("description") for field in fields.values())
+    for bad in ({"budget_usd": -1}, {"on_unknown": "guess"}, {"reels_per_run": "many"}, {"max_attempts": 0}):
+        refused = project.run(name, manifest="m.csv", output="o", **bad)
+        assert refused.status_code in (409, 422), bad
+    assert project.run(name, output="o").status_code in (409, 422)
+    assert len(project.runs_of(name)) == runs
+
+
+def test_a_fresh_deployment_buys_nothing_by_itself(project: Project) -> None:
+    automations = {found["name"]: found["enabled"] for found in project.call("POST", "/automations/filter", {}).json()}
+
+    for name in BUYING:
+        deployment = project.deployment(name)
+        assert not any(schedule["active"] for schedule in deployment["schedules"])
+        assert not automations.get(f"{name}__automation_1", False)
+        assert "LONGTAKE_SANDBOX_URL" not in deployment["job_variables"]["env"]
+    assert automations["Longtake: a run whose process died is Crashed"]
+    assert not automations["Longtake: a Crashed run is run again"]
+
+
+def test_every_deployment_has_a_twin_at_the_sandbox_whose_children_stay_there() -> None:
+    deployments = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    real = {name for name in deployments if not name.endswith("-sandbox")}
+
+    assert set(deployments) == real | {f"{name}-sandbox" for name in real}
+    for name, entry in deployments.items():
+        environment = entry["work_pool"]["job_variables"]["env"]
+        at_sandbox = name.endswith("-sandbox")
+        assert ("LONGTAKE_SANDBOX_URL" in environment) == at_sandbox
+        assert environment["LONGTAKE_SHARE_DEPLOYMENT"].endswith("-sandbox") == at_sandbox
+        if "output" in (entry.get("parameters") or {}):
+            assert entry["parameters"]["output"].startswith("reels-sandbox/") == at_sandbox
+        for trigger in entry.get("triggers", []):
+            assert trigger["parameters"]["budget_usd"] > 0
+            assert all(prefix.endswith("/*") for prefix in trigger["match"]["prefect.resource.id"])
+
+
+class TestBootstrap:
+    async def test_a_second_time_nothing_that_a_person_changed_is_touched(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from deployments.bootstrap import bootstrap
+
+        monkeypatch.setenv("EVOLINK_API_KEY", "from-environment")
+        monkeypatch.setenv("EVOLINK_MAX_JOBS_IN_FLIGHT", "4")
+        first = await bootstrap()
+        assert "concurrency limit longtake-evolink-default: made, 4 jobs in flight" in first
+        await EvoLinkCredentials(api_key="by-hand", max_jobs_in_flight=8).asave("default", overwrite=True)
+        project.call("PATCH", "/v2/concurrency_limits/longtake-evolink-default", {"limit": 2}).raise_for_status()
+        second = await bootstrap()
+
+        assert [line for line in second if "registered" not in line and "left as it is" not in line] == []
+        stored = await EvoLinkCredentials.aload("default")
+        assert (stored.api_key.get_secret_value(), stored.max_jobs_in_flight) == ("by-hand", 8)
+        assert project.call("GET", "/v2/concurrency_limits/longtake-evolink-default").json()["limit"] == 2
+        await EvoLinkCredentials.adelete("default")
+
+    async def test_no_key_is_stored_on_a_server_that_anybody_can_read(
+        self, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from deployments import bootstrap as module
+
+        monkeypatch.setattr(module, "_is_loopback", lambda _: False)
+        monkeypatch.setenv("POWERTOKENS_API_KEY", "never-stored")
+
+        with pytest.raises(ConfigurationError, match="PREFECT_SERVER_API_AUTH_STRING"):
+            await module.bootstrap()
+        with pytest.raises(ValueError, match="Unable to find"):
+            await module.CREDENTIALS["powertokens"].aload("default")
+
+    def test_loopback_is_told_from_the_rest(self) -> None:
+        from deployments.bootstrap import _is_loopback
+
+        for mine in ("http://127.0.0.1:4200/api", "http://localhost/api", "http://[::1]:4200/api"):
+            assert _is_loopback(mine)
+        for other in ("http://10.0.0.5:4200/api", "https://prefect.example/api", "http://localhost.example/api"):
+            assert not _is_loopback(other)
+
+    @pytest.mark.slow
+    def test_a_server_with_authentication_is_known_as_one(self, new_home: Callable[[], Path]) -> None:
+        from deployments.bootstrap import _asks_for_authentication
+
+        client = Client(new_home(), PREFECT_SERVER_API_AUTH_STRING="me:secret")
+        api_url = client.joined()["api_url"]
+        client.wait_until_ready()
+
+        assert asyncio.run(_asks_for_authentication(api_url))
+        client.kill()
+
+
+@pytest.mark.slow
+def test_a_run_whose_process_is_killed_is_crashed_and_retry_finishes_it(project: Project) -> None:
+    name = "render-manifest-sandbox"
+    project.sandbox.settings.job_seconds = 20
+    project.write_manifest("killed.csv", "killed")
+    run = project.run(name, manifest="killed.csv", output="killed").raise_for_status().json()
+    bought = project.sandbox.bill.count() + 1
+    wait_for(lambda: project.sandbox.bill.count() == bought, 60)
+    for process in psutil.process_iter():
+        if process.name() != "ps" and _environment(process).get("PREFECT__FLOW_RUN_ID") == run["id"]:
+            process.kill()
+
+    wait_for(lambda: project.call("GET", f"/flow_runs/{run['id']}").json()["state_type"] == "CRASHED", 150)
+    retry = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    project.call("POST", f"/flow_runs/{run['id']}/set_state", retry).raise_for_status()
+    wait_for(lambda: project.call("GET", f"/flow_runs/{run['id']}").json()["state_type"] == "COMPLETED", 90)
+    assert project.sandbox.bill.count() == bought
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:
+        return {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+def test_the_local_set_up_ends_with_all_that_it_started(new_home: Callable[[], Path], end: str) -> None:
+    home = new_home()
+    environment = clean_environment(home) | {"PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "deployments.local", "--port", "0", "--sandbox-port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as local:
+        lines = []
+        while not lines or "Everything runs" not in lines[-1]:
+            lines.append(local.stdout.readline())
+            assert lines[-1], lines
+        mine = [process for process in psutil.process_iter() if _environment(process).get("PREFECT_HOME") == str(home)]
+        assert len(mine) >= 4  # itself, server, tether and worker
+        getattr(local, end)()
+
+        wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in mine), 25)

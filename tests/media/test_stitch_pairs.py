@@ -1,0 +1,66 @@
+"""Every clip of the nasty set beside every other: pictures read back one by one, sound by tone and beep."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import pytest
+
+from longtake.errors import UnreadableClipError
+from longtake.media.stitch import stitch_clips
+from tests.media.film_reading import assert_film_is_right
+from tests.media.nasty_clips import BY_NAME
+
+NAMES = tuple(BY_NAME)
+
+
+def assert_pair_is_right(nasty: dict[str, Path], folder: Path, first: str, second: str) -> None:
+    """Stitches two clips and reads the film back."""
+    film = folder / "film.mp4"
+    receipt = stitch_clips([nasty[first], nasty[second]], film)
+    assert_film_is_right(film, [BY_NAME[first], BY_NAME[second]], receipt)
+    assert sum(clip.action == "re-encoded" for clip in receipt.clips) <= (2 if "hevc" in (first, second) else 1) or {
+        first,
+        second,
+    } <= {"varying_rate", "turned", "hevc"}
+    assert receipt.joins[0].click_ratio is not None
+    assert receipt.joins[0].click_ratio < 1
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_every_pair_makes_a_film_that_is_right(nasty: dict[str, Path], tmp_path: Path, first: str) -> None:
+    pairs = [pair for pair in combinations_with_replacement(NAMES, 2) if pair[0] == first]
+    for number, (one, other) in enumerate(pairs):
+        # Each pair once here, every second one the other way round; both ways in the slow form.
+        assert_pair_is_right(nasty, tmp_path, *((one, other) if number % 2 else (other, one)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", NAMES)
+def test_every_pair_in_both_orders_makes_a_film_that_is_right(
+    nasty: dict[str, Path], tmp_path: Path, first: str
+) -> None:
+    for second in NAMES:
+        assert_pair_is_right(nasty, tmp_path, first, second)
+
+
+def test_all_of_them_in_one_film(nasty: dict[str, Path], tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    receipt = stitch_clips(list(nasty.values()), film)
+    assert_film_is_right(film, list(BY_NAME.values()), receipt)
+    copied = {clip.name.split(".")[0] for clip in receipt.clips if clip.action == "copied"}
+    assert copied == {
+        "plain", "silent", "mono_22k", "surround", "start_at_1s", "clock_600", "sound_short", "sound_long",
+        "sound_late", "two_tracks", "fragmented", "quicktime", "many_keyframes",
+    }  # fmt: skip
+    assert all(clip.why for clip in receipt.clips)
+
+
+def test_every_broken_file_stops_the_film_and_leaves_nothing(
+    nasty: dict[str, Path], broken: dict[str, Path], tmp_path: Path
+) -> None:
+    for path in broken.values():
+        with pytest.raises(UnreadableClipError, match=path.name):
+            stitch_clips([nasty["plain"], path, nasty["plain"]], tmp_path / "film.mp4")
+        assert list(tmp_path.iterdir()) == []
