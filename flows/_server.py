@@ -96,12 +96,12 @@ class ServerHandle:
         if self.places is None:
             return
         deadline = time.monotonic() + timeout_seconds
-        starts = 0
         while not _answers(self.api_url):
-            if time.monotonic() > deadline or starts > 1:
+            if time.monotonic() > deadline or (self._child is not None and self._child.poll() is not None):
                 raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(self.places.log)}")
             time.sleep(0.05)
-            starts += self._renew()
+            self._renew()
+        threading.Thread(target=self._keep_alive, name="longtake-server", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -115,14 +115,12 @@ class ServerHandle:
         if self._presence is not None:
             self._presence.close()
 
-    def _renew(self) -> bool:
-        """Starts the server again if it died, on its old port if that is free; whether it had to."""
-        if self.places is None:
-            return False
-        self.api_url, started = _running_or_started(self.places)
-        self._child = started or self._child
-        _publish(self.api_url)
-        return started is not None
+    def _renew(self) -> None:
+        """Starts the server again if it died, on its old port if that is free."""
+        if self.places is not None:
+            self.api_url, started = _running_or_started(self.places)
+            self._child = started or self._child
+            _publish(self.api_url)
 
     def _keep_alive(self) -> None:
         while self.places is not None and not self._closed.wait(1.0):
@@ -156,7 +154,6 @@ def join_server() -> ServerHandle:
     except BaseException:
         handle.close()
         raise
-    threading.Thread(target=handle._keep_alive, name="longtake-server", daemon=True).start()  # pyright: ignore[reportPrivateUsage]
     return handle
 
 

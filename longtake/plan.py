@@ -228,8 +228,16 @@ class Planner:
             violation.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for violation in self._check(shot)
         ]
         if shot.model and not shot.is_refused:
-            shot.quote = self.quote(self._with_coming_clip(shot, shot.model.limits), shot.model, shot.account)
+            shot.quote = self._quote(shot, shot.model)
         return shot
+
+    def _quote(self, shot: Shot, model: Model) -> Quote | None:
+        """The price; its low bound with the shortest clip that the parent may become, its high with the longest."""
+        high = self.quote(self._with_coming_clip(shot, model.limits), model, shot.account)
+        if high is None or shot.parent is None or shot.parent.request.duration_seconds != "auto":
+            return high
+        low = self.quote(self._with_coming_clip(shot, model.limits, shortest=True), model, shot.account)
+        return Quote(low_usd=low.low_usd if low else high.low_usd, high_usd=high.high_usd)
 
     def _request(self, row: ManifestRow, parent: Shot | None) -> ShotRequest:
         """The row's request with the run's model, what it inherits from its parent, and measured facts."""
@@ -316,7 +324,7 @@ class Planner:
         return [refusal("continue_from", "last_frame", rule, "configure a ClipStore with a public_endpoint_url")]
 
     def _check_tail(self, shot: Shot, parent: Shot, limits: Limits, adapter: Adapter) -> list[Violation]:
-        seconds = self._longest_clip_seconds(parent)
+        seconds = self._clip_seconds(parent)
         room = room_for_tail(limits.video, own_video_seconds(shot.request))
         try:
             shot.tail_seconds = tail_to_cut(seconds, room, shot.row.written.reference_tail_seconds)
@@ -332,19 +340,21 @@ class Planner:
         fix = "make the previous shot shorter, or configure a ClipStore (s3:// with a public_endpoint_url)"
         return [refusal("continue_from", "clip", rule, fix)]
 
-    def _longest_clip_seconds(self, shot: Shot) -> float:
+    def _clip_seconds(self, shot: Shot, *, shortest: bool = False) -> float:
         limits = shot.model.limits if shot.model else Limits()
         duration = shot.request.duration_seconds
         if duration == "auto":
-            return clip_seconds(max(limits.durations))
+            return clip_seconds(min(limits.durations) if shortest else max(limits.durations))
         return clip_seconds(duration or limits.default_duration_seconds)
 
-    def _with_coming_clip(self, shot: Shot, limits: Limits | None) -> ShotRequest:
-        """The request with the parent's coming clip in it, at its worst case: its smallest and longest."""
+    def _with_coming_clip(self, shot: Shot, limits: Limits | None, *, shortest: bool = False) -> ShotRequest:
+        """The request with the parent's coming clip in it, at its worst case: its smallest and longest (or shortest)."""
         parent, kind = shot.parent, shot.row.written.continue_from
         if parent is None or kind is None:
             return shot.request
-        seconds = self._longest_clip_seconds(parent) if shot.tail_seconds is None else shot.tail_seconds
+        seconds = self._clip_seconds(parent, shortest=shortest)
+        if shot.tail_seconds is not None:
+            seconds = min(seconds, shot.tail_seconds)
         width, height = self._coming_pixels(parent)
         facts = MediaFacts(
             kind="video" if kind == "clip" else "image",

@@ -41,6 +41,7 @@ FINISH_SUBMIT_SECONDS = 25.0
 """A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
 NOT_SENT_TRIES = 4
 LONGEST_PAUSE_SECONDS = 60.0
+OTHER_RUN_LOOK_SECONDS = 1.0
 NOTHING_BOUGHT = (
     NotSentError,
     RateLimitedError,
@@ -116,7 +117,7 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
         RejectedRequestError: Refused as it stands; nothing was bought.
         ContentRefusedError: Refused by moderation; recorded as such.
         NotSentError: The vendor could not be reached; nothing was bought.
-        StillRunningError: Another run is submitting it, or the vendor throttled us all along.
+        StillRunningError: The vendor throttled us all along; nothing was bought.
         LedgerError: The purchase is over.
         BudgetExceededError: It does not fit into the budget; nothing was bought.
     """
@@ -138,11 +139,11 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
         purchase = await asyncio.to_thread(ledger.purchase, order.identity)
         if (job := _settled(purchase, ledger)) is not None:
             return job
+        if purchase.state(ledger.clock()) is State.SUBMITTING:
+            await asyncio.sleep(OTHER_RUN_LOOK_SECONDS)
+            continue
         if time.monotonic() > give_up_at:
             raise StillRunningError("the vendor throttled every submit; nothing was bought")
-        if purchase.state(ledger.clock()) is State.SUBMITTING:
-            await asyncio.sleep(1.0)
-            continue
         if desk.trouble is not None:
             raise desk.trouble
         await desk.pace.turn()
@@ -165,6 +166,15 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
         except RateLimitedError as error:
             pause = min(LONGEST_PAUSE_SECONDS, error.retry_after_seconds or min(30.0, 1.5**intent.number))
             desk.pace.pause(pause)
+
+
+async def wait_for_other_run(identity: str, ledger: Ledger) -> None:
+    """Waits while another run submits this purchase, at most until its intent's deadline."""
+    while True:
+        purchase = await asyncio.to_thread(ledger.purchase, identity)
+        if purchase.state(ledger.clock()) is not State.SUBMITTING:
+            return
+        await asyncio.sleep(OTHER_RUN_LOOK_SECONDS)
 
 
 def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:

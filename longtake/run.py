@@ -42,7 +42,7 @@ from longtake.job import Clip, Job, JobSnapshot
 from longtake.ledger import Ledger, Purchase, State, VerdictRecord
 from longtake.limits import Limits, refusal
 from longtake.plan import Plan, Shot
-from longtake.purchase import Order, stored_request
+from longtake.purchase import Order, stored_request, wait_for_other_run
 from longtake.request import ShotRequest
 from longtake.slots import Lease
 from longtake.verdicts import Outcome, Verdict
@@ -241,6 +241,9 @@ class Run:
             return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
         if self.options.limit is not None and self._bought >= self.options.limit:
             return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run's --limit was reached"))
+        # Before a slot is taken: a run that was killed in its submit would else keep it from others till the deadline.
+        if shot.purchase is not None and number == len(shot.attempts):
+            await wait_for_other_run(attempt_identity(shot.identity, number), self.ledger)
         self._bought += 1
         desk = await self.office.desk(shot.account)
         self.on_event("queued", shot, "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from longtake import purchase
 from longtake.accounts import Account
 from longtake.delivery import await_end, bring_home
 from longtake.desk import opened_office
@@ -74,8 +75,8 @@ async def render_plain(
             return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)
 
         async def download(job, link):
-            purchase = ledger.purchase(job.identity)
-            wanted = purchase.intent.expected if purchase.intent else Expectation()
+            bought = ledger.purchase(job.identity)
+            wanted = bought.intent.expected if bought.intent else Expectation()
             looked = check or gate(wanted, GatePolicy(), office.crew)
             return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
 
@@ -102,6 +103,8 @@ async def render_plain(
 
 
 if __name__ == "__main__":
+    # Half a minute beyond the submit's time limit guards against slow clocks; here it would only be waited for.
+    purchase.UNKNOWN_AFTER_SECONDS = 0.5
     MANIFEST, OUTPUT, ON_UNKNOWN = sys.argv[1:4]
     END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), on_unknown=ON_UNKNOWN))
     print(json.dumps({"line": END.line, "verdicts": {row.shot_id: row.verdict.value for row in END.rows}}))

@@ -13,6 +13,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -93,6 +94,14 @@ def _file_system(source: str) -> Any:
         from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
 
         return LocalFileSystem()
+    variables = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _connected(variables, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _connected(variables: tuple[tuple[str, str], ...], process: int) -> Any:
+    """One S3 client for each set of AWS variables; making one takes longer than asking it."""
+    del variables, process
     import s3fs  # noqa: PLC0415  # half a second that local manifests need not pay
 
     connect: Any = s3fs.S3FileSystem

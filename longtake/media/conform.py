@@ -24,6 +24,7 @@ Fit = Literal["pad", "crop", "scale"]
 ENCODER_DELAY = 2
 """By how many pictures the encoder's decoding order runs ahead of display: B-pictures that refer to B-pictures."""
 
+_THREADS = 4
 _TURNS = {
     0: (),
     90: (("transpose", "clock"),),
@@ -144,6 +145,8 @@ def _set_up(encoder: Any, target: Target, set_id: int) -> None:
     encoder.framerate = target.format.fps
     encoder.sample_aspect_ratio = target.format.sample_aspect
     encoder.color_range, encoder.colorspace, encoder.color_primaries, encoder.color_trc = target.colour
+    # Slice threads, PyAV's choice, make other bytes each time; a fixed number makes the same ones on every machine.
+    encoder.thread_type, encoder.thread_count = "FRAME", _THREADS
     # "stitchable" keeps the rate control out of the parameter sets; a number of their own lets them stand beside
     # those of copied clips.
     parameters = f"stitchable=1:sps-id={set_id}"

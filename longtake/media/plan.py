@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -109,13 +109,11 @@ def make_plan(paths: Sequence[Path], options: StitchOptions) -> Plan:
         raise UnfitClipError(f"{len(options.trims)} trims are given for {len(paths)} clips")
     clips = [_read(path, *trim) for path, trim in zip(paths, options.trims or [(0, 0)] * len(paths), strict=True)]
     wanted, chosen = _choose_format(clips, options)
-    # The first try copies whatever codec the clips agree in; only H.264 lets other parameter sets stand beside.
-    for codecs in (frozenset[str](), frozenset({"h264"})):
-        target = _choose_target(clips, wanted, chosen, codecs)
-        plan = _cut(clips, target, options)
-        if target.donor is None or target.codec == "h264" or all(not clip.why for clip in plan.clips):
-            return plan
-    return plan
+    # Clips that all agree are copied whatever their codec; only H.264 lets other parameter sets stand beside them.
+    alike = _cut(clips, _choose_target(clips, wanted, chosen), options)
+    if not any(clip.why for clip in alike.clips):
+        return alike
+    return _cut(clips, _choose_target(clips, wanted, chosen, _can_encode_beside), options)
 
 
 def _read(path: Path, head: int, tail: int) -> PlannedClip:
@@ -159,17 +157,18 @@ def _choose_sound_rate(clips: Sequence[PlannedClip]) -> int:
 
 def _can_encode_beside(clip: PlannedClip) -> bool:
     facts, sets = clip.facts, clip.table.sets
-    is_even = facts.width % 2 == facts.height % 2 == 0
-    return is_even and facts.pixel_format in ENCODABLE_PIXELS and sets is not None and sets.length_bytes == 4
+    is_even = facts.width % 2 == 0 and facts.height % 2 == 0
+    is_h264 = facts.video_codec == "h264" and sets is not None and sets.length_bytes == 4
+    return is_even and is_h264 and facts.pixel_format in ENCODABLE_PIXELS
 
 
-def _choose_target(clips: Sequence[PlannedClip], wanted: Format, chosen: str, codecs: frozenset[str]) -> Target:
+def _choose_target(
+    clips: Sequence[PlannedClip], wanted: Format, chosen: str, may_donate: Callable[[PlannedClip], bool] = bool
+) -> Target:
     fitting = [
         clip
         for clip in clips
-        if format_of(clip.facts) == wanted
-        and not clip.table.obstacle
-        and (not codecs or (clip.facts.video_codec in codecs and _can_encode_beside(clip)))
+        if format_of(clip.facts) == wanted and not clip.table.obstacle and may_donate(clip)
     ]
     if not fitting:
         width, height = wanted.size

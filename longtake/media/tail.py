@@ -1,4 +1,4 @@
-"""Clips as references: the last seconds of one cut to the picture, or a copy changed until it keeps a vendor's limits."""
+"""Clips as references: the last seconds of one cut to the picture, or a copy changed until it keeps the limits."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
     if frames / facts.fps > limits.max_seconds + _EPSILON:
         frames -= 1
     _demand(_picture_breaches(*facts.display_size, float(facts.fps), float(frames / facts.fps), limits))
-    stretch = _last(source, frames, facts.fps, facts.display_size)
-    whole = frames == facts.frames
+    width, height = facts.display_size
+    stretch = _last(source, frames, facts.fps, (width - width % 2, height - height % 2))
     obstacle = _why_not_copied(source, frames)
     with published(target) as draft:
-        if whole and facts.video_codec in _TAKEN_CODECS and facts.size_bytes <= limits.max_bytes:
+        if frames == facts.frames and _is_taken(facts, limits):
             shutil.copyfile(clip, draft)
             method, obstacle = "untouched", ""
-        elif not obstacle and not whole and _copied_within(source, stretch, draft, limits.max_bytes):
+        elif not obstacle and _copied_within(source, stretch, draft, limits.max_bytes):
             method = "copied"
         else:
             obstacle = obstacle or f"it has more than {limits.max_bytes} bytes"
@@ -116,8 +116,8 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
         first_frame=facts.frames - frames,
         frames=frames,
         seconds=float(frames / facts.fps),
-        width=facts.display_size[0],
-        height=facts.display_size[1],
+        width=width if method == "untouched" else stretch.size[0],
+        height=height if method == "untouched" else stretch.size[1],
         bytes=target.stat().st_size,
         method=method,
         reason=obstacle,
@@ -186,6 +186,12 @@ def _why_not_copied(source: Source, frames: int) -> str:
     return "" if table.copyable_span(*span) == span else "the tail does not begin with a keyframe"
 
 
+def _is_taken(facts: ClipFacts, limits: TailLimits) -> bool:
+    """Whether the file itself will do: a vendor may take the longer of picture and sound for its length."""
+    fits = facts.size_bytes <= limits.max_bytes and facts.audio_seconds <= limits.max_seconds + 0.05
+    return fits and facts.video_codec in _TAKEN_CODECS
+
+
 def _copied_within(source: Source, stretch: Stretch, draft: Path, max_bytes: int) -> bool:
     copy_stretch(source, stretch, draft)
     return draft.stat().st_size <= max_bytes
@@ -201,8 +207,8 @@ def _encode_within(source: Source, stretch: Stretch, draft: Path, max_bytes: int
             return crf
         if crf >= COARSEST_CRF:
             raise UnfitClipError(f"{source.path.name}: max_bytes is {max_bytes}, its smallest encoding has {size}")
-        # Six steps of CRF halve the size, roughly.
-        crf = min(COARSEST_CRF, crf + max(1, ceil(6 * log2(size / max_bytes))))
+        # Four to six steps of CRF halve the size.
+        crf = min(COARSEST_CRF, crf + max(1, ceil(4.5 * log2(size / max_bytes))))
 
 
 def _picture_breaches(width: int, height: int, fps: float, seconds: float, limits: TailLimits) -> Iterator[str]:

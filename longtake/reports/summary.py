@@ -38,7 +38,7 @@ _MONEY_FIRST = [Verdict.UNKNOWN_OUTCOME.value, Verdict.LOST.value]
 
 def verdict_words(verdict: str) -> tuple[str, Tone]:
     """A verdict's label and tone; an unheard-of one shows as it is."""
-    return VERDICTS.get(verdict, (one_line(verdict, 40).replace("_", " ") or "Unknown", "care"))
+    return VERDICTS.get(verdict, (one_line(verdict[:40]).replace("_", " ") or "Unknown", "care"))
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROWS = 100_000
 RUNS = 3
-HEADER = (
-    "reel,shot,prompt,subject,vendor,model,duration_seconds,resolution,ratio,seed,generate_audio,reference_images,"
-    "first_frame,continue_from,notes,weight"
-).split(",")
 
 PROGRAMS = {
     "pandas.read_csv": "import pandas; pandas.read_csv(path)",
@@ -50,26 +46,47 @@ def write_reels(path: Path, rows: int) -> None:
     folder.mkdir(exist_ok=True)
     for number in range(200):
         (folder / f"{number}.png").write_bytes(b"png")
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file)
-        lines.writerow(HEADER)
-        for row in range(rows):
-            shot = row % 5
-            prompt = f"{{subject}} walks through the city at night, take {row}, cinematic light, 35mm, slow dolly in"
-            image = f"https://cdn.example.com/{row % 1000}.png?X-Amz-Signature={row % 1000:x}|stills/{row % 200}.png"
-            frame = "" if shot else f"stills/{row % 200}.png"
-            lines.writerow(
-                [f"reel-{row // 5}", shot + 1, prompt, "a red fox", "evolink", "seedance-2.0-mini", 5, "720p", "16:9"]
-                + [row, "true", image if shot else "", frame, "clip" if shot else "", f"note {row}", row * 1.5]
-            )
+    write(path, (reel_row(row) for row in range(rows)))
+
+
+def reel_row(row: int) -> dict[str, object]:
+    """The cells of one row of a reel."""
+    shot = row % 5
+    image = f"https://cdn.example.com/{row % 1000}.png?X-Amz-Signature={row % 1000:x}|stills/{row % 200}.png"
+    return {
+        "reel": f"reel-{row // 5}",
+        "shot": shot + 1,
+        "prompt": f"{{subject}} walks through the city at night, take {row}, cinematic light, 35mm, slow dolly in",
+        "subject": "a red fox",
+        "vendor": "evolink",
+        "model": "seedance-2.0-mini",
+        "duration_seconds": 5,
+        "resolution": "720p",
+        "ratio": "16:9",
+        "seed": row,
+        "generate_audio": "true",
+        "reference_images": image if shot else "",
+        "first_frame": "" if shot else f"stills/{row % 200}.png",
+        "continue_from": "clip" if shot else "",
+        "notes": f"note {row}",
+        "weight": row * 1.5,
+    }
 
 
 def write_prompts(path: Path, rows: int) -> None:
     """Prompts alone: every row is a reel of its own, named by the hash of its request."""
+    prompt = "A red fox walks through the city at night, take {}, cinematic light"
+    write(path, ({"prompt": prompt.format(row)} for row in range(rows)))
+
+
+def write(path: Path, rows: Iterator[dict[str, object]]) -> None:
+    """Writes rows as CSV."""
+    first = next(rows)
     with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file)
-        lines.writerow(["prompt"])
-        lines.writerows([f"A red fox walks through the city at night, take {row}, cinematic light"] for row in range(rows))
+        lines = csv.DictWriter(file, list(first))
+        lines.writeheader()
+        lines.writerow(first)
+        lines.writerows(rows)
 
 
 def measure(path: Path, program: str) -> tuple[float, float]:

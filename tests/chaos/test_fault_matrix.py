@@ -1,4 +1,4 @@
-"""Vendor × fault × step: what the sandbox billed and the row's verdict. Billed at most once per identity in every cell."""
+"""Vendor × fault × step: what the sandbox billed, at most once per identity, and the row's verdict."""
 
 from __future__ import annotations
 

@@ -135,6 +135,12 @@ def brightened(pictures: Iterable[Picture], by: float = 10, contrast: float = 1.
     return [_whole((picture.astype(float) - 128) * contrast + 128 + by) for picture in pictures]
 
 
+def faded(pictures: Sequence[Picture], black_at: int) -> list[Picture]:
+    """The scene faded out towards one picture, and in again after it."""
+    shares = [min(1.0, abs(number - black_at) / 20) for number in range(len(pictures))]
+    return [_whole(picture * max(0.0, share - 0.3)) for picture, share in zip(pictures, shares, strict=True)]
+
+
 def tone(
     seconds: float, hertz: float = 440, level: float = 0.3, rate: int = 44100, channels: int = 2
 ) -> NDArray[np.float32]:

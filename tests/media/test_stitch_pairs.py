@@ -20,10 +20,9 @@ def assert_pair_is_right(nasty: dict[str, Path], folder: Path, first: str, secon
     film = folder / "film.mp4"
     receipt = stitch_clips([nasty[first], nasty[second]], film)
     assert_film_is_right(film, [BY_NAME[first], BY_NAME[second]], receipt)
-    assert sum(clip.action == "re-encoded" for clip in receipt.clips) <= (2 if "hevc" in (first, second) else 1) or {
-        first,
-        second,
-    } <= {"varying_rate", "turned", "hevc"}
+    # A film takes its first clip's format; only where those packets cannot be kept are both encoded again.
+    if first not in ("hevc", "turned", "varying_rate"):
+        assert receipt.clips[0].action == "copied"
     assert receipt.joins[0].click_ratio is not None
     assert receipt.joins[0].click_ratio < 1
 

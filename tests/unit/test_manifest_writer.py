@@ -122,9 +122,24 @@ class TestResults:
         assert types["error"] == types["sha256"] == "string"
 
     def test_text_that_a_spreadsheet_would_run_is_marked(self, tmp_path: Path) -> None:
-        formulas = [
-            "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", '"=1', "'=1", "\n=1", "\u00a0=1", "＝1", "\tx", "-", "=cmd|' /C calc'!A0",
-        ]  # fmt: skip
+        starts = [
+            "=",
+            "+",
+            "-",
+            "@",
+            "\t=",
+            "\r=",
+            " =",
+            '"=',
+            "'=",
+            "\n=",
+            "\u00a0=",
+            "＝",
+            "\t",
+            "=cmd|' /C calc'!",
+            "'-",
+        ]
+        formulas = [f"{start}A1" for start in starts]
         manifest = manifest_of(
             tmp_path, [{"prompt": text, "=header": "x", "id": f"r{n}"} for n, text in enumerate(formulas)]
         )

@@ -210,7 +210,7 @@ def test_http_status_and_code_become_a_class(status: int, code: str, error: type
         {"id": "t", "error": {"code": "SetLimitExceeded"}},
         {"data": {"task_id": "t"}, "code": "SetLimitExceeded"},
         {"status": "failed", "error": {"code": "InputTextSensitiveContentDetected"}},
-        {"code": "success", "data": {"status": "FAILURE"}},
+        {"code": "SetLimitExceeded", "data": {"status": "FAILURE"}},
         {"code": "whatever", "message": "something went wrong", "data": None},
         {},
         None,

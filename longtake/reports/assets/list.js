@@ -15,6 +15,7 @@ const near = new IntersectionObserver((entries) => {
 }, { rootMargin: "900px 0px" });
 
 function showReels() {
+  byId("list").classList.toggle("few", REELS.length <= FEW);
   byId("list").replaceChildren();
   laidOut = 0;
   layOut(AT_ONCE);

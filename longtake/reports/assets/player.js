@@ -6,7 +6,7 @@ function stage(reel) {
   const box = element("div", { class: isTall(reel) ? "stage tall" : "stage" });
   if (reel.film) box.append(video(reel, reel.film, `Film of reel ${reel.name}`));
   else if (reel.shots.length === 1 && first) box.append(video(reel, first.clip, `Clip of ${first.shot_id}`));
-  else box.append(element("div", { class: "nothing" }, icon("film"), element("span", { dir: "auto" }, reel.note || noFilm(reel))));
+  else box.append(element("div", { class: "nothing" }, icon("film"), element("span", { dir: "auto" }, noFilm(reel))));
   const film = box.querySelector("video");
   if (film) {
     const label = `Play ${film.getAttribute("aria-label")}`;
@@ -17,8 +17,9 @@ function stage(reel) {
 
 function noFilm(reel) {
   const missing = unfinished(reel);
-  if (!missing) return "No film";
-  return reel.shots.length === 1 ? verdictOf(reel.shots[0]).label : `No film: ${missing} of ${plural(reel.shots.length, "shot")} not done`;
+  if (missing && reel.shots.length === 1) return verdictOf(reel.shots[0]).label;
+  if (reel.note || !missing) return reel.note || "No film";
+  return `No film: ${missing} of ${plural(reel.shots.length, "shot")} not done`;
 }
 
 const isTall = (reel) => reel.shots.some((shot) => shot.height > shot.width);

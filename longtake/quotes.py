@@ -1,0 +1,80 @@
+"""Prices for a run: the built-in table under what the accounts override, and which figures are missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from longtake.accounts import Account
+from longtake.errors import ConfigurationError, UnknownVendorError
+from longtake.ledger import Purchase
+from longtake.plan import Shot
+from longtake.pricing import PriceRule, Quote, price_rules, quote
+from longtake.request import ShotRequest
+from longtake.vendors import Model, adapter_named
+
+
+class Quotes:
+    """Quotes requests at the prices of these accounts.
+
+    Raises:
+        ConfigurationError: An account's `prices` cannot be read.
+    """
+
+    def __init__(self, accounts: Mapping[str, Account] | None = None) -> None:
+        self._overrides: dict[str, dict[str, PriceRule]] = {}
+        for name, account in (accounts or {}).items():
+            wire_models = [model.wire for model in adapter_named(account.vendor).models]
+            try:
+                self._overrides[name] = price_rules(account.prices, wire_models)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{name}: {error}") from None
+
+    def rule(self, model: Model, account: str) -> PriceRule | None:
+        """The price that holds for a wire model at an account, None where none is known."""
+        return self._overrides.get(account, {}).get(model.wire, model.price)
+
+    def __call__(self, request: ShotRequest, model: Model, account: str) -> Quote | None:
+        """What a request costs at least and at most, None where the price is unknown."""
+        return quote(request, self.rule(model, account), model.limits)
+
+    def reprice(self, purchase: Purchase) -> Quote | None:
+        """Prices an earlier purchase by today's list, for one that was made when its price was unknown."""
+        intent = purchase.intent
+        if intent is None:
+            return None
+        try:
+            models = adapter_named(intent.vendor).models
+            request = ShotRequest.model_validate(intent.request)
+        except (UnknownVendorError, ValidationError):
+            return None
+        model = next((model for model in models if model.wire == intent.wire_model), None)
+        return self(request, model, intent.account) if model is not None else None
+
+    @property
+    def fictitious(self) -> list[str]:
+        """Accounts whose prices are made up, as the sandbox's are."""
+        return [name for name, rules in self._overrides.items() if any(rule.fictitious for rule in rules.values())]
+
+
+def missing_prices(shots: Iterable[Shot]) -> list[str]:
+    """What to fill into the credentials so that every shot has a price: one line per account."""
+    needed: dict[str, dict[str, dict[str, None]]] = {}
+    for shot in shots:
+        if shot.quote is not None or shot.model is None or shot.is_refused or shot.attempts:
+            continue
+        resolution = shot.request.resolution or shot.model.limits.default_resolution or "*"
+        needed.setdefault(shot.account, {}).setdefault(shot.model.wire, {})[resolution] = None
+    return [
+        f"{account}: fill in `prices`, such as {json.dumps(_forms(models))} with your own figures for the question marks"
+        for account, models in needed.items()
+    ]
+
+
+def _forms(models: Mapping[str, Mapping[str, None]]) -> dict[str, object]:
+    return {
+        wire: {"unit": "second", "usd": dict.fromkeys(resolutions, "?"), "source": "your contract"}
+        for wire, resolutions in models.items()
+    }
