@@ -9,11 +9,16 @@ import importlib
 import inspect
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.render_manifest import RenderEnd
+    from longtake.plan import Shot
+    from longtake.production import Production
+    from longtake.run import OnEvent
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -125,9 +130,8 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 def _render(chosen: argparse.Namespace) -> int:
     with _server():
-        from flows._watch import WATCHERS  # noqa: PLC0415
+        from flows._watch import BEGINNERS, WATCHERS  # noqa: PLC0415
         from flows.render_manifest import render_manifest  # noqa: PLC0415
-        from longtake.reports.terminal import Progress  # noqa: PLC0415
 
         async def run() -> RenderEnd:
             render: Any = render_manifest
@@ -149,14 +153,28 @@ def _render(chosen: argparse.Namespace) -> int:
             )
             return await _end_of(state)
 
-        with Progress(json_lines=chosen.json) as progress:
-            WATCHERS.append(lambda event, shot, words: progress.event(event, shot.shot_id, shot.account, words))
+        with contextlib.ExitStack() as display:
+            BEGINNERS.append(partial(_display, display, WATCHERS, json_lines=chosen.json))
             end = asyncio.run(run())
     _say(end.line)
     if not chosen.json:
         for reel in end.reels:
             _show(f"{chosen.output.rstrip('/')}/{reel.key}")
     return end.exit_code
+
+
+def _display(
+    display: contextlib.ExitStack, watchers: list[OnEvent], production: Production, *, json_lines: bool
+) -> None:
+    from longtake.reports.terminal import Progress  # noqa: PLC0415
+
+    counts = Counter(shot.account for shot in production.rendered_shots)
+    progress = display.enter_context(Progress(counts, mode="json" if json_lines else "auto"))
+
+    def tell(event: str, shot: Shot, words: str) -> None:
+        progress.event(event, shot.shot_id, shot.account, words)
+
+    watchers.append(tell)
 
 
 async def _end_of(state: Any) -> RenderEnd:

@@ -1,15 +1,13 @@
-"""Who wants to hear of shots while a run goes: the command line's display, in the same process."""
+"""Who wants to hear of a run while it goes, in the same process: the command line's display."""
 
 from __future__ import annotations
 
-from longtake.plan import Shot
+from collections.abc import Callable
+
+from longtake.production import Production
 from longtake.run import OnEvent
 
+BEGINNERS: list[Callable[[Production], None]] = []
+"""Called once a run is planned and about to spend."""
 WATCHERS: list[OnEvent] = []
 """Called with event, shot and words, beside the flow run's own log."""
-
-
-def tell(event: str, shot: Shot, words: str) -> None:
-    """Tells every watcher."""
-    for watcher in WATCHERS:
-        watcher(event, shot, words)

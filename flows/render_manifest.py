@@ -13,7 +13,7 @@ from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._dates import dated
 from flows._steps import office_of_run, run_id, task_steps
-from flows._watch import tell
+from flows._watch import BEGINNERS, WATCHERS
 from longtake.errors import ConfigurationError, ManifestError
 from longtake.plan import Shot
 from longtake.production import Production, Summary, Wishes, WouldReplaceError, prepare, render
@@ -113,8 +113,11 @@ async def render_production(production: Production) -> Summary:
 
     def on_event(event: str, shot: Shot, words: str) -> None:
         logger.info("%s: %s%s", shot.shot_id, event, f", {words}" if words else "")
-        tell(event, shot, words)
+        for watcher in WATCHERS:
+            watcher(event, shot, words)
 
+    for begin in BEGINNERS:
+        begin(production)
     options = RunOptions(
         output=wishes.output,
         run=wishes.run,

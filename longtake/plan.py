@@ -348,7 +348,7 @@ class Planner:
         return clip_seconds(duration or limits.default_duration_seconds)
 
     def _with_coming_clip(self, shot: Shot, limits: Limits | None, *, shortest: bool = False) -> ShotRequest:
-        """The request with the parent's coming clip in it, at its worst case: its smallest and longest (or shortest)."""
+        """The request with the parent's coming clip in it, as small as it may be, and as long (or short)."""
         parent, kind = shot.parent, shot.row.written.continue_from
         if parent is None or kind is None:
             return shot.request

@@ -68,7 +68,7 @@ def missing_prices(shots: Iterable[Shot]) -> list[str]:
         resolution = shot.request.resolution or shot.model.limits.default_resolution or "*"
         needed.setdefault(shot.account, {}).setdefault(shot.model.wire, {})[resolution] = None
     return [
-        f"{account}: fill in `prices`, such as {json.dumps(_forms(models))} with your own figures for the question marks"
+        f"{account}: some prices are unknown; fill in `prices` with your own figures: {json.dumps(_forms(models))}"
         for account, models in needed.items()
     ]
 

@@ -145,11 +145,12 @@ def _set_up(encoder: Any, target: Target, set_id: int) -> None:
     encoder.framerate = target.format.fps
     encoder.sample_aspect_ratio = target.format.sample_aspect
     encoder.color_range, encoder.colorspace, encoder.color_primaries, encoder.color_trc = target.colour
-    # Slice threads, PyAV's choice, make other bytes each time; a fixed number makes the same ones on every machine.
+    # The same clips shall make the same bytes on every machine: neither slice threads, PyAV's choice, nor x264's
+    # macroblock tree, which was seen to read memory it had not written, do so.
     encoder.thread_type, encoder.thread_count = "FRAME", _THREADS
     # "stitchable" keeps the rate control out of the parameter sets; a number of their own lets them stand beside
     # those of copied clips.
-    parameters = f"stitchable=1:sps-id={set_id}"
+    parameters = f"stitchable=1:mbtree=0:sps-id={set_id}"
     encoder.options = {"preset": "veryfast", "crf": "17", "x264-params": parameters}
 
 
