@@ -97,7 +97,7 @@ def _sole(places: Places) -> int | None:
 
 
 def main() -> int:
-    """Runs until no client holds the lock."""
+    """Runs until no client holds the lock; returns at all only where another server runs already."""
     places = Places(prefect_home())
     if _sole(places) is None:
         return 3
@@ -123,7 +123,7 @@ def main() -> int:
     config = uvicorn.Config(create_app(final=True), log_level="warning", timeout_graceful_shutdown=2)
     watch.server = uvicorn.Server(config)
     watch.server.run(sockets=[listener])
-    return 0
+    os._exit(0 if watch.server.started else 1)  # after a failed start, threads of Prefect's would keep the process
 
 
 if __name__ == "__main__":

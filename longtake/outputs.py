@@ -28,6 +28,11 @@ def poster_key(shot: Shot) -> str:
     return clip_key(shot).replace("clips/", "posters/", 1).removesuffix(".mp4") + ".jpg"
 
 
+def contact_sheet_key(reel: str) -> str:
+    """`posters/<reel>.jpg`."""
+    return f"posters/{file_name(reel)}.jpg"
+
+
 def sidecar_key(key: str) -> str:
     """The JSON beside a clip or reel."""
     return key.removesuffix(".mp4") + ".json"

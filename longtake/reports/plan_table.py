@@ -117,7 +117,7 @@ def _rows_table(view: PlanView, shots: list[Shot]) -> Table:
     table.add_column("shot", overflow="fold", max_width=28)
     table.add_column("standing")
     table.add_column("vendor", overflow="fold", max_width=24)
-    table.add_column("wire model", overflow="fold", max_width=34)
+    table.add_column("wire model", overflow="fold", max_width=38)
     table.add_column("what is sent", overflow="ellipsis", no_wrap=True, max_width=60)
     table.add_column("USD", justify="right", no_wrap=True)
     for shot in shots:

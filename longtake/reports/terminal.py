@@ -25,7 +25,7 @@ from longtake.reports.text import one_line
 
 Mode = Literal["auto", "live", "lines", "json", "silent"]
 _TOLD = {"bought", "resumed", "done", "ended"}
-"""Events that get a line where there is no table; a shot has two at most of its life, buying and ending."""
+"""Events that get a line where there is no table: a shot is taken up once and comes to an end once."""
 _MOST_TROUBLES = 4
 
 
@@ -131,7 +131,7 @@ class Progress:
         """The table as it stands."""
         with self._lock:
             total, tallies = self._tallies.total(), self._tallies.by_vendor
-            grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+            grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
             grid.add_column("vendor", overflow="ellipsis", no_wrap=True, max_width=28)
             for name in ("queued", "running", "done", "not done", "spent", "time left"):
                 grid.add_column(name, justify="right", no_wrap=True)

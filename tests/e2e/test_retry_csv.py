@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -40,11 +39,12 @@ def render(tmp_path, sandbox):
     return run
 
 
-def chain(reel: str, length: int, **more) -> list[dict[str, object]]:
+def chain(reel: str, length: int, **of_shot: dict[str, object]) -> list[dict[str, object]]:
+    """A chain of shots `reel1`, `reel2`, …; `s2={...}` changes its second."""
     return [
         SHOT
         | {"reel": reel, "shot": n, "prompt": f"{reel}{n}", "take": 1, "continue_from": "clip" if n > 1 else ""}
-        | more
+        | of_shot.get(f"s{n}", {})
         for n in range(1, length + 1)
     ]
 
@@ -54,28 +54,27 @@ def extended(*prompts: str) -> Counter[str]:
     return Counter(f"Extend video 1: {prompt}" for prompt in prompts)
 
 
+def verdicts(end) -> list[str]:
+    return [row.verdict.value for row in end.rows]
+
+
 async def test_retry_csv_completes_broken_chains_and_buys_only_what_they_lack(tmp_path, sandbox, write_manifest, render):
-    rows = [*chain("a", 4), *chain("b", 3), *chain("c", 2)]
     sandbox.faults.add(Fault(kind="failed", step="look", prompt="a2", retryable=False))
     sandbox.faults.add(Fault(kind="moderation_failed", step="look", prompt="b3"))
-    first, _ = await render(write_manifest(rows))
-    assert [row.verdict.value for row in first.rows] == [
-        *("done", "failed", "blocked", "blocked"),
-        *("done", "done", "content_refused"),
-        *("done", "done"),
-    ]
+    first, _ = await render(write_manifest([*chain("a", 4), *chain("b", 3), *chain("c", 2)]))
+    expected = ["done", "failed", "blocked", "blocked", "done", "done", "content_refused", "done", "done"]
+    assert verdicts(first) == expected
     retry = tmp_path / "out/retry.csv"
-    takes = {(row["reel"], row["shot"]): row["take"] for row in read_manifest(str(retry)).text}
-    assert {place for place, take in takes.items() if take == "2"} == {("a", "2"), ("b", "3")}
-    assert {reel for reel, _ in takes} == {"a", "b"}
+    takes = {f"{row['reel']}{row['shot']}": row["take"] for row in read_manifest(str(retry)).text}
+    assert takes == {"a1": "1", "a2": "2", "a3": "1", "a4": "1", "b1": "1", "b2": "1", "b3": "2"}
     second, bought = await render(retry)
-    assert second.all_done
+    assert second.all_done, second.line
     assert bought == extended("a2", "a3", "a4", "b3")
     assert sorted(path.name for path in (tmp_path / "out/reels").glob("*.mp4")) == ["a.mp4", "b.mp4", "c.mp4"]
     assert len(retry.read_text().splitlines()) == 1
 
 
-async def test_retry_csv_keeps_the_identity_of_rows_with_files_templates_and_no_reel(
+async def test_retry_csv_keeps_the_identity_of_rows_with_files_templates_variants_and_no_reel(
     tmp_path, sandbox, write_manifest, render
 ):
     (tmp_path / "stills").mkdir()
@@ -83,35 +82,77 @@ async def test_retry_csv_keeps_the_identity_of_rows_with_files_templates_and_no_
     rows = [
         SHOT | {"reel": "r", "shot": 1, "prompt": "{scene} {{as is}}", "scene": "sea", "first_frame": "stills/a.png"},
         SHOT | {"reel": "r", "shot": 2, "prompt": "breaks"},
-        SHOT | {"prompt": "alone {scene}", "scene": "hill", "variants": 2},
+        SHOT | {"prompt": "alone, {scene}", "scene": "hill", "variants": 2},
         SHOT | {"id": "named", "prompt": "breaks too"},
     ]
     sandbox.faults.add(Fault(kind="failed", step="look", prompt="breaks", retryable=False, times=2))
-    sandbox.faults.add(Fault(kind="stuck", step="look", prompt="alone", times=1))
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="alone", retryable=False))
     first, bought = await render(write_manifest(rows))
-    assert bought["alone hill"] == 2
-    assert [row.verdict.value for row in first.rows] == ["done", "failed", "done", "failed"]
-    moved = tmp_path / "retry.csv"
-    moved.write_bytes((tmp_path / "out/retry.csv").read_bytes())
-    second, bought = await render(moved)
-    assert second.all_done
+    assert verdicts(first) == ["done", "failed", "failed", "failed"]
+    assert bought == {"sea {as is}": 1, "breaks": 1, "alone, hill": 2, "breaks too": 1}
+    second, bought = await render(tmp_path / "out/retry.csv", reels=("r", "named"))
+    assert second.all_done, second.line
     assert bought == {"breaks": 1, "breaks too": 1}
 
 
-async def test_retry_csv_alone_buys_nothing_where_nothing_failed(tmp_path, sandbox, write_manifest, render):
-    manifest = write_manifest(chain("a", 2))
-    sandbox.faults.add(Fault(kind="stuck", step="look", prompt="a2"))
-    first, _ = await render(manifest, limit=1)
-    assert [row.verdict.value for row in first.rows] == ["done", "not_started"]
-    second, bought = await render(tmp_path / "out/retry.csv", limit=1)
-    assert bought == extended("a2")
-    del second
+async def test_a_row_put_in_at_the_top_of_prompts_buys_one_clip(write_manifest, render):
+    rows = [{"prompt": f"prompt {n}", "mood": "calm"} for n in range(5)] + [{"prompt": "prompt 0", "mood": "wild"}]
+    await render(write_manifest(rows), vendor="evolink")
+    end, bought = await render(write_manifest([{"prompt": "new"}, *rows]), vendor="evolink")
+    assert end.verdicts == {"done": 7}
+    assert bought == {"new": 1}
 
 
-async def test_a_row_put_in_at_the_top_of_prompts_buys_one_clip(tmp_path, write_manifest, render):
-    rows = [{"prompt": f"prompt {n}"} for n in range(6)] + [{"prompt": "prompt 0"}]
-    wishes = {"vendor": "powertokens"}
-    await render(write_manifest(rows), **wishes)
-    end, bought = await render(write_manifest([{"prompt": "new"}, *rows]), **wishes)
-    assert end.verdicts == {"done": 8}
+async def test_moved_rows_and_extra_columns_buy_nothing(write_manifest, render):
+    rows = [*chain("a", 2), *chain("b", 2), SHOT | {"prompt": "alone"}]
+    await render(write_manifest(rows))
+    columns = {"note": "changed", "campaign": "=1+1", "note 2": ""}
+    end, bought = await render(write_manifest([columns | row for row in reversed(rows)]))
+    assert end.all_done, end.line
     assert bought == {}
+
+
+async def test_an_edited_prompt_is_refused_with_its_count_unless_replaced(tmp_path, write_manifest, render):
+    await render(write_manifest([*chain("a", 2), *chain("b", 1)]))
+    edited = write_manifest([*chain("a", 2, s2={"prompt": "other"}), *chain("b", 1, s1={"prompt": "other too"})])
+    with pytest.raises(WouldReplaceError, match=r"2 shot.*a/2, b/1"):
+        await render(edited)
+    assert not (tmp_path / "out/clips/a/2.mp4").samefile(tmp_path / "out/clips/b/1.mp4")
+    before = (tmp_path / "out/clips/a/2.json").read_text()
+    end, bought = await render(edited, replace=True)
+    assert end.all_done
+    assert bought == extended("other") + Counter(["other too"])
+    assert (tmp_path / "out/clips/a/2.json").read_text() != before
+    _, bought = await render(edited)
+    assert bought == {}
+
+
+async def test_a_raised_take_buys_that_shot_alone_where_nothing_follows_it(write_manifest, render):
+    await render(write_manifest([*chain("a", 3), *chain("b", 1)]))
+    end, bought = await render(write_manifest([*chain("a", 3, s3={"take": 2}), *chain("b", 1)]))
+    assert end.all_done
+    assert bought == extended("a3")
+
+
+async def test_a_raised_take_buys_its_followers_too_once_a_person_agrees(write_manifest, render):
+    await render(write_manifest([*chain("a", 4), *chain("b", 2)]))
+    raised = write_manifest([*chain("a", 4, s2={"take": 2}), *chain("b", 2)])
+    with pytest.raises(WouldReplaceError, match=r"2 shot.*a/3, a/4"):
+        await render(raised)
+    end, bought = await render(raised, replace=True)
+    assert end.all_done
+    assert bought == extended("a2", "a3", "a4")
+    _, bought = await render(raised)
+    assert bought == {}
+    back, bought = await render(write_manifest([*chain("a", 4), *chain("b", 2)]))
+    assert back.all_done
+    assert bought == {}
+
+
+async def test_an_edit_of_a_shot_that_was_never_bought_needs_no_word(sandbox, write_manifest, render):
+    sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="a2"))
+    first, _ = await render(write_manifest(chain("a", 2)))
+    assert verdicts(first) == ["done", "refused"]
+    end, bought = await render(write_manifest(chain("a", 2, s2={"prompt": "mended"})))
+    assert end.all_done
+    assert bought == extended("mended")

@@ -52,6 +52,7 @@ class Recipe:
     sound_seconds: Fraction | None = None
     tracks: int = 1
     grain: int = 0
+    beeps: bool = True
 
     @property
     def hum_hz(self) -> float:
@@ -112,6 +113,8 @@ def wave_of(recipe: Recipe, rate_hz: int, seconds: Fraction) -> np.ndarray:
     """The clip's sound in mono from its first picture on, shape (samples,)."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     wave = 0.1 * np.sin(2 * np.pi * recipe.hum_hz * time)
+    if not recipe.beeps:
+        return wave.astype(np.float32)
     inside = (time >= BEEP_AT_SECONDS) & (time < BEEP_AT_SECONDS + BEEP_SECONDS)
     wave[inside] += 0.5 * np.sin(2 * np.pi * BEEP_HZ * (time[inside] - BEEP_AT_SECONDS))
     return wave.astype(np.float32)

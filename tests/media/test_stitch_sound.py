@@ -60,7 +60,7 @@ def loud_clips(folder: Path) -> list[Path]:
     """Two clips whose hum is cut off at a peak, so that joining them bare clicks."""
     paths = []
     for job in (36, 37):
-        recipe = Recipe("cut", job, frames=37, sound_seconds=Fraction(2))
+        recipe = Recipe("cut", job, frames=37, sound_seconds=Fraction(2), beeps=False)
         paths.append(folder / f"{job}.mp4")
         make(recipe, paths[-1])
     return paths

@@ -85,6 +85,12 @@ class TestLocal:
     def test_everything_else_is_refused(self, base: Path, value: str) -> None:
         refusal(Roots(str(base)), value)
 
+    def test_a_chained_address_is_refused_for_its_chain(self, base: Path) -> None:
+        (base / "a.png::b").write_bytes(b"a")
+        roots = Roots(str(base), ["s3://mine"])
+        for value in ("a.png::b", "s3://mine/a::b", "asset://a::b", "simplecache::a.png", "https://h/x::s3://b/k"):
+            assert "chained" in refusal(roots, value).rule
+
     def test_an_absolute_path_is_refused_even_below_the_folder(self, base: Path) -> None:
         refusal(Roots(str(base)), str(base / "a.png"))
 

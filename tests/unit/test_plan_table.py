@@ -56,7 +56,7 @@ def test_the_table_tells_rows_prices_sums_violations_time_and_notices():
 
 def test_prices_stand_as_low_and_high_and_unknown_ones_as_such():
     shown = view()
-    assert summary_line(shown).startswith("5 shots, 4 to buy for 6.5000–6.6000 USD; ")
+    assert summary_line(shown).startswith("5 shots, 4 to buy for 6.0000–6.1000 USD; ")
     plan = made(row(1), row(2))
     assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for unknown; no violations"
     plan.shots[0].quote = Quote(low_usd=0.5, high_usd=0.5)

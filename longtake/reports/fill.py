@@ -1,0 +1,171 @@
+"""From shots, results and the ledger to what the report shows."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from longtake.identity import attempt_identity
+from longtake.ledger import Purchase
+from longtake.outputs import clip_key, contact_sheet_key, poster_key
+from longtake.plan import Shot
+from longtake.reels import MadeReel
+from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
+from longtake.run import ShotResult
+from longtake.verdicts import BOUGHT_AND_OVER, Verdict
+
+NOT_YET = "waiting"
+
+
+def report_view(
+    results: Mapping[Shot, ShotResult | None],
+    purchases: Mapping[str, Purchase],
+    reels: Mapping[str, tuple[MadeReel | None, str]],
+    *,
+    title: str,
+    output: str,
+    run: str = "",
+    moments: Mapping[Shot, tuple[str, float]] | None = None,
+    finished: bool = True,
+    notices: Sequence[str] = (),
+) -> ReportView:
+    """The report of one run.
+
+    Args:
+        results: Every shot of the manifest, with its result where it has one already.
+        purchases: The ledger.
+        reels: Reels made, or why they are not.
+        title: The manifest's name.
+        output: The output's address.
+        run: The run's id.
+        moments: For shots under way: `waiting`, `queued`, `running` or `downloading`, and since when it waits.
+        finished: False while the run goes on: the page then looks for a newer one.
+        notices: What a person should know besides.
+    """
+    views = {shot: _shot(shot, result, purchases, (moments or {}).get(shot)) for shot, result in results.items()}
+    by_reel: dict[str, list[ShotView]] = {}
+    by_vendor: dict[str, list[Shot]] = {}
+    for shot, view in views.items():
+        by_reel.setdefault(shot.row.reel, []).append(view)
+        by_vendor.setdefault(shot.account, []).append(shot)
+    return ReportView(
+        title=title,
+        output=output,
+        written_at=time.time(),
+        finished=finished,
+        run=run,
+        totals=Totals.model_validate(_totals(results, views, purchases)),
+        by_vendor=[
+            VendorTotals.model_validate({"vendor": vendor} | _counts(shots, views) | _totals(shots, views, purchases))
+            for vendor, shots in by_vendor.items()
+        ],
+        reels=[_reel(name, shots, *reels.get(name, (None, ""))) for name, shots in by_reel.items()],
+        notices=list(notices),
+    )
+
+
+def _reel(name: str, shots: list[ShotView], made: MadeReel | None, note: str) -> ReelView:
+    if made is None:
+        return ReelView(name=name, shots=shots, note=note)
+    missing: list[str] = made.receipt.get("missing", [])
+    return ReelView(
+        name=name,
+        shots=shots,
+        film=made.key,
+        contact_sheet=contact_sheet_key(name) if made.receipt.get("contact_sheet") else None,
+        receipt=made.receipt,
+        partial=bool(missing),
+        note=f"missing: {', '.join(missing)}" if missing else note,
+    )
+
+
+def _shot(
+    shot: Shot, result: ShotResult | None, purchases: Mapping[str, Purchase], moment: tuple[str, float] | None
+) -> ShotView:
+    purchase = _attempts(shot, purchases)[-1:]
+    bought = purchase[0] if purchase else None
+    intent = bought.intent if bought else None
+    accepted, terminal, clip = (bought.accepted, bought.terminal, bought.clip) if bought else (None, None, None)
+    quote = shot.quote
+    verdict = result.outcome.verdict.value if result else moment[0] if moment else NOT_YET
+    return ShotView(
+        row=shot.row.row,
+        reel=shot.row.reel,
+        shot=shot.row.shot,
+        shot_id=shot.shot_id,
+        verdict=verdict,
+        take=shot.take,
+        prompt=shot.request.prompt,
+        evidence=result.outcome.evidence if result else "",
+        next_action=result.outcome.next_action if result else "",
+        vendor=shot.account,
+        wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
+        job_id=accepted.job.job_id if accepted else "",
+        clip=clip_key(shot) if clip else None,
+        poster=poster_key(shot) if clip else None,
+        width=clip.clip.width if clip else None,
+        height=clip.clip.height if clip else None,
+        clip_seconds=clip.clip.duration_seconds if clip else None,
+        price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
+        price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
+        waiting_since=moment[1] if moment else None,
+        submitted_at=accepted.at if accepted else None,
+        finished_at=terminal.at if terminal else None,
+        downloaded_at=clip.at if clip else None,
+        continues_from=shot.parent.shot_id if shot.parent else "",
+        usage=terminal.usage if terminal else {},
+    )
+
+
+def _attempts(shot: Shot, purchases: Mapping[str, Purchase]) -> list[Purchase]:
+    found: list[Purchase] = []
+    while shot.identity and (purchase := purchases.get(attempt_identity(shot.identity, len(found) + 1))) is not None:
+        found.append(purchase)
+    return found
+
+
+def _counts(shots: Iterable[Shot], views: Mapping[Shot, ShotView]) -> dict[str, int]:
+    verdicts = Counter(views[shot].verdict for shot in shots)
+    return {"queued": verdicts["queued"], "running": verdicts["running"]}
+
+
+def _totals(
+    shots: Iterable[Shot], views: Mapping[Shot, ShotView], purchases: Mapping[str, Purchase]
+) -> dict[str, float | int | None]:
+    """Counts and money; a sum with an unknown price in it is unknown, never less than it should be."""
+    done = count = 0
+    spent: list[tuple[float | None, float | None]] = []
+    coming: list[tuple[float | None, float | None]] = []
+    failed: list[float | None] = []
+    for shot in shots:
+        view = views[shot]
+        count += 1
+        done += view.verdict == Verdict.DONE.value
+        bought = [purchase for purchase in _attempts(shot, purchases) if purchase.was_bought]
+        prices = [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
+        spent += prices
+        if view.verdict in {verdict.value for verdict in BOUGHT_AND_OVER}:
+            failed += [high for _, high in prices]
+        if not bought and not shot.is_refused:
+            coming.append((shot.quote.low_usd, shot.quote.high_usd) if shot.quote else (None, None))
+    low, high = _sum(pair[0] for pair in spent), _sum(pair[1] for pair in spent)
+    more_low, more_high = _sum(pair[0] for pair in coming), _sum(pair[1] for pair in coming)
+    return {
+        "done": done,
+        "all": count,
+        "spent_low_usd": low,
+        "spent_high_usd": high,
+        "projected_low_usd": _sum((low, more_low)),
+        "projected_high_usd": _sum((high, more_high)),
+        "charged_but_failed_usd": _sum(failed),
+    }
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
