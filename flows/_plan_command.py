@@ -6,7 +6,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from longtake.production import Production, Wishes, prepare
+from longtake.production import Wishes, prepare
+from longtake.reports.plan_table import plan_json, print_plan
+from longtake.reports.plan_view import PlanView
 from longtake.roots import reference_roots
 
 
@@ -18,29 +20,22 @@ def plan(manifest: str, output: str | None, vendor: str | None, budget_usd: floa
         ConfigurationError: The output or the credentials cannot be used.
     """
     wishes = Wishes(manifest=manifest, output=output or "", vendor=vendor, budget_usd=budget_usd)
-    production = asyncio.run(_prepared(wishes))
-    _print(production)
+    view = asyncio.run(_prepared(wishes))
+    print_plan(view)
     if json_file:
-        from longtake.reports.plan_table import plan_json  # noqa: PLC0415
-
-        Path(json_file).write_text(json.dumps(plan_json(production), ensure_ascii=False, indent=1), encoding="utf-8")
-    return 2 if production.plan.refusals else 0
+        Path(json_file).write_text(json.dumps(plan_json(view), ensure_ascii=False, indent=1), encoding="utf-8")
+    return 2 if view.plan.refusals else 0
 
 
-async def _prepared(wishes: Wishes) -> Production:
+async def _prepared(wishes: Wishes) -> PlanView:
     from blocks.credentials import load_account  # noqa: PLC0415 - Prefect is slow to import
     from blocks.storage import load_clip_store  # noqa: PLC0415
 
-    return await prepare(
+    production = await prepare(
         wishes,
         load_account=load_account,
         clip_store=await load_clip_store(),
         need_keys=False,
         reference_roots=reference_roots(),
     )
-
-
-def _print(production: Production) -> None:
-    from longtake.reports.plan_table import print_plan  # noqa: PLC0415
-
-    print_plan(production)
+    return await production.forecast()

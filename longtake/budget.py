@@ -13,16 +13,19 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from longtake.bounds import Bounds, Draft
 from longtake.errors import BudgetExceededError
 from longtake.identity import attempt_identity
 from longtake.ledger import Ledger, Purchase, State
-from longtake.plan import Plan, Shot, Standing
 from longtake.pricing import Quote
 from longtake.spending import NANO, Entry, Share, SpendingLog
 from longtake.verdicts import Verdict
+
+if TYPE_CHECKING:
+    # A plan needs desks to be made, and a desk's office holds the budget.
+    from longtake.plan import Plan, Shot
 
 log = logging.getLogger("longtake.budget")
 
@@ -33,6 +36,8 @@ FENCE_SECONDS = 150.0
 STALE_SECONDS = 300.0
 """and after so long others take what it set aside and did not buy; the difference is for clocks that disagree."""
 LEDGER = "ledger"
+_BUYING = frozenset({"new", "replaces", "follows"})
+"""Standings of a plan's shots that a run buys."""
 _INTENT = re.compile(r"try-(\d+)\.intent\.json")
 
 Reprice = Callable[[Purchase], Quote | None]
@@ -55,7 +60,7 @@ def may_be_charged(names: Collection[str]) -> bool:
 
 def wanted(shot: Shot) -> tuple[str, Share] | None:
     """The purchase that a run makes first for a shot, None where it makes none."""
-    if shot.standing not in (Standing.NEW, Standing.REPLACES, Standing.FOLLOWS):
+    if shot.standing not in _BUYING:
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
     return identity, Share(shot.quote.high_usd if shot.quote else None, shot.account)

@@ -78,8 +78,11 @@ class VendorClient:
             TerminalVendorError: The question is refused; `adapter.result_expired` tells whether the job is gone.
             UnexpectedReplyError: The body does not match the documents.
         """
-        reply = await self._ask(self.adapter.look(job_id))
-        return self.adapter.snapshot(reply)
+        snapshot = self.adapter.snapshot(await self._ask(self.adapter.look(job_id)))
+        if snapshot.failure is None:
+            return snapshot
+        words = self.transport.redact(snapshot.failure.message)[:500]
+        return snapshot.model_copy(update={"failure": snapshot.failure.model_copy(update={"message": words})})
 
     async def cancel(self, job_id: str) -> bool:
         """Cancels a job where the vendor documents it; False where it cannot."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from longtake.accounts import Account
 from longtake.client import VendorClient
@@ -22,6 +23,9 @@ from longtake.polling import Poller
 from longtake.slots import FixedSlots, SlotBackend, SlotPool
 from longtake.storage import open_store
 from longtake.vendors import Adapter
+
+if TYPE_CHECKING:
+    from longtake.budget import Budget
 
 DECODERS = 2
 """Files decoded at once: each takes a core, and more would only wait for one another."""
@@ -75,6 +79,7 @@ class Office:
     media: GuardedClient = field(default_factory=GuardedClient)
     desks: dict[str, Desk] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    budget: Budget | None = None
     crew: Crew = field(default_factory=lambda: Crew(DECODERS))
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 

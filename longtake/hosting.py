@@ -21,8 +21,6 @@ from longtake.storage import Store, open_store
 from longtake.vendors import Adapter
 
 INLINE_LIMIT_BYTES = 8 * 2**20
-UPLOAD_SECONDS = 48 * 3600
-"""Vendors keep uploads for 72 hours (EvoLink) or about three days (JimmyAI)."""
 PRESIGN_SECONDS = 7 * 24 * 3600 - 60
 FOLDER = "references"
 
@@ -82,7 +80,7 @@ class Hosting:
         if reference.scheme not in ("file", "s3"):
             return reference
         if reference.scheme == "file":
-            url = await self.link(Path(reference.source), reference.role.kind, desk, limits)
+            url = await self.link(Path(reference.wire_url), reference.role.kind, desk, limits)
         else:
             folder, _, name = reference.source.rpartition("/")
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
@@ -94,7 +92,7 @@ class Hosting:
         if way == "inline":
             return await asyncio.to_thread(_data_uri, path), 0.0
         if way == "upload":
-            return await desk.client.upload(path, kind), time.time() + UPLOAD_SECONDS
+            return await desk.client.upload(path, kind), time.time() + desk.adapter.upload_seconds / 2
         return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.presign_seconds / 2
 
     def _store_and_sign(self, path: Path, sha256: str) -> str:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
@@ -130,7 +130,7 @@ def shot_identity(
     row: WrittenRow,
     digest: ContentDigest,
     parent: str | None = None,
-    extension: str | None = None,
+    made_with: Sequence[str] = (),
 ) -> str:
     """The identity of one take of a shot, before attempts: `1-` and 40 hex digits.
 
@@ -141,12 +141,13 @@ def shot_identity(
         row: The row as written, after templating.
         digest: Hashes the bytes of local and `s3://` references.
         parent: Identity of the purchase whose clip this shot continues.
-        extension: Name and version of the wording that its prompt gets.
+        made_with: Names and versions of the templates and fixes that change what is sent.
     """
     form = written_form(row, digest)
-    value = {"version": VERSION, "reel": reel, "shot": shot, "take": take, "row": form, "parent": parent}
-    if extension:
-        value["extension"] = extension
+    value: dict[str, object] = {"version": VERSION, "reel": reel, "shot": shot, "take": take}
+    value |= {"row": form, "parent": parent}
+    if made_with:
+        value["made_with"] = sorted(made_with)
     return f"{VERSION}-{_hash(value)[:40]}"
 
 

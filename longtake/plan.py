@@ -19,6 +19,7 @@ from longtake.limits import PIXELS, Limits, Violation, refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.pricing import Quote
 from longtake.prompts import EXTEND, ExtensionTemplate, check_prompt, extension_prompt
+from longtake.references import FIT, FixedReference, shown
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import Adapter, Model, adapter_named
 
@@ -46,6 +47,7 @@ class Shot:
 
     `request` is complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is
     set where only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
+    `fixes` tells by source what was changed in references to make them fit.
     """
 
     row: ManifestRow
@@ -60,6 +62,7 @@ class Shot:
     violations: list[Violation] = field(default_factory=list)
     attempts: list[Purchase] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
+    fixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     quote: Quote | None = None
     now: float = 0.0
 
@@ -157,6 +160,7 @@ class Planner:
         hosting: How references would be hosted.
         quote: Prices a request; None where the price is unknown.
         extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
+        fixed: Copies of references that were made to fit, by row and source.
     """
 
     vendor: str | None
@@ -166,6 +170,7 @@ class Planner:
     hosting: Hosting = field(default_factory=Hosting)
     quote: Callable[[ShotRequest, Model, str], Quote | None] = lambda request, model, account: None
     extension: ExtensionTemplate | None = EXTEND
+    fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
 
     def plan(
         self,
@@ -173,6 +178,7 @@ class Planner:
         purchases: Mapping[str, Purchase],
         now: float,
         violations: Sequence[Violation] = (),
+        unreadable: Sequence[Violation] = (),
     ) -> Plan:
         """Plans every reel.
 
@@ -181,9 +187,10 @@ class Planner:
             purchases: The output's ledger.
             now: Unix time.
             violations: What the manifest's own check found.
+            unreadable: References that cannot be read; they count only for shots that are still to be bought.
         """
         refused: dict[int, list[Violation]] = {}
-        for violation in violations:
+        for violation in (*violations, *unreadable):
             refused.setdefault(violation.row, []).append(violation)
         known = _Known(purchases, _by_shot(purchases), refused, now)
         shots: list[Shot] = []
@@ -208,10 +215,11 @@ class Planner:
             row=row.written,
             digest=self.digest,
             parent=parent.identity if parent else None,
-            extension=self.extension.label if self.extension and row.written.continue_from == "clip" else None,
+            made_with=self._made_with(row),
         )
         while (purchase := known.purchases.get(attempt_identity(shot.identity, len(shot.attempts) + 1))) is not None:
             shot.attempts.append(purchase)
+        shot.fixes = {shown(source): copy.changes for source, copy in self.fixed.get(row.row, {}).items()}
         others = known.by_shot.get(row.shot_id, [])
         shot.replaces = [
             purchase.identity
@@ -250,11 +258,21 @@ class Planner:
         if row.written.continue_from == "clip":
             changes["prompt"] = extension_prompt(self.extension, request.prompt)
         if request.references:
-            changes["references"] = tuple(
-                reference.model_copy(update={"facts": self.facts.get(reference.source)})
-                for reference in request.references
-            )
+            fixed = self.fixed.get(row.row, {})
+            changes["references"] = tuple(self._measured(reference, fixed) for reference in request.references)
         return request.model_copy(update=changes) if changes else request
+
+    def _measured(self, reference: Reference, fixed: Mapping[str, FixedReference]) -> Reference:
+        if (copy := fixed.get(reference.source)) is not None:
+            return reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
+        return reference.model_copy(update={"facts": self.facts.get(reference.source)})
+
+    def _made_with(self, row: ManifestRow) -> list[str]:
+        """Names and versions of what changes the request on its way from the row."""
+        labels = [FIT] if self.fixed.get(row.row) else []
+        if self.extension is not None and row.written.continue_from == "clip":
+            labels.append(self.extension.label)
+        return labels
 
     def _bought_model(self, shot: Shot) -> Model | None:
         intent = shot.purchase.intent if shot.purchase else None

@@ -6,15 +6,18 @@ Plain asyncio; the flows hand in their steps and their way of loading accounts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from longtake.accounts import Account, account_name
+from longtake.budget import Budget
 from longtake.desk import LoadAccount, Office
 from longtake.errors import (
     ConfigurationError,
@@ -23,21 +26,35 @@ from longtake.errors import (
     MissingCredentialsError,
     UnknownVendorError,
 )
+from longtake.forecast import forecast, learned_times
+from longtake.guard import GuardedClient
 from longtake.hosting import Hosting
 from longtake.ledger import Ledger, Purchase
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
-from longtake.manifests.writer import RowResult, results_files, retry_csv
+from longtake.manifests.writer import RowResult, results_files
 from longtake.media.stitch import StitchOptions
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Planner, Shot, Standing
+from longtake.posters import make_pictures
+from longtake.quotes import Quotes, missing_prices
 from longtake.reels import MadeReel, ReelOrder, ReelPart
+from longtake.references import measure_references, reference_sources, reference_violations
+from longtake.reports.fill import report_view
+from longtake.reports.plan_view import PlanView
+from longtake.reports.rewrite import write_report
 from longtake.results import row_result, rows_to_retake
+from longtake.retry import write_retry
 from longtake.run import OnEvent, Run, RunOptions, ShotResult, Steps
 from longtake.storage import Store, open_store
 from longtake.vendors import adapter_named
 from longtake.verdicts import Outcome, Verdict
+
+log = logging.getLogger("longtake.production")
+
+REPORT_SECONDS = 5.0
+"""The report is written anew at most so often while a run goes on."""
 
 
 class Wishes(BaseModel):
@@ -66,10 +83,11 @@ class Production:
 
     wishes: Wishes
     manifest: Manifest
-    checked: CheckedManifest
     plan: Plan
     ledger: Ledger
+    purchases: Mapping[str, Purchase]
     hosting: Hosting
+    quotes: Quotes
     accounts: Mapping[str, Account] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
@@ -88,6 +106,28 @@ class Production:
         if replaced and not self.wishes.replace:
             return WouldReplaceError(replaced)
         return None
+
+    def budget(self) -> Budget | None:
+        """What the run may spend; None where nothing bounds it."""
+        caps = {name: account.max_spend_usd for name, account in self.accounts.items()}
+        bounded = {name: cap for name, cap in caps.items() if cap is not None}
+        if self.wishes.budget_usd is None and not bounded:
+            return None
+        return Budget(self.ledger, budget_usd=self.wishes.budget_usd, caps=bounded, reprice=self.quotes.reprice)
+
+    async def forecast(self) -> PlanView:
+        """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
+        budget = self.budget()
+        held = await (await budget.open(self.purchases)).preview(self.plan) if budget else {}
+        learned = learned_times(self.purchases.values())
+        return PlanView(
+            plan=self.plan,
+            held=held,
+            forecast=forecast(self.plan.shots, self.accounts, learned, held=held),
+            notices=self.notices,
+            budget_usd=self.wishes.budget_usd,
+            spent_usd=budget.spent_usd if budget else None,
+        )
 
     @property
     def rendered_shots(self) -> list[Shot]:
@@ -135,18 +175,40 @@ async def prepare(
     manifest = await asyncio.to_thread(read_manifest, wishes.manifest)
     checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=reference_roots)
     accounts, notices = await _accounts(checked, wishes, load_account, need_keys=need_keys)
-    store = await asyncio.to_thread(open_store, wishes.output)
-    ledger = Ledger(store)
+    quotes = Quotes(accounts)
+    notices += [f"{name}: the prices are fictitious" for name in quotes.fictitious]
+    ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
     if need_keys:
-        await asyncio.to_thread(store.prove_exclusive)
-    purchases = await asyncio.to_thread(ledger.load)
-    hosting = Hosting(clip_store)
-    planner = Planner(wishes.vendor, checked.digest, hosting=hosting)
+        await asyncio.to_thread(ledger.store.prove_exclusive)
+    purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
+    planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes)
     reels = _reels_asked_for(checked, wishes)
     rows = {row.row for chosen in reels.values() for row in chosen} | {0}
     found = [violation for violation in checked.violations if violation.row in rows]
     plan = planner.plan(reels, purchases, time.time(), found)
-    return Production(wishes, manifest, checked, plan, ledger, hosting, accounts, notices)
+    if to_measure := _unmeasured(plan):
+        async with GuardedClient() as media:
+            planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
+        plan = planner.plan(reels, purchases, time.time(), found, reference_violations(to_measure, problems))
+    notices += missing_prices(plan.shots)
+    return Production(
+        wishes=wishes,
+        manifest=manifest,
+        plan=plan,
+        ledger=ledger,
+        purchases=purchases,
+        hosting=planner.hosting,
+        quotes=quotes,
+        accounts=accounts,
+        notices=notices,
+    )
+
+
+def _unmeasured(plan: Plan) -> list[ManifestRow]:
+    """Rows still to be bought that refer to media."""
+    settled = (Standing.DONE, Standing.RESUME)
+    rows = {shot.row.row: shot.row for shot in plan.shots if shot.standing not in settled}
+    return [row for row in rows.values() if row.written.request.references]
 
 
 def _reels_asked_for(checked: CheckedManifest, wishes: Wishes) -> dict[str, list[ManifestRow]]:
@@ -205,6 +267,8 @@ class Summary:
         return "; ".join(parts) + (f" ({rest})" if rest else "")
 
 
+ReelEnd = tuple[MadeReel | None, str]
+"""A reel, or why it is not made."""
 StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
 
 
@@ -212,24 +276,38 @@ async def render(
     production: Production, office: Office, *, steps: Steps, stitch: StitchStep, on_event: OnEvent, options: RunOptions
 ) -> Summary:
     """Renders a prepared production to its end and writes it up, also when it is cancelled on the way."""
-    run = Run(
-        Plan(production.rendered_shots, []),
-        ledger=production.ledger,
-        office=office,
-        hosting=production.hosting,
-        steps=steps,
-        options=options,
-        on_event=on_event,
-    )
+    async with contextlib.AsyncExitStack() as stack:
+        if (budget := production.budget()) is not None:
+            await budget.open(production.purchases)
+            office.budget = await stack.enter_async_context(budget)
+            held = await budget.admit_reels(Plan(production.rendered_shots, []))
+            options = replace(options, held=held)
+        moments = Moments(on_event)
+        run = Run(
+            Plan(production.rendered_shots, []),
+            ledger=production.ledger,
+            office=office,
+            hosting=production.hosting,
+            steps=steps,
+            options=options,
+            on_event=moments.tell,
+        )
+        return await _to_the_end(production, run, stitch, moments)
+
+
+async def _to_the_end(production: Production, run: Run, stitch: StitchStep, moments: Moments) -> Summary:
+    office = run.office
     run.start()
     stitching = {
-        reel: asyncio.create_task(_reel_when_done(production, shots, run, stitch))
+        reel: asyncio.create_task(_reel_when_done(production, shots, run, stitch, office))
         for reel, shots in Plan(production.rendered_shots, []).reels.items()
     }
+    watching = asyncio.create_task(_keep_report(production, run, moments, stitching))
     try:
         await run.finish()
         await asyncio.gather(*stitching.values())
     finally:
+        watching.cancel()
         for task in stitching.values():
             task.cancel()
         ended = await asyncio.gather(*stitching.values(), return_exceptions=True)
@@ -238,16 +316,89 @@ async def render(
     return summary
 
 
+class Moments:
+    """What each shot under way is doing, as the run's events tell it, for the report."""
+
+    STAGES: ClassVar[Mapping[str, str]] = {
+        "queued": "queued",
+        "bought": "running",
+        "resumed": "running",
+        "finished": "downloading",
+    }
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self.at: dict[Shot, tuple[str, float]] = {}
+        self.changes = 0
+
+    def tell(self, event: str, shot: Shot, words: str) -> None:
+        """Notes an event and passes it on."""
+        self.changes += 1
+        if event in self.STAGES:
+            since = self.at[shot][1] if shot in self.at else time.time()
+            self.at[shot] = (self.STAGES[event], since)
+        self._on_event(event, shot, words)
+
+
+async def _keep_report(
+    production: Production, run: Run, moments: Moments, stitching: Mapping[str, asyncio.Task[ReelEnd]]
+) -> None:
+    """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time."""
+    seen = -1
+    while True:
+        begun = time.monotonic()
+        if moments.changes != seen:
+            seen = moments.changes
+            made = {reel: task.result() for reel, task in stitching.items() if _has_result(task)}
+            try:
+                await asyncio.to_thread(_write_report, production, run, made, moments, finished=False)
+            except OSError as error:
+                log.warning("the report could not be written now: %s", error)
+        await asyncio.sleep(max(REPORT_SECONDS, 20 * (time.monotonic() - begun)))
+
+
+def _has_result(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _write_report(
+    production: Production,
+    run: Run,
+    made: Mapping[str, ReelEnd],
+    moments: Moments | None = None,
+    *,
+    finished: bool,
+    purchases: Mapping[str, Purchase] | None = None,
+) -> None:
+    results = {shot: _result_of(shot, run) if finished else _result_now(shot, run) for shot in production.plan.shots}
+    view = report_view(
+        results,
+        production.ledger.load() if purchases is None else purchases,
+        made,
+        title=production.wishes.manifest.rsplit("/", 1)[-1],
+        output=production.store.url,
+        run=production.wishes.run,
+        moments=moments.at if moments else None,
+        finished=finished,
+        notices=production.notices,
+    )
+    write_report(production.store, view)
+
+
 async def _reel_when_done(
-    production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep
-) -> tuple[MadeReel | None, str]:
+    production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep, office: Office
+) -> ReelEnd:
     """Publishes a reel's clips as they come, then makes the reel; tells why where it is not made."""
     reel = shots[0].row.reel
     results = [await asyncio.shield(run.results[shot]) for shot in shots]
+    fresh: list[ShotResult] = []
     for result in results:
         if result.is_done and result.job is not None:
             purchase = await asyncio.to_thread(production.ledger.purchase, result.job.identity)
-            await asyncio.to_thread(publish_clip, production.store, result, purchase)
+            if await asyncio.to_thread(publish_clip, production.store, result, purchase):
+                fresh.append(result)
+    if fresh:
+        await make_pictures(reel, results, production.store, office.crew, fresh=fresh)
     first = [result for result in results if result.shot.variant == 0]
     missing = tuple(result.shot.shot_id for result in first if not result.is_done)
     if missing and not (production.wishes.partial_reels and len(missing) < len(first)):
@@ -268,7 +419,7 @@ async def _reel_when_done(
         return None, str(error)
 
 
-def write_up(production: Production, run: Run, made: Mapping[str, tuple[MadeReel | None, str]]) -> Summary:
+def write_up(production: Production, run: Run, made: Mapping[str, ReelEnd]) -> Summary:
     """Writes results.parquet, results.csv and retry.csv from the manifest and the ledger as they stand."""
     purchases = production.ledger.load()
     by_row: dict[int, list[ShotResult]] = {}
@@ -282,7 +433,7 @@ def write_up(production: Production, run: Run, made: Mapping[str, tuple[MadeReel
     store = production.store
     store.write("results.parquet", parquet)
     store.write("results.csv", table)
-    store.write("retry.csv", retry_csv(production.manifest, rows, rows_to_retake(rows)))
+    write_retry(store, production.manifest, rows, rows_to_retake(rows))
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
@@ -290,6 +441,14 @@ def write_up(production: Production, run: Run, made: Mapping[str, tuple[MadeReel
         rows=rows,
         bought_now=sum(result.bought_now for results in by_row.values() for result in results),
     )
+
+
+def _result_now(shot: Shot, run: Run) -> ShotResult | None:
+    """A shot's result while the run goes on, None where it has none yet."""
+    task = run.results.get(shot)
+    if task is not None and not task.done():
+        return None
+    return _result_of(shot, run)
 
 
 def _result_of(shot: Shot, run: Run) -> ShotResult:

@@ -9,6 +9,7 @@ import asyncio
 import io
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -25,7 +26,18 @@ from longtake.request import MediaFacts, MediaKind, Reference
 from longtake.storage import Store, open_store
 
 DEADLINE_SECONDS = 90.0
+FIT = "fit@1"
+"""Name and version of how copies are made to fit; they enter a shot's identity."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FixedReference:
+    """A copy that keeps a model's limits where the original does not: where it lies, how it differs, what it is."""
+
+    path: Path
+    changes: tuple[str, ...]
+    facts: MediaFacts
 
 
 async def measure_references(

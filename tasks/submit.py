@@ -27,4 +27,5 @@ async def submit_shot(order: Order) -> Job:
     """
     order = order.identified()
     async with opened_office(load_account) as office:
-        return await buy(order, await office.desk(order.account), await office.ledger(order.output))
+        desk = await office.desk(order.account)
+        return await buy(order, desk, await office.ledger(order.output), office.budget)

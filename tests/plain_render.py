@@ -69,7 +69,7 @@ async def render_plain(
         ledger = await office.ledger(wish.output)
 
         async def submit(order):
-            return await buy(order, await office.desk(order.account), ledger)
+            return await buy(order, await office.desk(order.account), ledger, office.budget)
 
         async def follow(job, taken_up):
             return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)

@@ -25,6 +25,8 @@ SUB_TICKS = 512
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
 _BT709 = (1, 1, 1, 1)
+_MP4 = {"movflags": "+faststart", "movie_timescale": "96000"}
+"""The muxer's own clock of 1/1000 s would cut the sound short by up to a millisecond."""
 
 Sound = NDArray[np.float32]
 
@@ -52,7 +54,7 @@ def encode_stretch(source: Source, stretch: Stretch, target: Path, crf: int) -> 
     Raises:
         UnreadableClipError: The source does not decode.
     """
-    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+    with av.open(str(target), "w", format="mp4", options=_MP4) as output:
         video: Any = output.add_stream("libx264", rate=stretch.fps)
         video.width, video.height = stretch.size
         video.pix_fmt = "yuv420p"
@@ -80,7 +82,7 @@ def copy_stretch(source: Source, stretch: Stretch, target: Path) -> None:
     table, facts = source.table, source.facts
     first = facts.frames - stretch.frames
     delay = table.delay(first, facts.frames)
-    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+    with av.open(str(target), "w", format="mp4", options=_MP4) as output:
         with reading(source.path), open_clip(source.path) as opened:
             video: Any = output.add_stream_from_template(opened.video)
             video.time_base = tick = 1 / (stretch.fps * SUB_TICKS)

@@ -33,8 +33,8 @@ def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: in
     console.print(_sums_table("vendor", view.sums(account_of)))
     for reel, reason in list(view.held.items())[:shown_rows]:
         console.print(Text(f"held: {one_line(reel)}: {reason}", "magenta"))
-    for source, change in view.fixes.items():
-        console.print(Text(f"made to fit: {one_line(source)}: {change}"))
+    for source, changes in view.fixes.items():
+        console.print(Text(f"made to fit: {one_line(source)}: {', '.join(changes)}"))
     for notice in view.notices:
         console.print(Text(f"note: {one_line(notice, 2000)}", "cyan"))
     _print_violations(view, console)
@@ -66,7 +66,7 @@ def plan_json(view: PlanView) -> dict[str, Any]:
         "spent_usd": view.spent_usd,
         "forecast": asdict(view.forecast) | {"words": view.forecast.words} if view.forecast else None,
         "notices": list(view.notices),
-        "fixes": dict(view.fixes),
+        "fixes": {source: list(changes) for source, changes in view.fixes.items()},
         "reels": {
             name: asdict(each) | {"held": view.held.get(name, "")}
             for name, each in view.sums(lambda shot: shot.row.reel).items()

@@ -12,6 +12,7 @@ from longtake.errors import LongtakeError
 from longtake.forecast import Forecast
 from longtake.identity import unsigned_url
 from longtake.plan import COMING_CLIP, Plan, Shot, Standing
+from longtake.references import shown as reference_shown
 from longtake.request import Reference, Role, ShotRequest
 from longtake.transport import redact
 from longtake.vendors import adapter_named
@@ -42,7 +43,6 @@ class PlanView:
         notices: What a person should know besides.
         budget_usd: The run's budget.
         spent_usd: What the output's earlier purchases count for.
-        fixes: What was changed to make a reference fit, by its source.
     """
 
     plan: Plan
@@ -51,7 +51,11 @@ class PlanView:
     notices: Sequence[str] = ()
     budget_usd: float | None = None
     spent_usd: float | None = None
-    fixes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fixes(self) -> dict[str, tuple[str, ...]]:
+        """What was changed to make references fit, by source."""
+        return {source: changes for shot in self.plan.shots for source, changes in shot.fixes.items()}
 
     @property
     def to_buy(self) -> list[Shot]:
@@ -148,12 +152,10 @@ def sent_briefly(shot: Shot) -> str:
 
 
 def _shown(reference: Reference) -> Reference:
-    if reference.scheme == "file":
-        return reference.model_copy(
-            update={"url": f"<{reference.source.rpartition('/')[2]}, hosted when it is bought>"}
-        )
-    if reference.scheme == "s3":
-        return reference.model_copy(update={"url": f"<{reference.source}, hosted when it is bought>"})
+    if reference.scheme in ("file", "s3"):
+        name = reference_shown(reference.source).rpartition("/")[2] or reference.role.kind
+        fit = "" if reference.url is None else ", made to fit"
+        return reference.model_copy(update={"url": f"<{name}{fit}, hosted when it is bought>"})
     if reference.scheme in ("http", "https"):
         return reference.model_copy(update={"url": unsigned_url(reference.wire_url)})
     return reference

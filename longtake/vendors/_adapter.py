@@ -141,6 +141,9 @@ class Adapter(ABC):
     def snapshot(self, reply: Reply) -> JobSnapshot:
         """Reads a successful answer to a look.
 
+        A job that succeeded without a link comes back as `SUCCEEDED` with `video_url` None: that is an error of its own
+        kind for whoever asked, neither a success nor a failed job. A link of a job that has not succeeded is left out.
+
         Raises:
             UnexpectedReplyError: The body does not match the documents.
         """

@@ -69,8 +69,9 @@ class Project:
 
     def add_schedule(self, name: str, starts: datetime) -> None:
         schedule = {"interval": 86400, "anchor_date": starts.isoformat(), "timezone": "UTC"}
-        path = f"/deployments/{self.deployment(name)['id']}/schedules"
-        self.call("POST", path, [{"schedule": schedule, "active": True}]).raise_for_status()
+        path = f"/deployments/{self.deployment(name)['id']}"
+        self.call("POST", f"{path}/schedules", [{"schedule": schedule, "active": True}]).raise_for_status()
+        self.call("PATCH", path, {"paused": False}).raise_for_status()  # else it is looked at within a minute
 
     def ended(self, name: str, how_many: int) -> list[dict[str, Any]]:
         """So many runs that came to an end, within a minute."""
@@ -116,7 +117,7 @@ def test_a_run_started_by_form_schedule_and_event_ends_completed_with_files(proj
     project.write_manifest("elsewhere.csv", "never")
     event = "longtake.sandbox.manifest.arrived"
     project.switch_on_trigger("render-manifest-on-arrival-sandbox")
-    project.add_schedule("render-manifest-daily-sandbox", datetime.now(UTC) + timedelta(seconds=2))
+    project.add_schedule("render-manifest-daily-sandbox", datetime.now(UTC) + timedelta(seconds=12))
     project.run("render-manifest-sandbox", manifest="form.csv", output="out").raise_for_status()
     project.emit(event, "manifests/incoming/spring.csv")
     project.emit(event, "elsewhere.csv")
@@ -128,7 +129,10 @@ def test_a_run_started_by_form_schedule_and_event_ends_completed_with_files(proj
     log = (project.folder / "worker.log").read_text()[-5000:]
     assert {run["state_name"] for run in outcomes.values()} == {"Completed"}, log
     assert sorted(run["state_type"] for run in arrived) == ["COMPLETED", "FAILED"], log
-    assert {run["parameters"]["manifest"] for run in arrived} == {"manifests/incoming/spring.csv", ""}
+    assert {run["parameters"]["manifest"] for run in arrived} == {
+        "manifests/incoming/spring.csv",
+        "not rendered: an address with ..",
+    }
     assert (project.folder / "out/reels/by-form.mp4").is_file()
     assert (project.folder / f"reels-sandbox/{today}/reels/by-schedule.mp4").is_file()
     assert (project.folder / "reels-sandbox/arrived/manifests-incoming-spring.csv/reels/by-event.mp4").is_file()

@@ -6,7 +6,6 @@ import asyncio
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -61,7 +60,7 @@ def fail(kind: type[Exception], words: str) -> None:
     raise kind(words)
 
 
-class Foreign(Exception):
+class ForeignError(Exception):
     """An error of some other library."""
 
 
@@ -105,8 +104,8 @@ async def test_an_error_comes_back_as_itself(kind: type[Exception]) -> None:
 
 
 async def test_a_foreign_error_comes_back_in_words() -> None:
-    with pytest.raises(MediaError, match="Foreign: as told"):
-        await in_child(fail, Foreign, "as told", deadline_seconds=30)
+    with pytest.raises(MediaError, match="ForeignError: as told"):
+        await in_child(fail, ForeignError, "as told", deadline_seconds=30)
 
 
 async def gone(note: Path) -> bool:
@@ -147,12 +146,12 @@ async def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
         "import asyncio, sys; from longtake.media.child import in_child; from tests.media.test_child import hang\n"
         "asyncio.run(in_child(hang, sys.argv[1], deadline_seconds=60))\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(note)], cwd=Path(__file__).parents[2])
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(note), cwd=Path(__file__).parents[2])
     try:
         await asyncio.wait_for(noted(note), 30)
     finally:
         parent.send_signal(signal.SIGKILL)
-        parent.wait()
+        await parent.wait()
     assert await gone(note)
 
 

@@ -72,7 +72,7 @@ def test_joins_do_not_click_and_the_receipt_can_tell(tmp_path: Path) -> None:
     assert all(join.click_ratio is not None and join.click_ratio <= 1 for join in faded.joins)
     assert faded.picture_seconds == 4 * 37 / 24
     bare = stitch_clips(clips * 2, tmp_path / "film.mp4", StitchOptions(fade_seconds=0))
-    assert max(join.click_ratio or 0 for join in bare.joins) > 2
+    assert max(join.click_ratio or 0 for join in bare.joins) > 1.5
 
 
 def test_a_click_is_found_at_the_join_where_it_is() -> None:

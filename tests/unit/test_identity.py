@@ -138,6 +138,11 @@ class TestWhatDecides:
     def test_place_take_and_parent_do(self, changes: dict[str, object]) -> None:
         assert identity(**changes) != identity()
 
+    def test_templates_and_fixes_do_in_any_order(self) -> None:
+        one, other = identity(made_with=["extend@1", "fit@1"]), identity(made_with=["fit@1", "extend@1"])
+        assert one == other
+        assert len({one, identity(), identity(made_with=["extend@2", "fit@1"])}) == 3
+
     def test_reel_and_shot_are_not_run_together(self) -> None:
         assert identity(reel="a/b", shot="c") != identity(reel="a", shot="b/c")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -84,7 +85,7 @@ def test_ticks_are_round_and_apart() -> None:
     axis = Axis([Span("running", BEGIN, BEGIN + 754)], 0, 900)
     ticks = axis.ticks()
     assert [seconds for _, seconds in ticks] == list(range(0, 755, 120))
-    assert all(after[0] - before[0] >= 84 for before, after in zip(ticks, ticks[1:], strict=False))
+    assert all(after[0] - before[0] >= 84 for before, after in pairwise(ticks))
 
 
 @pytest.mark.parametrize("seconds", [0.5, 30.0, 86_400.0 * 40])

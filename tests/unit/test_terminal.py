@@ -131,7 +131,7 @@ def test_many_troubles_do_not_push_the_table_out_of_sight() -> None:
 def test_hostile_names_and_messages_do_nothing_to_the_terminal(mode: str) -> None:
     stream = Terminal() if mode == "live" else io.StringIO()
     harmless = re.compile(r"\x1b\[(\d+(;\d+)*)?[mKAJ]|\x1b\[\?25[lh]")
-    with Progress({text: 1 for text in EVIL}, mode=mode, stream=stream) as progress:  # type: ignore[arg-type]
+    with Progress(dict.fromkeys(EVIL, 1), mode=mode, stream=stream) as progress:  # type: ignore[arg-type]
         for text in EVIL:
             for name in ("queued", "bought", "ended"):
                 progress.event(name, text, text, text)

@@ -23,6 +23,7 @@ function onKey(event) {
   const typing = event.target.closest?.("input, select, textarea");
   if (typing && event.key !== "Escape") return;
   if (event.key === "Enter" && event.target.classList?.contains("reel")) {
+    event.preventDefault();
     const film = event.target.querySelector("video");
     if (film) film.paused ? begin(film) : film.pause();
   } else if (Object.hasOwn(KEYS, event.key)) {

@@ -75,13 +75,12 @@ function playShot(reel, place) {
 }
 
 function showPlace(reel, film) {
-  const isFilm = film.getAttribute("src") === reel.film;
-  const times = starts(reel);
+  const source = film.getAttribute("src");
+  const times = source === reel.film ? starts(reel) : reel.shots.map((shot) => (shot.clip === source ? 0 : null));
+  const playing = times.findLastIndex((from) => from !== null && from <= film.currentTime + 0.01);
   reel.card.querySelectorAll(".tile").forEach((tile, place) => {
-    const shot = reel.shots[place];
-    const from = isFilm ? times[place] : film.getAttribute("src") === shot.clip ? 0 : null;
-    const done = from === null ? 0 : (film.currentTime - from) / (shot.clip_seconds || 1);
-    tile.classList.toggle("playing", done >= 0 && done < 1 && from !== null);
+    const done = times[place] === null ? 0 : (film.currentTime - times[place]) / (reel.shots[place].clip_seconds || 1);
+    tile.classList.toggle("playing", place === playing);
     tile.querySelector("i").style.width = `${100 * Math.min(1, Math.max(0, done))}%`;
   });
 }
@@ -94,19 +93,21 @@ function strip(reel) {
     const { label, tone } = verdictOf(shot);
     const known = shot.clip_seconds ? `${shot.clip_seconds.toFixed(1)} s` : label;
     const plays = shot.clip || (reel.film && isDone(shot));
-    const at = plays && reel.film && times[place] !== null ? ` from ${playTime(times[place])}` : "";
+    const from = plays && reel.film && times[place] !== null ? ` from ${playTime(times[place])}` : "";
     const tile = element(
       plays ? "button" : "div",
       {
-        class: "tile", type: plays ? "button" : null, role: plays ? null : "img",
-        "aria-label": plays ? `Play shot ${shot.shot}${at}` : `Shot ${shot.shot}: ${label}`,
-        title: `${shot.shot_id}: ${label}`, onclick: plays ? () => playShot(reel, place) : null,
+        class: "tile", type: plays ? "button" : null, title: `${shot.shot_id}: ${label}`,
+        onclick: plays ? () => playShot(reel, place) : null,
       },
       element("span", { class: "frame" },
         shot.poster ? element("img", { src: shot.poster, alt: "", loading: "lazy", decoding: "async" }) : icon(tone),
         plays ? icon("play", "play") : null),
       element("span", { class: `bar tone-${tone}` }, element("i")),
-      element("span", { class: "caption" }, shot.continues_from ? "↪ " : "", isolated(shot.shot), ` · ${known}`),
+      element("span", { class: "caption" },
+        element("span", { class: "unseen" }, plays ? "Play shot " : "Shot "),
+        shot.continues_from ? element("span", { "aria-hidden": "true" }, "↪ ") : null,
+        isolated(shot.shot), ` · ${known}`, element("span", { class: "unseen" }, from)),
     );
     tile.style.setProperty("--seconds", Math.max(1, shot.clip_seconds ?? 5));
     list.append(tile);

@@ -4,6 +4,7 @@ const EVERY_SECONDS = SHOT_COUNT > 2000 ? 20 : 5;
 const STALE_SECONDS = 600;
 const REST_SECONDS = 3;
 let touchedAt = 0;
+let leaving = false;
 let loadedAt = Date.now();
 
 /** Why the page must not be loaded anew just now. */
@@ -21,14 +22,16 @@ function tick() {
   byId("refresh-words").textContent = wait || (stale ? `Nothing was written for ${duration(age)}` : `Refreshes every ${EVERY_SECONDS} s`);
   byId("refresh-pause").textContent = kept.get("paused") ? "Go on" : "Pause";
   const due = Date.now() - loadedAt >= (stale ? 60 : EVERY_SECONDS) * 1000;
-  if (due && !wait && !document.hidden && Date.now() - touchedAt > REST_SECONDS * 1000) {
+  if (due && !leaving && !wait && !document.hidden && Date.now() - touchedAt > REST_SECONDS * 1000) {
+    leaving = true;
     rememberPlace();
     location.reload();
   }
 }
 
 function rememberPlace() {
-  const reel = shown.find(({ card: made }) => made?.isConnected && made.getBoundingClientRect().bottom > 0);
+  const inSight = (edge) => shown.find(({ card: made }) => made?.isConnected && edge(made.getBoundingClientRect()));
+  const reel = inSight(({ top }) => top >= 0 && top < innerHeight) ?? inSight(({ bottom }) => bottom > 0);
   const inList = byId("list").getBoundingClientRect().top < 0;
   kept.set("place", {
     top: scrollY, focus: document.activeElement?.id, typed: byId("search").value,
@@ -47,7 +50,10 @@ function restorePlace() {
   if (at < 0) { scrollTo(0, place.top); return; }
   if (at >= laidOut) layOut(at + 1 - laidOut);
   shown.slice(at, at + 6).forEach(build);
-  scrollBy(0, shown[at].card.getBoundingClientRect().top - place.offset);
+  const settle = () => scrollBy(0, shown[at].card.getBoundingClientRect().top - place.offset);
+  settle();
+  // The cards above take their true height only when they are painted.
+  requestAnimationFrame(() => requestAnimationFrame(settle));
 }
 
 function startRefreshing() {
