@@ -218,6 +218,7 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
 def _sandboxed(vendor: str, document: str, url: str) -> Account:
     from longtake.sandbox.desk import api_key  # noqa: PLC0415 - the sandbox is imported where it is used alone
     from longtake.sandbox.dialects import DIALECTS  # noqa: PLC0415
+    from longtake.sandbox.prices import fictitious_prices  # noqa: PLC0415
 
     base_url = f"{url.rstrip('/')}/{vendor}"
     try:
@@ -228,6 +229,7 @@ def _sandboxed(vendor: str, document: str, url: str) -> Account:
             base_url=base_url,
             upload_base_url=base_url + DIALECTS[vendor].upload_suffix,
             poll_interval_seconds=0.5,
+            prices=dict(fictitious_prices()[vendor]),
         )
     except ValidationError:
         raise ConfigurationError(f"LONGTAKE_SANDBOX_URL is no address: {url!r}") from None

@@ -16,8 +16,9 @@ from flows._steps import office_of_run, run_id, task_steps
 from flows._watch import BEGINNERS, WATCHERS
 from longtake.errors import ConfigurationError, ManifestError
 from longtake.plan import Shot
-from longtake.production import Production, Summary, Wishes, WouldReplaceError, prepare, render
+from longtake.production import Production, Wishes, WouldReplaceError, prepare
 from longtake.reels import MadeReel
+from longtake.rendering import Summary, render
 from longtake.roots import reference_roots
 from longtake.run import RunOptions
 from tasks.stitch import stitch_reel

@@ -149,7 +149,8 @@ def _units(
     frames = Span(
         FRAMES_PER_SECOND * (made.low + taken.low) + 1, math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
     )
-    return Span(frames.low * pixels.low / 1024 / 1e6, frames.high * pixels.high / 1024 / 1e6)
+    # Tokens are billed whole, whichever way the vendor rounds them.
+    return Span(math.floor(frames.low * pixels.low / 1024) / 1e6, math.ceil(frames.high * pixels.high / 1024) / 1e6)
 
 
 def _output_seconds(request: ShotRequest, limits: Limits) -> Span:

@@ -18,9 +18,10 @@ from longtake.desk import opened_office
 from longtake.gate import gate
 from longtake.ledger import Expectation
 from longtake.media.inspect import GatePolicy
-from longtake.production import Summary, Wishes, prepare, render
+from longtake.production import Wishes, prepare
 from longtake.purchase import buy
 from longtake.reels import make_reel
+from longtake.rendering import Summary, render
 from longtake.run import RunOptions, Steps
 from longtake.storage import Store
 

@@ -20,9 +20,9 @@ from pydantic import BaseModel
 from longtake.media.pictures import all_pictures, grey, last_pictures
 from longtake.media.probe import probe_clip
 
-Pictures = NDArray[np.float64]
+Pictures = NDArray[np.float32]
 """Shape (pictures, pixels)."""
-Costs = NDArray[np.float64]
+Costs = NDArray[np.float32]
 """Mean squared differences, shape (pictures of the earlier clip, pictures of the later one)."""
 
 # Small enough to forget the fine detail that re-compression changes, large enough for a slow pan to show.
@@ -120,22 +120,22 @@ def _thumbnails(pictures: Iterator[VideoFrame]) -> Iterator[NDArray[np.uint8]]:
 
 def _standard(thumbnails: Iterable[NDArray[np.uint8]]) -> Pictures:
     """Pictures of equal mean (0) and spread; flat ones become all zero."""
-    pictures = np.array(list(thumbnails), np.float64).reshape(-1, WIDTH * HEIGHT)
+    pictures = np.array(list(thumbnails), np.float32).reshape(-1, WIDTH * HEIGHT)
     pictures -= pictures.mean(axis=1, keepdims=True)
     spread = pictures.std(axis=1, keepdims=True)
-    return np.where(spread < FLATTEST, 0.0, pictures * SPREAD / np.maximum(spread, FLATTEST))
+    return np.where(spread < FLATTEST, np.float32(0), pictures * SPREAD / np.maximum(spread, FLATTEST))
 
 
-def _motion_map(before: Pictures, after: Pictures) -> NDArray[np.float64] | None:
+def _motion_map(before: Pictures, after: Pictures) -> NDArray[np.float32] | None:
     """A weight for every pixel, mean 1, by how much moves around it; None where nothing does."""
     energy = (np.diff(before, axis=0) ** 2).mean(axis=0) + (np.diff(after, axis=0) ** 2).mean(axis=0)
     tiles = energy.reshape(HEIGHT // TILE, TILE, WIDTH // TILE, TILE).mean(axis=(1, 3))
     if tiles.mean() <= 0:
         return None
-    return np.kron(tiles / tiles.mean(), np.ones((TILE, TILE))).ravel()
+    return np.kron(tiles / tiles.mean(), np.ones((TILE, TILE), np.float32)).ravel()
 
 
-def _costs(left: Pictures, right: Pictures, weights: NDArray[np.float64]) -> Costs:
+def _costs(left: Pictures, right: Pictures, weights: NDArray[np.float32]) -> Costs:
     scale = np.sqrt(weights / weights.size)
     left, right = left * scale, right * scale
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
@@ -169,7 +169,7 @@ def _fit(across: Costs, scene: Costs, length: int) -> _Fit | None:
     return _Fit(length, float(cost.mean()), motion, wins) if wins >= WINS else None
 
 
-def _fit_single(before: Pictures, after: Pictures, weights: NDArray[np.float64], scene: Costs) -> _Fit | None:
+def _fit_single(before: Pictures, after: Pictures, weights: NDArray[np.float32], scene: Costs) -> _Fit | None:
     """Whether only the first picture is a repetition: image-to-video often starts with the very picture it was given.
 
     One pair has no neighbours on the far side, so each clip's own next step is the measure of motion.
@@ -209,7 +209,7 @@ def _repeats(own: Costs, fit: _Fit) -> bool:
     return same < fit.cost + fit.motion / 2 and same < min(earlier, later) - fit.motion / 4
 
 
-def _no_fit(before: Pictures, after: Pictures, weights: NDArray[np.float64], across: Costs) -> Echo:
+def _no_fit(before: Pictures, after: Pictures, weights: NDArray[np.float32], across: Costs) -> Echo:
     steps = [float((weights * np.diff(clip[-9:], axis=0) ** 2).mean()) for clip in (before, after[:9])]
     left = float(across[-len(after) :, : len(before)].min())
     if min(steps) < max(MOTION, CLEAR * left):

@@ -166,9 +166,7 @@ def _choose_target(
     clips: Sequence[PlannedClip], wanted: Format, chosen: str, may_donate: Callable[[PlannedClip], bool] = bool
 ) -> Target:
     fitting = [
-        clip
-        for clip in clips
-        if format_of(clip.facts) == wanted and not clip.table.obstacle and may_donate(clip)
+        clip for clip in clips if format_of(clip.facts) == wanted and not clip.table.obstacle and may_donate(clip)
     ]
     if not fitting:
         width, height = wanted.size

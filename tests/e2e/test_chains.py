@@ -55,7 +55,7 @@ async def test_a_clip_too_long_for_a_reference_is_cut_to_its_last_seconds(tmp_pa
     assert end.verdicts == {"done": 2}, [row.error for row in end.rows]
     reference = sandbox.jobs("evolink")[1].references[0]
     assert reference.sha256 != sandbox.jobs("evolink")[0]
-    assert 14.9 < reference.duration_seconds <= 15.0
+    assert 14.9 < reference.seconds <= 15.0
 
 
 async def test_a_chain_that_cannot_be_hosted_is_refused_before_its_first_shot(tmp_path, sandbox, write_manifest):

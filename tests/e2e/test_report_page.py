@@ -136,7 +136,7 @@ def test_a_film_plays_from_disk_and_a_poster_plays_it_from_its_shot(look: Look) 
     visit.until_playing("#reel-0 video")
     visit.page.get_by_role("button", name="Play shot 3 · 1.0 s from 0:02").click()
     visit.until_playing("#reel-0 video", 2 * CLIP_SECONDS)
-    assert visit.page.locator("#reel-0 .tile.playing .caption").inner_text().endswith("3 · 1.0 s from 0:02")
+    assert visit.text("#reel-0 .tile.playing .caption bdi") == "3"
 
 
 def test_a_reel_without_film_plays_its_clips_and_only_one_film_plays_at_a_time(look: Look) -> None:
@@ -265,8 +265,7 @@ def test_a_running_page_loads_itself_anew_and_keeps_place_filters_and_what_is_op
     assert page.evaluate("typeof goneOn") == "undefined"
     assert page.locator("#reel-40 details.shots[open] .shot").count() == 3
     assert page.url.endswith("#verdict=done")
-    page.wait_for_timeout(150)
-    assert abs(page.locator("#reel-40").bounding_box()["y"] - before) < 40
+    visit.until(f"Math.abs(document.getElementById('reel-40').getBoundingClientRect().top - {before}) < 40")
     page.get_by_role("button", name="Pause").click()
     page.evaluate("goneOn = true")
     page.clock.run_for(30_000)

@@ -48,9 +48,9 @@ def _refresh_settings() -> None:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     home = tmp_path_factory.mktemp("prefect-home")
-    before = dict(os.environ)
+    before, ours = dict(os.environ), clean_environment(home) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     os.environ.clear()
-    os.environ.update(clean_environment(home) | {"PREFECT_LOGGING_LEVEL": "WARNING"})
+    os.environ.update(ours)
     _refresh_settings()
     handle = ensure_server()
     yield PrefectServer(handle, home)

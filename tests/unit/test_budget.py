@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from longtake import budget as budget_module
 from longtake.bounds import Bounds, Draft
 from longtake.budget import Budget, is_charged
+from longtake.directory_store import DirectoryStore
 from longtake.errors import BudgetExceededError, UnreadableRecordError
 from longtake.identity import WrittenRow
 from longtake.job import Job
@@ -28,7 +30,6 @@ from longtake.plan import Plan, Shot
 from longtake.pricing import Quote
 from longtake.request import ShotRequest
 from longtake.spending import Entry, Reservations, Share, SpendingLog
-from longtake.storage import DirectoryStore
 from longtake.verdicts import Verdict
 
 ACCOUNT = "evolink/default"
@@ -280,9 +281,15 @@ async def test_a_create_whose_answer_was_lost_is_not_written_twice(ledger):
     assert len(ledger.store.list("budget")) == 1
 
 
-SHARES = st.builds(Share, st.one_of(st.none(), st.integers(0, 50).map(lambda cents: cents / 100)), st.sampled_from("xy"))
+SHARES = st.builds(
+    Share, st.one_of(st.none(), st.integers(0, 50).map(lambda cents: cents / 100)), st.sampled_from("xy")
+)
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["p", "q"]), st.dictionaries(st.sampled_from("abcde"), SHARES), st.sets(st.sampled_from("abcde"))),
+    st.tuples(
+        st.sampled_from(["p", "q"]),
+        st.dictionaries(st.sampled_from("abcde"), SHARES),
+        st.sets(st.sampled_from("abcde")),
+    ),
     max_size=12,
 )
 
@@ -309,7 +316,7 @@ def test_no_sequence_of_steps_passes_the_bound_and_the_sums_stay_exact(steps, ce
         assert not state.unknown
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 - no error but an end
     """Stands for a kill: nothing more is done, nothing cleaned up."""
 
 
@@ -359,10 +366,8 @@ def test_the_bill_never_passes_the_budget_over_runs_at_once_and_kills(tmp_path, 
     usd = cents / 100
 
     def run(number, kill_chance):
-        try:
+        with contextlib.suppress(Killed):
             asyncio.run(simulated_run(ledger, names, usd, random.Random(seed + number), kill_chance))
-        except Killed:
-            pass
 
     threads = [threading.Thread(target=run, args=(number, 0.05)) for number in range(3)]
     for thread in threads:

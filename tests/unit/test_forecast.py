@@ -31,7 +31,9 @@ def account(vendor="evolink", slots=2, rate=None):
 def shots(count, reel="r", vendor="evolink", chained=False):
     made, parent = [], None
     for number in range(count):
-        row = ManifestRow(row=number + 1, reel=f"{reel}{'' if chained else number}", shot="1", lone=False, written=WrittenRow())
+        row = ManifestRow(
+            row=number + 1, reel=f"{reel}{'' if chained else number}", shot="1", lone=False, written=WrittenRow()
+        )
         made.append(Shot(row, 1, 0, vendor, ShotRequest(), parent=parent if chained else None, model=MODEL))
         parent = made[-1]
     return made

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
+from longtake.directory_store import DirectoryStore
 from longtake.errors import PublishConflictError, UnreadableRecordError
 from longtake.job import Clip, Job
 from longtake.ledger import Accepted, ClipRecord, Intent, Ledger, State, VerdictRecord
-from longtake.storage import DirectoryStore
 from longtake.verdicts import Verdict
 
 IDENTITY = "1-" + "a" * 40
@@ -117,7 +117,9 @@ def test_an_unreadable_record_is_never_taken_for_unbought(ledger, content, name)
 
 def test_a_record_of_another_purchase_is_reported(ledger):
     other = "1-" + "b" * 40
-    ledger.store.create(f"ledger/{IDENTITY}/accepted.json", Accepted(identity=other, job=job(other)).model_dump_json().encode())
+    ledger.store.create(
+        f"ledger/{IDENTITY}/accepted.json", Accepted(identity=other, job=job(other)).model_dump_json().encode()
+    )
     assert state(ledger) is State.UNREADABLE
 
 

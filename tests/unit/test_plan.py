@@ -20,6 +20,7 @@ from longtake.quotes import Quotes, missing_prices
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import VENDORS
 
+
 def row(number, reel="r", *, continues=None, vendor="evolink", model=None, tail=None, take=1, variants=1, **options):
     references = options.pop("references", ())
     request = ShotRequest(prompt=options.pop("prompt", f"shot {number} begins"), references=references, **options)
@@ -28,7 +29,9 @@ def row(number, reel="r", *, continues=None, vendor="evolink", model=None, tail=
     written = WrittenRow(
         vendor=vendor, model=model, request=request, continue_from=continues, reference_tail_seconds=tail
     )
-    return ManifestRow(row=number, reel=reel, shot=str(number), take=take, variants=variants, lone=False, written=written)
+    return ManifestRow(
+        row=number, reel=reel, shot=str(number), take=take, variants=variants, lone=False, written=written
+    )
 
 
 def made(*rows, purchases=None, **settings):
@@ -77,7 +80,10 @@ def rules(plan):
 def prices(usd=1.0, **fields):
     rule = {"unit": "second", "usd": {"*": usd}, "reference_seconds": "added"} | fields
     account = Account(
-        vendor="evolink", api_key=SecretStr("k"), base_url="http://x", prices={model.wire: rule for model in VENDORS["evolink"].models}
+        vendor="evolink",
+        api_key=SecretStr("k"),
+        base_url="http://x",
+        prices={model.wire: rule for model in VENDORS["evolink"].models},
     )
     return Quotes({account.name: account})
 
@@ -100,7 +106,9 @@ def test_a_job_in_flight_is_resumed():
 
 
 def test_a_shot_inherits_length_size_and_ratio_along_its_chain():
-    plan = made(row(1, duration_seconds=7, resolution="480p", ratio="1:1"), row(2, continues="clip"), row(3, continues="clip"))
+    plan = made(
+        row(1, duration_seconds=7, resolution="480p", ratio="1:1"), row(2, continues="clip"), row(3, continues="clip")
+    )
     assert [shot.request.duration_seconds for shot in plan.shots] == [7, 7, 7]
     assert plan.shots[2].request.ratio == "1:1"
 
@@ -118,12 +126,19 @@ def test_a_clip_that_fits_is_passed_untouched_and_a_longer_one_is_cut_to_its_las
 
 def test_the_rows_own_videos_count_into_the_total_and_under_two_seconds_is_refused():
     source = "https://media.example.com/own.mp4"
-    facts = {source: MediaFacts(kind="video", container="mp4", size_bytes=1, width=1280, height=720, duration_seconds=12.0, fps=24)}
+    facts = {
+        source: MediaFacts(
+            kind="video", container="mp4", size_bytes=1, width=1280, height=720, duration_seconds=12.0, fps=24
+        )
+    }
     own = (Reference(role=Role.REFERENCE_VIDEO, source=source),)
     plan = made(row(1), row(2, continues="clip", references=own), facts=facts)
     assert plan.shots[1].tail_seconds == 3.0
     long = {source: facts[source].model_copy(update={"duration_seconds": 13.5})}
-    assert "1.50 s of reference video are left" in rules(made(row(1), row(2, continues="clip", references=own), facts=long))[0]
+    assert (
+        "1.50 s of reference video are left"
+        in rules(made(row(1), row(2, continues="clip", references=own), facts=long))[0]
+    )
 
 
 def test_a_chain_behind_a_refused_shot_is_refused():
@@ -179,7 +194,9 @@ def test_an_earlier_purchase_is_priced_by_todays_list():
     shot = made(row(1, duration_seconds=5)).shots[0]
     purchase = bought(shot)
     request = {"prompt": "p", "duration_seconds": 5, "references": [{"role": "reference_video", "source": "sha256:ab"}]}
-    purchase.intents[1] = purchase.intents[1].model_copy(update={"request": request, "wire_model": "seedance-2.0-mini-reference-to-video"})
+    purchase.intents[1] = purchase.intents[1].model_copy(
+        update={"request": request, "wire_model": "seedance-2.0-mini-reference-to-video"}
+    )
     quote = prices().reprice(purchase)
     # Nobody knows how long the reference was: from the least to the most that the model takes.
     assert quote.low_usd < quote.high_usd

@@ -115,7 +115,11 @@ BAD = {
 async def test_every_unreadable_source_is_told_with_its_reason(host, allowed):
     host.files = {path: given for path, (given, _) in BAD.items()}
     _, problems = await measured(*(host.url + path for path in BAD))
-    missing = {path: problems.get(host.url + path) for path, (_, word) in BAD.items() if word not in problems.get(host.url + path, "")}
+    missing = {
+        path: problems.get(host.url + path)
+        for path, (_, word) in BAD.items()
+        if word not in problems.get(host.url + path, "")
+    }
     assert missing == {}
 
 
@@ -168,7 +172,8 @@ async def test_loopback_is_refused_unless_it_is_named(host):
 
 
 @pytest.mark.parametrize(
-    "address", ["10.1.2.3", "192.168.0.9", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "fd00::1", "fe80::1"]
+    "address",
+    ["10.1.2.3", "192.168.0.9", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "fd00::1", "fe80::1"],
 )
 async def test_a_name_that_resolves_to_a_private_address_is_refused(address, monkeypatch):
     def resolve(host, port, **more):

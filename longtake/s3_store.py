@@ -1,0 +1,139 @@
+"""An output store below a prefix of an S3 bucket, with conditional writes for the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+import s3fs
+
+from longtake.errors import StorageError
+from longtake.storage import Store, checked
+
+
+class S3Store(Store):
+    """A prefix of an S3 bucket, through s3fs. The standard AWS variables apply where nothing is given.
+
+    Args:
+        url: `s3://bucket[/prefix]`.
+        public_endpoint_url: The endpoint as vendors see it; links are presigned for it. None: no links are given.
+        endpoint_url: The endpoint as we see it.
+        key: Access key id.
+        secret: Secret access key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        public_endpoint_url: str | None = None,
+        endpoint_url: str | None = None,
+        key: str | None = None,
+        secret: str | None = None,
+    ) -> None:
+        connect: Any = s3fs.S3FileSystem
+
+        self.url = url.rstrip("/")
+        self._root = self.url.removeprefix("s3://")
+        if not self._root.partition("/")[0]:
+            raise StorageError(f"{url!r} names no bucket")
+        options: dict[str, Any] = {
+            "key": key,
+            "secret": secret,
+            "use_listings_cache": False,
+            "skip_instance_cache": True,
+            "default_block_size": 1 << 20,
+            "config_kwargs": {"retries": {"max_attempts": 5, "mode": "standard"}, "max_pool_connections": 64},
+        }
+        if endpoint_url:
+            options["endpoint_url"] = endpoint_url
+        self._fs: Any = connect(**options)
+        self._signer: Any = None
+        if public_endpoint_url:
+            self._signer = connect(**(options | {"endpoint_url": public_endpoint_url}))
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{checked(key)}"
+
+    def create(self, key: str, data: bytes) -> bool:
+        bucket, _, object_key = self._path(key).partition("/")
+        try:
+            self._fs.call_s3("put_object", Bucket=bucket, Key=object_key, Body=data, IfNoneMatch="*")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if "PreconditionFailed" in str(error) or "ConditionalRequestConflict" in str(error):
+                return False
+            if "At least one of the pre-conditions" in str(error) or getattr(error, "errno", None) == errno.EEXIST:
+                return False
+            raise
+        return True
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            return cast(bytes, self._fs.cat_file(self._path(key)))
+        except FileNotFoundError:
+            return None
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        paths = {self._path(key): key for key in keys}
+        if not paths:
+            return {}
+        found: Any = self._fs.cat(list(paths), on_error="return")
+        if len(paths) == 1 and not isinstance(found, dict):
+            found = {next(iter(paths)): found}
+        kept: dict[str, bytes] = {}
+        for path, data in cast(Mapping[str, object], found).items():
+            if isinstance(data, bytes):
+                kept[paths[path]] = data
+            elif not isinstance(data, FileNotFoundError):
+                raise StorageError(f"{path} could not be read: {type(data).__name__}")
+        return kept
+
+    def write(self, key: str, data: bytes) -> None:
+        self._fs.pipe_file(self._path(key), data)
+
+    def list(self, prefix: str) -> list[str]:
+        start = len(self._root) + 1
+        return [str(path)[start:] for path in self._fs.find(self._path(prefix.strip("/")))]
+
+    def size(self, key: str) -> int | None:
+        try:
+            return int(self._fs.info(self._path(key))["size"])
+        except FileNotFoundError:
+            return None
+
+    def open(self, key: str) -> BinaryIO:
+        return cast(BinaryIO, self._fs.open(self._path(key), "rb"))
+
+    def publish(self, local: Path, key: str) -> None:
+        self._fs.put_file(str(local), self._path(key))
+        local.unlink()
+
+    def link(self, source: str, key: str) -> None:
+        self._fs.copy(self._path(source), self._path(key))
+
+    def remove(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(key))
+
+    def local(self, key: str) -> Path | None:
+        del key
+        return None
+
+    def presign(self, key: str, seconds: float) -> str | None:
+        if self._signer is None:
+            return None
+        return str(self._signer.sign(self._path(key), expiration=int(seconds)))
+
+    def work_folder(self, key: str) -> Path:
+        name = hashlib.sha256(f"{self.url}/{PurePosixPath(key).parent}".encode()).hexdigest()[:24]
+        folder = Path(tempfile.gettempdir()) / f"longtake-{os.getuid()}" / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder

@@ -1,0 +1,95 @@
+"""The directory store: exclusive creation, atomic publishing, keys that stay inside."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from longtake.directory_store import DirectoryStore
+from longtake.errors import StorageError, UnsafeStoreError
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(tmp_path / "out")
+
+
+def test_a_second_exclusive_create_fails_and_changes_nothing(store):
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+
+
+def test_nobody_sees_a_created_file_half_written(store):
+    """Readers look all the time while files appear; each is absent or whole."""
+    data, torn, stop = b"x" * 200_000, [], threading.Event()
+
+    def read():
+        while not stop.is_set():
+            for number in range(40):
+                seen = store.read(f"a/{number}")
+                if seen is not None and seen != data:
+                    torn.append(len(seen))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(40):
+        store.create(f"a/{number}", data)
+    stop.set()
+    reader.join()
+    assert torn == []
+
+
+def test_without_nameless_files_a_create_is_still_exclusive(store, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE")
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+
+
+def test_a_create_leaves_nothing_else_behind(store):
+    store.create("a/b.json", b"1")
+    store.create("a/b.json", b"2")
+    assert store.list("a") == ["a/b.json"]
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/x", "a/../../x", "", "a\0b"])
+def test_no_key_leaves_the_store(store, key):
+    with pytest.raises(StorageError):
+        store.write(key, b"")
+
+
+def test_a_link_replaces_what_was_there(store):
+    store.write("d/one", b"1")
+    store.write("d/two", b"2")
+    store.link("d/one", "d/shown")
+    store.link("d/two", "d/shown")
+    assert store.read("d/shown") == b"2"
+    store.link("d/two", "d/shown")
+    assert sorted(store.list("d")) == ["d/one", "d/shown", "d/two"]
+
+
+def test_publishing_moves_the_file(store, tmp_path):
+    local = tmp_path / "film.part"
+    local.write_bytes(b"film")
+    store.publish(local, "reels/r.mp4")
+    assert store.read("reels/r.mp4") == b"film"
+    assert not local.exists()
+
+
+def test_a_store_that_overwrites_cannot_keep_a_ledger(store, monkeypatch):
+    def careless(key, data):
+        store.write(key, data)
+        return True
+
+    monkeypatch.setattr(store, "create", careless)
+    with pytest.raises(UnsafeStoreError):
+        store.prove_exclusive()
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_home_folder_is_understood():
+    assert DirectoryStore(Path("~/x")).root == Path.home() / "x"
