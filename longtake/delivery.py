@@ -34,6 +34,8 @@ from longtake.verdicts import Verdict
 log = logging.getLogger("longtake.delivery")
 
 DOWNLOAD_TRIES = 5
+OTHER_RUN_PAUSE_SECONDS, OTHER_RUN_LOOKS = 0.5, 1200
+"""How long another process of this machine is waited for that fetches the same clip: ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +161,7 @@ async def bring_home(
             trouble = error
             if number >= 2:
                 link = None
-        except PublishConflictError:
-            if (record := (await asyncio.to_thread(ledger.purchase, job.identity)).clip) is not None:
-                return record.clip
-            trouble = StillRunningError("another run is fetching this clip")
         log.warning("%s: %s", job.shot_id, trouble)
-    if isinstance(trouble, StillRunningError):
-        raise trouble
     raise JobLostError(f"the clip did not come in {DOWNLOAD_TRIES} tries: {trouble}")
 
 
@@ -195,6 +191,18 @@ async def _fresh_link(job: Job, desk: Desk) -> str:
 
 
 async def _fetch_once(job: Job, ledger: Ledger, media: GuardedClient, check: CheckClip, link: str) -> Clip:
+    """One try, or the clip that another run fetches meanwhile."""
+    for _ in range(OTHER_RUN_LOOKS):
+        try:
+            return await _fetch_alone(job, ledger, media, check, link)
+        except PublishConflictError:
+            await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
+        if (record := (await asyncio.to_thread(ledger.purchase, job.identity)).clip) is not None:
+            return record.clip
+    raise StillRunningError("another run is fetching this clip")
+
+
+async def _fetch_alone(job: Job, ledger: Ledger, media: GuardedClient, check: CheckClip, link: str) -> Clip:
     key = ledger.clip_key(job.identity)
     folder = await asyncio.to_thread(ledger.store.work_folder, key)
     with part_file(folder, CLIP_NAME) as part:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from longtake.download import part_file
+from longtake.errors import PublishConflictError
 from longtake.job import Clip
 from longtake.media.child import Crew
 from longtake.media.echo import find_echo
@@ -19,6 +21,7 @@ from longtake.storage import Store
 
 SECONDS_PER_CLIP = 30.0
 """Deadline for a stitch: so long per clip, two minutes at least."""
+OTHER_RUN_PAUSE_SECONDS = 0.5
 SURE = 0.9
 """Below this confidence nothing is trimmed."""
 
@@ -71,18 +74,37 @@ class MadeReel(BaseModel):
 
 
 async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
-    """Joins the clips of a reel and publishes film and receipt.
+    """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
 
     Raises:
         MediaError: A clip cannot be used.
         StorageError: The store did not take the film.
     """
-    receipt = await asyncio.to_thread(read_json, store, sidecar_key(order.key))
-    if receipt is not None and receipt.get("recipe") == order.recipe():
-        size = await asyncio.to_thread(store.size, order.key)
-        if size == receipt.get("size_bytes"):
-            return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
-    receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store, crew))
+    work = await asyncio.to_thread(store.work_folder, order.key)
+    while (made := await asyncio.to_thread(_made_before, order, store)) is None:
+        try:
+            with part_file(work, f".{Path(order.key).stem}") as part:
+                return await _make(order, store, crew, part)
+        except PublishConflictError:
+            await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
+    return made
+
+
+def _made_before(order: ReelOrder, store: Store) -> MadeReel | None:
+    receipt = read_json(store, sidecar_key(order.key))
+    if receipt is None or receipt.get("recipe") != order.recipe():
+        return None
+    if store.size(order.key) != receipt.get("size_bytes"):
+        return None
+    return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
+
+
+async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path) -> MadeReel:
+    """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
+    try:
+        receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part))
+    finally:
+        part.unlink(missing_ok=True)
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
@@ -104,7 +126,7 @@ async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
     }
 
 
-async def _stitch(order: ReelOrder, store: Store, crew: Crew) -> dict[str, Any]:
+async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path) -> dict[str, Any]:
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [
@@ -112,8 +134,7 @@ async def _stitch(order: ReelOrder, store: Store, crew: Crew) -> dict[str, Any]:
             for place, part in enumerate(order.parts)
         ]
         options, echoes = await _without_echoes(order, paths, crew)
-        work = await asyncio.to_thread(store.work_folder, order.key)
-        film = work / f".{Path(order.key).stem}.film.part"
+        film = part.with_suffix(".film.part")
         try:
             made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline)
             size_bytes = film.stat().st_size
@@ -121,8 +142,8 @@ async def _stitch(order: ReelOrder, store: Store, crew: Crew) -> dict[str, Any]:
         finally:
             film.unlink(missing_ok=True)
     receipt: dict[str, Any] = made.model_dump(mode="json")
-    for clip, part in zip(receipt["clips"], order.parts, strict=True):
-        clip |= {"shot_id": part.shot_id, "sha256": part.clip.sha256}
+    for clip, each in zip(receipt["clips"], order.parts, strict=True):
+        clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
     return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes}
 
 

@@ -48,7 +48,8 @@ def test_forty_clips_are_in_order_without_drift_or_growing_memory(nasty: dict[st
 
 @pytest.mark.slow
 def test_two_hundred_clips_of_121_pictures(tmp_path: Path) -> None:
-    recipes = [Recipe(f"clip{job}", job, frames=121) for job in range(1, 41)]
+    # Small pictures: the test keeps every one of them.
+    recipes = [Recipe(f"clip{job}", job, 160, 96, frames=121) for job in range(1, 41)]
     for recipe in recipes:
         make(recipe, tmp_path / f"{recipe.name}.mp4")
     order = recipes * 5

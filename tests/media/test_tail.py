@@ -13,6 +13,7 @@ import pytest
 
 from longtake.errors import UnfitClipError, UnreadableClipError
 from longtake.media.child import in_child
+from longtake.media.clock import exact
 from longtake.media.inspect import GatePolicy, inspect_clip
 from longtake.media.pictures import all_pictures, as_seen
 from longtake.media.probe import probe_clip
@@ -45,8 +46,8 @@ def lengths(clip: Path) -> tuple[Fraction, float, float]:
     with av.open(str(clip)) as container:
         video, sound = container.streams.video[0], container.streams.audio
         return (
-            video.duration * video.time_base,
-            float(sound[0].duration * sound[0].time_base) if sound else 0.0,
+            video.duration * exact(video.time_base),
+            float(sound[0].duration * exact(sound[0].time_base)) if sound else 0.0,
             container.duration / 1_000_000,
         )
 

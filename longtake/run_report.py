@@ -1,0 +1,132 @@
+"""The report of a run while it goes and when it ends: what each shot is doing, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from longtake.ledger import Purchase
+from longtake.plan import Shot, Standing
+from longtake.production import Production
+from longtake.reels import MadeReel
+from longtake.reports.fill import report_view
+from longtake.reports.rewrite import write_report
+from longtake.run import OnEvent, Run, ShotResult
+from longtake.verdicts import Outcome, Verdict
+
+log = logging.getLogger("longtake.run_report")
+
+EVERY_SECONDS = 5.0
+"""The report is written anew at most so often while a run goes on."""
+
+ReelEnd = tuple[MadeReel | None, str]
+"""A reel, or why it is not made."""
+
+
+class RunReport:
+    """Listens to a run's events and writes `report.html`.
+
+    Args:
+        production: What is rendered.
+        on_event: Who else listens.
+    """
+
+    STAGES: ClassVar[Mapping[str, str]] = {
+        "queued": "queued",
+        "bought": "running",
+        "resumed": "running",
+        "finished": "downloading",
+    }
+
+    def __init__(self, production: Production, on_event: OnEvent) -> None:
+        self._production = production
+        self._on_event = on_event
+        self._moments: dict[Shot, tuple[str, float]] = {}
+        self._changes = 0
+        self._writing = threading.Lock()
+        self._is_finished = False
+
+    def tell(self, event: str, shot: Shot, words: str) -> None:
+        """Notes an event and passes it on."""
+        self._changes += 1
+        if event in self.STAGES:
+            since = self._moments[shot][1] if shot in self._moments else time.time()
+            self._moments[shot] = (self.STAGES[event], since)
+        self._on_event(event, shot, words)
+
+    async def keep(self, run: Run, stitching: Mapping[str, asyncio.Task[ReelEnd]]) -> None:
+        """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time."""
+        seen = -1
+        while True:
+            begun = time.monotonic()
+            if self._changes != seen:
+                seen = self._changes
+                made = {reel: task.result() for reel, task in stitching.items() if _has_result(task)}
+                try:
+                    purchases = await asyncio.to_thread(self._production.ledger.load)
+                    await asyncio.to_thread(self.write, run, made, purchases, finished=False)
+                except OSError as error:
+                    log.warning("the report could not be written now: %s", error)
+            await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
+
+    def write(
+        self, run: Run, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
+    ) -> None:
+        """Writes the report; one that is not finished never replaces one that is. Blocking."""
+        production = self._production
+        tell = result_of if finished else _result_now
+        with self._writing:
+            if self._is_finished:
+                return
+            view = report_view(
+                {shot: tell(shot, run) for shot in production.plan.shots},
+                purchases,
+                made,
+                title=production.wishes.manifest.rsplit("/", 1)[-1],
+                output=production.store.url,
+                run=production.wishes.run,
+                moments=self._moments,
+                finished=finished,
+                notices=production.notices,
+            )
+            write_report(production.store, view)
+            self._is_finished = finished
+
+
+def _has_result(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _result_now(shot: Shot, run: Run) -> ShotResult | None:
+    """A shot's result while the run goes on, None where it has none yet."""
+    task = run.results.get(shot)
+    return None if task is not None and not task.done() else result_of(shot, run)
+
+
+def result_of(shot: Shot, run: Run) -> ShotResult:
+    """How a shot ended in a run, or how the ledger held it where the run did not bring it to an end."""
+    task = run.results.get(shot)
+    if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+        return task.result()
+    if shot.is_refused:
+        words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
+        return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
+    return _as_recorded(shot)
+
+
+def _as_recorded(shot: Shot) -> ShotResult:
+    """A shot that this run did not bring to an end, by what the ledger held at its start."""
+    purchase: Purchase | None = shot.purchase
+    if purchase is not None and purchase.clip is not None and purchase.accepted is not None:
+        return ShotResult(shot, Outcome(verdict=Verdict.DONE), purchase.accepted.job, purchase.clip.clip)
+    if shot.standing is Standing.RESUME:
+        return ShotResult(shot, Outcome(verdict=Verdict.STILL_RUNNING, evidence="the run ended before the job"))
+    if shot.standing is Standing.UNKNOWN and purchase is not None:
+        return ShotResult(shot, Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=purchase.evidence_of_unknown()))
+    if shot.standing is Standing.OVER and purchase is not None and purchase.verdict is not None:
+        return ShotResult(shot, Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence))
+    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn"))
