@@ -97,7 +97,7 @@ def _sole(places: Places) -> int | None:
 
 
 def main() -> int:
-    """Runs until no client holds the lock; returns at all only where another server runs already."""
+    """Runs until no client holds the lock."""
     places = Places(prefect_home())
     if _sole(places) is None:
         return 3
@@ -122,8 +122,10 @@ def main() -> int:
 
     config = uvicorn.Config(create_app(final=True), log_level="warning", timeout_graceful_shutdown=2)
     watch.server = uvicorn.Server(config)
-    watch.server.run(sockets=[listener])
-    os._exit(0 if watch.server.started else 1)  # after a failed start, threads of Prefect's would keep the process
+    try:
+        watch.server.run(sockets=[listener])
+    finally:  # after a failed start, threads of Prefect's database would keep the process for ever
+        os._exit(0 if watch.server.started else 1)
 
 
 if __name__ == "__main__":

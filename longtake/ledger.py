@@ -26,8 +26,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from longtake.errors import PublishConflictError, UnreadableRecordError
-from longtake.identity import attempt_identity
+from longtake.errors import ConfigurationError, PublishConflictError, UnreadableRecordError
+from longtake.identity import VERSION, attempt_identity
 from longtake.job import Clip, Job, JobFailure, JobStatus
 from longtake.storage import Store
 from longtake.verdicts import Verdict
@@ -332,6 +332,21 @@ class Ledger:
         except PublishConflictError:
             return False
         return True
+
+
+def require_own_identities(purchases: Iterable[Purchase]) -> None:
+    """Refuses a ledger with records that nobody can read and whose shot nobody can tell.
+
+    Raises:
+        ConfigurationError: A newer release bought here, under identities of its own.
+    """
+    for purchase in purchases:
+        version, dash, _ = purchase.identity.partition("-")
+        if purchase.unreadable and dash and version.isdecimal() and int(version) != VERSION:
+            raise ConfigurationError(
+                f"{FOLDER}/{purchase.identity} was written by a newer release, and this one cannot tell which shot it "
+                "bought; go on with that release, or choose another output"
+            )
 
 
 def _record(identity: str, match: re.Match[str] | None, data: bytes | None) -> Record:

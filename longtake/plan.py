@@ -300,11 +300,9 @@ class Planner:
         found = list(self._check_chain(shot, shot.model.limits, adapter)) if chained else []
         request = self._with_coming_clip(shot, shot.model.limits) if chained else shot.request
         found += self._check_hosting(shot, shot.model.limits, adapter)
-        hosted = {
-            reference.source: self._hosted_form(reference, shot.model.limits, adapter)
-            for reference in request.references
-        }
-        request = request.model_copy(update={"references": tuple(hosted[item.source] for item in request.references)})
+        limits = shot.model.limits
+        hosted = tuple(self._hosted_form(reference, limits, adapter) for reference in request.references)
+        request = request.model_copy(update={"references": hosted})
         return [*found, *adapter.violations(request), *check_prompt(request, adapter.title)]
 
     def _hosted_form(self, reference: Reference, limits: Limits, adapter: Adapter) -> Reference:

@@ -26,7 +26,7 @@ from longtake.errors import (
 from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
 from longtake.hosting import Hosting
-from longtake.ledger import Ledger, Purchase
+from longtake.ledger import Ledger, Purchase, require_own_identities
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
@@ -34,6 +34,7 @@ from longtake.plan import Plan, Planner, Shot, Standing
 from longtake.quotes import Quotes, missing_prices
 from longtake.references import measure_references, reference_sources, reference_violations
 from longtake.reports.plan_view import PlanView
+from longtake.retry import origin_roots
 from longtake.storage import Store, open_store
 from longtake.vendors import adapter_named
 
@@ -152,16 +153,19 @@ async def prepare(
         UnreadableManifestError: The manifest cannot be read.
         MissingCredentialsError: A vendor of the manifest has no credentials.
         UnsafeStoreError: The output cannot keep a ledger.
+        ConfigurationError: The output's ledger is not this release's.
     """
     manifest = await asyncio.to_thread(read_manifest, wishes.manifest)
-    checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=reference_roots)
+    ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
+    origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if wishes.output else []
+    checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=[*reference_roots, *origin])
     accounts, notices = await _accounts(checked, wishes, load_account, need_keys=need_keys)
     quotes = Quotes(accounts)
     notices += [f"{name}: the prices are fictitious" for name in quotes.fictitious]
-    ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
     if need_keys:
         await asyncio.to_thread(ledger.store.prove_exclusive)
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
+    require_own_identities(purchases.values())
     planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes)
     reels = _reels_asked_for(checked, wishes)
     rows = {row.row for chosen in reels.values() for row in chosen} | {0}

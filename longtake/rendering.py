@@ -137,7 +137,7 @@ async def _reel_when_done(
 
 
 def write_up(production: Production, run: Run, made: Mapping[str, ReelEnd], report: RunReport) -> Summary:
-    """Writes results.parquet, results.csv and retry.csv from the manifest and the ledger as they stand."""
+    """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
     purchases = production.ledger.load()
     by_row: dict[int, list[ShotResult]] = {}
     now = time.time()
@@ -151,6 +151,7 @@ def write_up(production: Production, run: Run, made: Mapping[str, ReelEnd], repo
     store.write("results.parquet", parquet)
     store.write("results.csv", table)
     write_retry(store, production.manifest, rows, rows_to_retake(rows))
+    report.write(run, made, purchases, finished=True)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows),
         reels_made=[reel for reel, _ in made.values() if reel is not None],

@@ -92,6 +92,7 @@ class RunReport:
                 moments=self._moments,
                 finished=finished,
                 notices=production.notices,
+                pictures=production.store.list("posters"),
             )
             write_report(production.store, view)
             self._is_finished = finished

@@ -31,13 +31,13 @@ NEXT_ACTION: dict[Verdict, str] = {
     Verdict.BLOCKED: "settle the earlier shot of this chain; the next run goes on from there",
     Verdict.NOT_STARTED: "run again",
     Verdict.STILL_RUNNING: "run again, press Retry, or `longtake reconcile`: the same job is taken up",
-    Verdict.FAILED: "raise `take`, or run again with a higher --max-attempts",
+    Verdict.FAILED: "raise `take`, or run again with a higher `--max-attempts`",
     Verdict.CANCELLED: "raise `take` to buy it again",
     Verdict.LOST: "run again to look once more; raise `take` to buy it again",
     Verdict.CONTENT_REFUSED: "change the prompt or the references, or raise `take`",
-    Verdict.BAD_CLIP: "raise `take`, or run again with a higher --max-attempts",
-    Verdict.UNKNOWN_OUTCOME: "look the job up at the vendor, then `longtake reconcile` with --adopt SHOT_ID=JOB_ID, "
-    "--resubmit SHOT_ID or --give-up SHOT_ID",
+    Verdict.BAD_CLIP: "raise `take`, or run again with a higher `--max-attempts`",
+    Verdict.UNKNOWN_OUTCOME: "look the job up at the vendor, then `longtake reconcile` with `--adopt SHOT_ID=JOB_ID`, "
+    "`--resubmit SHOT_ID` or `--give-up SHOT_ID`",
 }
 
 BOUGHT_AND_OVER = frozenset(

@@ -232,6 +232,6 @@ def _answer(best: _Fit, rivals: list[_Fit], periodic: bool, max_frames: int) -> 
     return Echo(
         frames=best.frames,
         confidence=confidence,
-        reason=f"the first {best.frames} pictures repeat the last of the clip before ({measure})",
+        reason=f"its first {best.frames} picture(s) repeat the last of the clip before ({measure})",
         verdict="found",
     )

@@ -29,6 +29,7 @@ def report_view(
     moments: Mapping[Shot, tuple[str, float]] | None = None,
     finished: bool = True,
     notices: Sequence[str] = (),
+    pictures: Iterable[str] = (),
 ) -> ReportView:
     """The report of one run.
 
@@ -42,13 +43,17 @@ def report_view(
         moments: For shots under way: `waiting`, `queued`, `running` or `downloading`, and since when it waits.
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
+        pictures: Keys of the posters that are there.
     """
-    views = {shot: _shot(shot, result, purchases, (moments or {}).get(shot)) for shot, result in results.items()}
+    posters = frozenset(pictures)
+    views = {
+        shot: _shot(shot, result, purchases, (moments or {}).get(shot), posters) for shot, result in results.items()
+    }
     by_reel: dict[str, list[ShotView]] = {}
     by_vendor: dict[str, list[Shot]] = {}
     for shot, view in views.items():
         by_reel.setdefault(shot.row.reel, []).append(view)
-        by_vendor.setdefault(shot.account, []).append(shot)
+        by_vendor.setdefault(view.vendor, []).append(shot)
     return ReportView(
         title=title,
         output=output,
@@ -81,7 +86,11 @@ def _reel(name: str, shots: list[ShotView], made: MadeReel | None, note: str) ->
 
 
 def _shot(
-    shot: Shot, result: ShotResult | None, purchases: Mapping[str, Purchase], moment: tuple[str, float] | None
+    shot: Shot,
+    result: ShotResult | None,
+    purchases: Mapping[str, Purchase],
+    moment: tuple[str, float] | None,
+    posters: frozenset[str],
 ) -> ShotView:
     purchase = _attempts(shot, purchases)[-1:]
     bought = purchase[0] if purchase else None
@@ -99,11 +108,11 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
-        vendor=shot.account,
+        vendor=shot.account.removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",
         clip=clip_key(shot) if clip else None,
-        poster=poster_key(shot) if clip else None,
+        poster=poster_key(shot) if clip and poster_key(shot) in posters else None,
         width=clip.clip.width if clip else None,
         height=clip.clip.height if clip else None,
         clip_seconds=clip.clip.duration_seconds if clip else None,

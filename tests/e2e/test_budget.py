@@ -171,7 +171,7 @@ def test_ten_dollars_over_500_rows_with_kills_and_two_runs_at_once(tmp_path, san
     time.sleep(7)
     last = [start(), start()]
     for process in last:
-        out, errors = process.communicate(timeout=240)
+        _, errors = process.communicate(timeout=240)
         assert process.returncode == 0, errors.decode()[-2000:]
     assert kills >= 4
     purchases = Ledger(open_store(str(output))).load().values()

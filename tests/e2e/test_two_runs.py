@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from longtake.errors import ConfigurationError
 from longtake.ledger import Ledger
 from longtake.production import Wishes, prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store
-from tests.e2e.quick_steps import quick_check, quick_reel
+from tests.e2e.quick_steps import quick_check
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -53,16 +54,12 @@ def store(monkeypatch):
         yield server
 
 
-def rows_of_chains_and_lone_shots() -> list[dict[str, object]]:
-    """Twelve rows at four vendors: two chains of three, a reel of two shots, four lone ones."""
-    chains = [
-        SHOT | {"reel": reel, "shot": n, "vendor": vendor, "continue_from": "clip" if n > 1 else ""}
-        for reel, vendor in (("a", "evolink"), ("b", "jimmyai"))
-        for n in (1, 2, 3)
-    ]
-    reel = [SHOT | {"reel": "c", "shot": n} for n in (1, 2)]
-    lone = [SHOT | {"vendor": vendor} for vendor in VENDORS]
-    return [row | {"prompt": f"row {n} end"} for n, row in enumerate([*chains, *reel, *lone])]
+def rows_of(chain: int, lone: int) -> list[dict[str, object]]:
+    """A chain, a reel of two shots, and lone shots, over four vendors."""
+    rows = [SHOT | {"reel": "a", "shot": n, "continue_from": "clip" if n > 1 else ""} for n in range(1, chain + 1)]
+    rows += [SHOT | {"reel": "b", "shot": n, "vendor": "powertokens"} for n in (1, 2)]
+    rows += [SHOT | {"id": f"lone-{n}", "vendor": VENDORS[n % 4]} for n in range(lone)]
+    return [row | {"prompt": f"row {n} end"} for n, row in enumerate(rows)]
 
 
 def run_two_at_once(folder: Path, sandbox: Sandbox, manifest: Path, output: str) -> list[dict]:
@@ -104,41 +101,116 @@ def billed(sandbox: Sandbox) -> Counter[str]:
     return counts
 
 
-def check_both(sandbox: Sandbox, ends: list[dict], output: str) -> None:
+def check_both(sandbox: Sandbox, ends: list[dict], rows: int, output: str) -> None:
     for end in ends:
         assert set(end["verdicts"].values()) == {"done"}, end
-        assert len(end["verdicts"]) == 12
-    assert billed(sandbox) == {f"row {number}": 1 for number in range(12)}
+        assert len(end["verdicts"]) == rows
+    assert billed(sandbox) == {f"row {number}": 1 for number in range(rows)}
     store = open_store(output)
-    hosts = Counter()
-    for purchase in Ledger(store).load().values():
-        assert len(purchase.intents) == 1
+    purchases = Ledger(store).load().values()
+    assert [len(purchase.intents) for purchase in purchases] == [1] * rows
+    for purchase in purchases:
         assert store.sha256(purchase.clip.clip.key) == purchase.clip.clip.sha256
-        hosts[purchase.intent.host] += 1
-    assert sum(hosts.values()) == 12
-    for key in store.list("reels"):
-        if key.endswith(".json"):
-            receipt = json.loads(store.read(key))
-            assert store.size(key.removesuffix(".json") + ".mp4") == receipt["size_bytes"]
-    names = {key.rpartition("/")[2] for key in store.list("reels")}
-    assert {"a.mp4", "b.mp4", "c.mp4"} < names
-    assert len([name for name in names if name.endswith(".mp4")]) == 7
+    receipts = [key for key in store.list("reels") if key.endswith(".json")]
+    assert len(receipts) == len({row.partition("/")[0] for row in ends[0]["verdicts"]})
+    for key in receipts:
+        receipt = json.loads(store.read(key))
+        assert store.size(key.removesuffix(".json") + ".mp4") == receipt["size_bytes"]
     folders = ("ledger", "clips", "reels")
     assert not [key for folder in folders for key in store.list(folder) if key.endswith(".part")]
 
 
-def test_two_runs_at_once_in_one_folder_buy_each_row_once(tmp_path, sandbox, write_manifest):
-    manifest = write_manifest(rows_of_chains_and_lone_shots())
+SIZES = pytest.mark.parametrize(("chain", "lone"), [(2, 3), pytest.param(5, 20, marks=pytest.mark.slow)])
+
+
+@SIZES
+def test_two_runs_at_once_in_one_folder_buy_each_row_once(tmp_path, sandbox, write_manifest, chain, lone):
+    manifest = write_manifest(rows_of(chain, lone))
     ends = run_two_at_once(tmp_path, sandbox, manifest, str(tmp_path / "out"))
-    check_both(sandbox, ends, str(tmp_path / "out"))
+    check_both(sandbox, ends, chain + 2 + lone, str(tmp_path / "out"))
 
 
+@SIZES
 def test_two_runs_at_once_in_one_bucket_buy_each_row_once_though_answers_are_lost(
-    tmp_path, sandbox, store, write_manifest
+    tmp_path, sandbox, store, write_manifest, chain, lone
 ):
-    store.files().mkdir("two-runs")
+    output = f"s3://two-runs/{chain}"
+    store.files().makedirs("two-runs", exist_ok=True)
     store.loses_answers = True
-    manifest = write_manifest(rows_of_chains_and_lone_shots())
-    ends = run_two_at_once(tmp_path, sandbox, manifest, "s3://two-runs/out")
-    check_both(sandbox, ends, "s3://two-runs/out")
-    assert len([key for key in store.lost if key.endswith("accepted.json")]) == 12
+    ends = run_two_at_once(tmp_path, sandbox, write_manifest(rows_of(chain, lone)), output)
+    check_both(sandbox, ends, chain + 2 + lone, output)
+    assert len([key for key in store.lost if key.endswith("accepted.json")]) == chain + 2 + lone
+
+
+NEWER = {"format": 2, "identity": "…", "approved": True}
+UNREADABLE = {
+    "empty": b"",
+    "torn": b'{"format":1,"identity":"1-',
+    "foreign": b"<Error><Code>AccessDenied</Code></Error>",
+    "newer": json.dumps(NEWER).encode(),
+}
+
+
+async def planned(manifest: Path, output: Path | str, load):
+    """The identity of the manifest's first shot, and the output's store."""
+    production = await prepare(Wishes(manifest=str(manifest), output=str(output)), load_account=load)
+    return production.plan.shots[0].identity, production.ledger.store
+
+
+async def check_that_nothing_is_bought(sandbox, manifest, output, load, reason: str) -> None:
+    before = sandbox.bill.request_count(step="submit")
+    for on_unknown in ("hold", "resubmit"):
+        end = await render_plain(manifest, output, load, check=quick_check, on_unknown=on_unknown, max_attempts=3)
+        assert [row.verdict.value for row in end.rows] == ["unknown_outcome", "blocked"]
+        assert reason in end.rows[0].error
+        assert end.rows[0].next_action
+    assert sandbox.bill.request_count(step="submit") == before
+
+
+def chain_of_two() -> list[dict[str, object]]:
+    return [
+        SHOT | {"reel": "a", "shot": n, "prompt": f"p{n}", "continue_from": "clip" if n > 1 else ""} for n in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("name", ["try-1.intent.json", "accepted.json"])
+async def test_a_row_with_an_unreadable_record_is_never_bought(tmp_path, sandbox, write_manifest, content, name):
+    manifest, load = write_manifest(chain_of_two()), sandbox_accounts(sandbox)
+    identity, store = await planned(manifest, tmp_path / "out", load)
+    store.create(f"ledger/{identity}/{name}", content)
+    await check_that_nothing_is_bought(sandbox, manifest, tmp_path / "out", load, name)
+
+
+async def test_a_record_that_only_a_newer_release_knows_is_never_bought(tmp_path, sandbox, write_manifest):
+    manifest, load = write_manifest(chain_of_two()), sandbox_accounts(sandbox)
+    identity, store = await planned(manifest, tmp_path / "out", load)
+    store.create(f"ledger/{identity}/approval.json", json.dumps(NEWER).encode())
+    await check_that_nothing_is_bought(sandbox, manifest, tmp_path / "out", load, "approval.json")
+
+
+@pytest.mark.parametrize("name", ["clip.json", "terminal.json", "try-1.intent.json"])
+async def test_a_bought_row_whose_record_was_damaged_is_not_bought_again(tmp_path, sandbox, write_manifest, name):
+    manifest, load = write_manifest(chain_of_two()), sandbox_accounts(sandbox)
+    end = await render_plain(manifest, tmp_path / "out", load, check=quick_check, limit=1)
+    assert [row.verdict.value for row in end.rows] == ["done", "not_started"]
+    (damaged,) = (tmp_path / "out/ledger").glob(f"*/{name}")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    await check_that_nothing_is_bought(sandbox, manifest, tmp_path / "out", load, name)
+
+
+async def test_a_torn_record_in_a_bucket_is_never_taken_for_not_bought(sandbox, store, write_manifest):
+    store.files().makedirs("torn", exist_ok=True)
+    manifest, load = write_manifest(chain_of_two()), sandbox_accounts(sandbox)
+    identity, output = await planned(manifest, "s3://torn/out", load)
+    output.write(f"ledger/{identity}/accepted.json", UNREADABLE["torn"])
+    await check_that_nothing_is_bought(sandbox, manifest, "s3://torn/out", load, "accepted.json")
+
+
+async def test_an_output_of_a_newer_kind_of_identity_is_left_alone(tmp_path, sandbox, write_manifest):
+    manifest, load = write_manifest(chain_of_two()), sandbox_accounts(sandbox)
+    identity, store = await planned(manifest, tmp_path / "out", load)
+    store.create(f"ledger/2-{identity[2:]}/accepted.json", json.dumps(NEWER).encode())
+    with pytest.raises(ConfigurationError, match=r"ledger/2-.*newer release"):
+        await render_plain(manifest, tmp_path / "out", load, check=quick_check)
+    assert sandbox.bill.request_count() == 0

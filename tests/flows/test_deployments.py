@@ -18,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from blocks import EvoLinkCredentials
+from blocks import JimmyAICredentials
 from longtake.errors import ConfigurationError
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment
@@ -187,19 +187,19 @@ class TestBootstrap:
     ) -> None:
         from deployments.bootstrap import bootstrap
 
-        monkeypatch.setenv("EVOLINK_API_KEY", "from-environment")
-        monkeypatch.setenv("EVOLINK_MAX_JOBS_IN_FLIGHT", "4")
+        monkeypatch.setenv("JIMMYAI_API_KEY", "from-environment")
+        monkeypatch.setenv("JIMMYAI_MAX_JOBS_IN_FLIGHT", "4")
         first = await bootstrap()
-        assert "concurrency limit longtake-evolink-default: made, 4 jobs in flight" in first
-        await EvoLinkCredentials(api_key="by-hand", max_jobs_in_flight=8).asave("default", overwrite=True)
-        project.call("PATCH", "/v2/concurrency_limits/longtake-evolink-default", {"limit": 2}).raise_for_status()
+        assert "concurrency limit longtake-jimmyai-default: made, 4 jobs in flight" in first
+        await JimmyAICredentials(api_key="by-hand", max_jobs_in_flight=8).asave("default", overwrite=True)
+        project.call("PATCH", "/v2/concurrency_limits/longtake-jimmyai-default", {"limit": 2}).raise_for_status()
         second = await bootstrap()
 
         assert [line for line in second if "registered" not in line and "left as it is" not in line] == []
-        stored = await EvoLinkCredentials.aload("default")
+        stored = await JimmyAICredentials.aload("default")
         assert (stored.api_key.get_secret_value(), stored.max_jobs_in_flight) == ("by-hand", 8)
-        assert project.call("GET", "/v2/concurrency_limits/longtake-evolink-default").json()["limit"] == 2
-        await EvoLinkCredentials.adelete("default")
+        assert project.call("GET", "/v2/concurrency_limits/longtake-jimmyai-default").json()["limit"] == 2
+        await JimmyAICredentials.adelete("default")
 
     async def test_no_key_is_stored_on_a_server_that_anybody_can_read(
         self, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch

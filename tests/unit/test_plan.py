@@ -236,3 +236,10 @@ def test_variants_are_takes_of_their_own():
     plan = made(row(1, variants=3), row(2, continues="clip"))
     assert [(shot.row.row, shot.take) for shot in plan.shots] == [(1, 1), (1, 2), (1, 3), (2, 1)]
     assert plan.shots[3].parent is plan.shots[0]
+
+
+def test_one_file_in_two_roles_keeps_both_of_them():
+    source = "https://media.example.com/a.png"
+    references = tuple(Reference(role=role, source=source) for role in (Role.FIRST_FRAME, Role.REFERENCE_IMAGE))
+    (rule,) = rules(made(row(1, references=references, vendor="anyfast")))
+    assert rule == "first and last frames cannot be mixed with references"
