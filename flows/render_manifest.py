@@ -12,13 +12,14 @@ from pydantic import BaseModel, Field
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._dates import dated
+from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
 from flows._watch import BEGINNERS, WATCHERS
 from longtake.errors import ConfigurationError, ManifestError
 from longtake.plan import Shot
 from longtake.production import Production, Wishes, WouldReplaceError, prepare
 from longtake.reels import MadeReel
-from longtake.rendering import Summary, render
+from longtake.rendering import Summary, as_recorded, render
 from longtake.roots import reference_roots
 from longtake.run import RunOptions
 from tasks.stitch import stitch_reel
@@ -73,8 +74,8 @@ async def render_manifest(
         fix_references: Scale, trim or transcode references that break a limit.
     """
     wishes = Wishes(
-        manifest=await dated(manifest),
-        output=await dated(output),
+        manifest=manifest,
+        output=output,
         vendor=vendor,
         budget_usd=budget_usd,
         on_unknown=on_unknown,
@@ -85,16 +86,15 @@ async def render_manifest(
         max_attempts=max_attempts,
         partial_reels=partial_reels,
         fix_references=fix_references,
-        run=run_id(),
     )
+    return await render_wishes(wishes, reels_per_run)
+
+
+async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
+    """Prepares and renders inside a flow run; returns the state that the run ends in, its data a `RenderEnd`."""
     logger = get_run_logger()
     try:
-        production = await prepare(
-            wishes,
-            load_account=load_account,
-            clip_store=await load_clip_store(),
-            reference_roots=reference_roots(),
-        )
+        production = await prepared(wishes)
         for notice in production.notices:
             logger.warning(notice)
         if (refusal := production.refusal()) is not None:
@@ -102,9 +102,26 @@ async def render_manifest(
     except (ManifestError, ConfigurationError, WouldReplaceError) as error:
         words = f"refused, nothing spent: {error}"
         return Failed(message=words[:MESSAGE_CHARACTERS], data=RenderEnd(exit_code=2, line=words))
-    summary = await render_production(production)
+    if reels_per_run:
+        await render_in_children(production.wishes, shares(production, reels_per_run))
+        summary = await as_recorded(await prepared(wishes))
+    else:
+        summary = await render_production(production)
     end = RenderEnd(exit_code=0 if summary.all_done else 1, line=summary.line, reels=summary.reels_made)
     return (Completed if summary.all_done else Failed)(message=summary.line, data=end)
+
+
+async def prepared(wishes: Wishes) -> Production:
+    """The production of these wishes, with dates filled in and accounts from blocks or the environment."""
+    dated_wishes = wishes.model_copy(
+        update={"manifest": await dated(wishes.manifest), "output": await dated(wishes.output), "run": run_id()}
+    )
+    return await prepare(
+        dated_wishes,
+        load_account=load_account,
+        clip_store=await load_clip_store(),
+        reference_roots=reference_roots(),
+    )
 
 
 async def render_production(production: Production) -> Summary:

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from longtake.desk import Desk
 from longtake.errors import UnfitClipError
-from longtake.limits import MediaLimits
-from longtake.request import MediaKind, Reference
+from longtake.limits import MB, Limits, MediaLimits, Violation, refusal
+from longtake.request import MediaKind, Reference, ShotRequest
 from longtake.storage import Store, open_store
 from longtake.vendors import Adapter
 
 INLINE_LIMIT_BYTES = 8 * 2**20
 PRESIGN_SECONDS = 7 * 24 * 3600 - 60
 FOLDER = "references"
+CLIP_STORE_FIX = "configure a ClipStore (s3:// with a public_endpoint_url)"
 
 
 @dataclass
@@ -46,6 +47,30 @@ class Hosting:
         if adapter.upload(kind) is not None and limits.schemes & {"http", "https"}:
             return "upload"
         return "inline" if "data" in limits.schemes else None
+
+    def violations(self, request: ShotRequest, limits: Limits, adapter: Adapter) -> list[Violation]:
+        """Why files of a request could not reach the vendor; no I/O."""
+        found: list[Violation] = []
+        inline_bytes = 0
+        for reference in request.references:
+            kind = reference.role.kind
+            if reference.scheme not in ("file", "s3"):
+                continue
+            way, shown = self.way(kind, adapter, limits.media(kind)), reference.source.rpartition("/")[2]
+            if way is None:
+                rule = f"{adapter.title} cannot read this {kind}: it is not public, and the vendor has no upload for it"
+                found.append(refusal(reference.role.column, shown, rule, f"give a public URL, or {CLIP_STORE_FIX}"))
+            elif way == "inline" and reference.facts is not None:
+                inline_bytes += reference.facts.size_bytes
+                if reference.facts.size_bytes > INLINE_LIMIT_BYTES:
+                    rule = f"it has {reference.facts.size_bytes} bytes, at most {INLINE_LIMIT_BYTES} are sent inline"
+                    found.append(refusal(reference.role.column, shown, rule, f"compress it, or {CLIP_STORE_FIX}"))
+        # Base64 makes four bytes of three; what is not a file stays well below a megabyte.
+        if not found and limits.max_body_bytes and inline_bytes * 4 / 3 > limits.max_body_bytes - MB:
+            rule = f"its files have {inline_bytes / MB:.1f} MB, more than one request to {adapter.title} can carry"
+            column = request.references[0].role.column
+            found.append(refusal(column, f"{inline_bytes} bytes", rule, f"give public URLs, or {CLIP_STORE_FIX}"))
+        return found
 
     async def link(self, path: Path, kind: MediaKind, desk: Desk, limits: MediaLimits) -> str:
         """An address (or data URI) under which the vendor can read a local file.

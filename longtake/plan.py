@@ -265,7 +265,8 @@ class Planner:
     def _measured(self, reference: Reference, fixed: Mapping[str, FixedReference]) -> Reference:
         if (copy := fixed.get(reference.source)) is not None:
             return reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
-        return reference.model_copy(update={"facts": self.facts.get(reference.source)})
+        facts = self.facts.get(reference.source)
+        return reference if facts is reference.facts else reference.model_copy(update={"facts": facts})
 
     def _made_with(self, row: ManifestRow) -> list[str]:
         """Names and versions of what changes the request on its way from the row."""
@@ -299,7 +300,7 @@ class Planner:
             return list(error.violations)
         found = list(self._check_chain(shot, shot.model.limits, adapter)) if chained else []
         request = self._with_coming_clip(shot, shot.model.limits) if chained else shot.request
-        found += self._check_hosting(shot, shot.model.limits, adapter)
+        found += self.hosting.violations(shot.request, shot.model.limits, adapter)
         limits = shot.model.limits
         hosted = tuple(self._hosted_form(reference, limits, adapter) for reference in request.references)
         request = request.model_copy(update={"references": hosted})
@@ -312,16 +313,6 @@ class Planner:
         way = self.hosting.way(reference.role.kind, adapter, limits.media(reference.role.kind))
         url = "data:application/octet-stream;base64," if way == "inline" else "https://hosted.invalid/file"
         return reference.model_copy(update={"url": url})
-
-    def _check_hosting(self, shot: Shot, limits: Limits, adapter: Adapter) -> list[Violation]:
-        found: list[Violation] = []
-        for reference in shot.request.references:
-            kind = reference.role.kind
-            if reference.scheme in ("file", "s3") and not self.hosting.way(kind, adapter, limits.media(kind)):
-                rule = f"{adapter.title} cannot read this {kind}: it is not public, and the vendor has no upload for it"
-                fix = "give a public URL, or configure a ClipStore (s3:// with a public_endpoint_url)"
-                found.append(refusal(reference.role.column, reference.source, rule, fix))
-        return found
 
     def _check_chain(self, shot: Shot, limits: Limits, adapter: Adapter) -> list[Violation]:
         parent = shot.parent

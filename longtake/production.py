@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,6 +27,7 @@ from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
 from longtake.hosting import Hosting
 from longtake.ledger import Ledger, Purchase, require_own_identities
+from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
@@ -80,10 +81,8 @@ class Production:
 
     def refusal(self) -> LongtakeError | None:
         """Why nothing may be spent on this manifest, None where rendering may begin."""
-        if self.plan.refusals and not self.wishes.skip_refused:
-            return InvalidManifestError(self.plan.refusals)
-        if self.plan.refusals and not self.rendered_shots:
-            return InvalidManifestError(self.plan.refusals)
+        if self.refusals and not (self.wishes.skip_refused and self.rendered_shots):
+            return InvalidManifestError(self.refusals)
         replaced = [shot for shot in self.rendered_shots if shot.standing in (Standing.REPLACES, Standing.FOLLOWS)]
         if replaced and not self.wishes.replace:
             return WouldReplaceError(replaced)
@@ -112,10 +111,23 @@ class Production:
         )
 
     @property
+    def asked_shots(self) -> list[Shot]:
+        """The shots of the reels asked for."""
+        only = set(self.wishes.reels)
+        return [shot for shot in self.plan.shots if not only or shot.row.reel in only]
+
+    @property
     def rendered_shots(self) -> list[Shot]:
-        """The shots of this run: those of reels without a refused shot."""
-        refused = {shot.row.reel for shot in self.plan.shots if shot.is_refused}
-        return [shot for shot in self.plan.shots if shot.row.reel not in refused]
+        """The shots of this run: those of the reels asked for without a refused shot."""
+        asked = self.asked_shots
+        refused = {shot.row.reel for shot in asked if shot.is_refused}
+        return [shot for shot in asked if shot.row.reel not in refused]
+
+    @property
+    def refusals(self) -> list[Violation]:
+        """Violations, warnings left aside, of the manifest as a whole and of the reels asked for."""
+        rows = {shot.row.row for shot in self.asked_shots} | {0}
+        return [violation for violation in self.plan.refusals if violation.row in rows]
 
 
 class WouldReplaceError(LongtakeError):
@@ -167,11 +179,11 @@ async def prepare(
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
     require_own_identities(purchases.values())
     planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes)
-    reels = _reels_asked_for(checked, wishes)
-    rows = {row.row for chosen in reels.values() for row in chosen} | {0}
-    found = [violation for violation in checked.violations if violation.row in rows]
+    reels, found = checked.reels(), checked.violations
+    if unknown := [name for name in wishes.reels if name not in reels]:
+        raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")
     plan = planner.plan(reels, purchases, time.time(), found)
-    if to_measure := _unmeasured(plan):
+    if to_measure := _unmeasured(plan, wishes.reels):
         async with GuardedClient() as media:
             planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
         plan = planner.plan(reels, purchases, time.time(), found, reference_violations(to_measure, problems))
@@ -189,18 +201,12 @@ async def prepare(
     )
 
 
-def _unmeasured(plan: Plan) -> list[ManifestRow]:
-    """Rows still to be bought that refer to media."""
+def _unmeasured(plan: Plan, only: Collection[str]) -> list[ManifestRow]:
+    """Rows of the reels asked for that are still to be bought and refer to media."""
     settled = (Standing.DONE, Standing.RESUME)
     rows = {shot.row.row: shot.row for shot in plan.shots if shot.standing not in settled}
-    return [row for row in rows.values() if row.written.request.references]
-
-
-def _reels_asked_for(checked: CheckedManifest, wishes: Wishes) -> dict[str, list[ManifestRow]]:
-    reels = checked.reels()
-    if unknown := [name for name in wishes.reels if name not in reels]:
-        raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")
-    return {name: reels[name] for name in wishes.reels} if wishes.reels else reels
+    asked = [row for row in rows.values() if not only or row.reel in only]
+    return [row for row in asked if row.written.request.references]
 
 
 async def _accounts(

@@ -81,7 +81,7 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
         StorageError: The store did not take the film.
     """
     work = await asyncio.to_thread(store.work_folder, order.key)
-    while (made := await asyncio.to_thread(_made_before, order, store)) is None:
+    while (made := await asyncio.to_thread(standing_reel, order, store)) is None:
         try:
             with part_file(work, f".{Path(order.key).stem}") as part:
                 return await _make(order, store, crew, part)
@@ -90,7 +90,8 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
     return made
 
 
-def _made_before(order: ReelOrder, store: Store) -> MadeReel | None:
+def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
+    """The reel, where it stands there already as ordered; blocking."""
     receipt = read_json(store, sidecar_key(order.key))
     if receipt is None or receipt.get("recipe") != order.recipe():
         return None

@@ -17,11 +17,11 @@ from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
 from longtake.posters import make_pictures
 from longtake.production import Production
-from longtake.reels import MadeReel, ReelOrder, ReelPart
+from longtake.reels import MadeReel, ReelOrder, ReelPart, standing_reel
 from longtake.results import row_result, rows_to_retake
 from longtake.retry import write_retry
 from longtake.run import OnEvent, Run, RunOptions, ShotResult, Steps
-from longtake.run_report import ReelEnd, RunReport, result_of
+from longtake.run_report import Ended, ReelEnd, RunReport, result_of
 from longtake.verdicts import Verdict
 
 log = logging.getLogger("longtake.rendering")
@@ -85,7 +85,7 @@ async def _to_the_end(production: Production, run: Run, stitch: StitchStep, repo
         reel: asyncio.create_task(_reel_when_done(production, shots, run, stitch, office))
         for reel, shots in Plan(production.rendered_shots, []).reels.items()
     }
-    watching = asyncio.create_task(report.keep(run, stitching))
+    watching = asyncio.create_task(report.keep(run.results, stitching))
     try:
         await run.finish()
         await asyncio.gather(*stitching.values())
@@ -95,7 +95,7 @@ async def _to_the_end(production: Production, run: Run, stitch: StitchStep, repo
             task.cancel()
         ended = await asyncio.gather(*stitching.values(), return_exceptions=True)
         made = {reel: end for reel, end in zip(stitching, ended, strict=True) if not isinstance(end, BaseException)}
-        summary = await asyncio.shield(asyncio.to_thread(write_up, production, run, made, report))
+        summary = await asyncio.shield(asyncio.to_thread(write_up, production, run.results, made, report))
     return summary
 
 
@@ -115,10 +115,23 @@ async def _reel_when_done(
                 fresh.append(result)
     if fresh:
         await make_pictures(reel, results, production.store, office.crew, fresh=fresh)
+    order = _reel_order(production, reel, results)
+    if isinstance(order, str):
+        return None, order
+    try:
+        there = await asyncio.to_thread(standing_reel, order, production.store)
+        return there or await stitch(order), ""
+    except Exception as error:  # one reel that cannot be made stops no other
+        log.warning("%s: the reel was not made: %s", reel, error)
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
+    """The reel to make of a reel's shots, or why none is made."""
     first = [result for result in results if result.shot.variant == 0]
     missing = tuple(result.shot.shot_id for result in first if not result.is_done)
     if missing and not (production.wishes.partial_reels and len(missing) < len(first)):
-        return None, f"{len(missing)} of {len(first)} shots are not done"
+        return f"{len(missing)} of {len(first)} shots are not done"
     parts = tuple(
         ReelPart(
             shot_id=result.shot.shot_id,
@@ -128,22 +141,31 @@ async def _reel_when_done(
         for place, result in enumerate(first)
         if result.clip is not None and result.is_done
     )
-    order = ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=StitchOptions())
-    try:
-        return await stitch(order), ""
-    except Exception as error:  # one reel that cannot be made stops no other
-        log.warning("%s: the reel was not made: %s", reel, error)
-        return None, f"{type(error).__name__}: {error}"
+    return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=StitchOptions())
 
 
-def write_up(production: Production, run: Run, made: Mapping[str, ReelEnd], report: RunReport) -> Summary:
+async def as_recorded(production: Production) -> Summary:
+    """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them."""
+    made: dict[str, ReelEnd] = {}
+    for reel, shots in Plan(production.rendered_shots, []).reels.items():
+        results = [result_of(shot, {}) for shot in shots]
+        order = _reel_order(production, reel, results)
+        there = (
+            await asyncio.to_thread(standing_reel, order, production.store) if isinstance(order, ReelOrder) else None
+        )
+        made[reel] = there, "" if there else order if isinstance(order, str) else "the reel was not made"
+    report = RunReport(production, lambda event, shot, words: None)
+    return await asyncio.to_thread(write_up, production, {}, made, report)
+
+
+def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
     purchases = production.ledger.load()
     by_row: dict[int, list[ShotResult]] = {}
     now = time.time()
     for shot in production.plan.shots:
         shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
-        by_row.setdefault(shot.row.row, []).append(result_of(shot, run))
+        by_row.setdefault(shot.row.row, []).append(result_of(shot, ended))
     rows = [row_result(results, purchases) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
     parquet, table = results_files(production.manifest, rows)
@@ -151,7 +173,7 @@ def write_up(production: Production, run: Run, made: Mapping[str, ReelEnd], repo
     store.write("results.parquet", parquet)
     store.write("results.csv", table)
     write_retry(store, production.manifest, rows, rows_to_retake(rows))
-    report.write(run, made, purchases, finished=True)
+    report.write(ended, made, purchases, finished=True)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows),
         reels_made=[reel for reel, _ in made.values() if reel is not None],

@@ -15,7 +15,7 @@ from longtake.production import Production
 from longtake.reels import MadeReel
 from longtake.reports.fill import report_view
 from longtake.reports.rewrite import write_report
-from longtake.run import OnEvent, Run, ShotResult
+from longtake.run import OnEvent, ShotResult
 from longtake.verdicts import Outcome, Verdict
 
 log = logging.getLogger("longtake.run_report")
@@ -23,6 +23,8 @@ log = logging.getLogger("longtake.run_report")
 EVERY_SECONDS = 5.0
 """The report is written anew at most so often while a run goes on."""
 
+Ended = Mapping[Shot, asyncio.Task[ShotResult]]
+"""A run's shots; those of other runs are not in it."""
 ReelEnd = tuple[MadeReel | None, str]
 """A reel, or why it is not made."""
 
@@ -58,7 +60,7 @@ class RunReport:
             self._moments[shot] = (self.STAGES[event], since)
         self._on_event(event, shot, words)
 
-    async def keep(self, run: Run, stitching: Mapping[str, asyncio.Task[ReelEnd]]) -> None:
+    async def keep(self, ended: Ended, stitching: Mapping[str, asyncio.Task[ReelEnd]]) -> None:
         """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time."""
         seen = -1
         while True:
@@ -68,13 +70,13 @@ class RunReport:
                 made = {reel: task.result() for reel, task in stitching.items() if _has_result(task)}
                 try:
                     purchases = await asyncio.to_thread(self._production.ledger.load)
-                    await asyncio.to_thread(self.write, run, made, purchases, finished=False)
+                    await asyncio.to_thread(self.write, ended, made, purchases, finished=False)
                 except OSError as error:
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
 
     def write(
-        self, run: Run, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
+        self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
     ) -> None:
         """Writes the report; one that is not finished never replaces one that is. Blocking."""
         production = self._production
@@ -83,7 +85,7 @@ class RunReport:
             if self._is_finished:
                 return
             view = report_view(
-                {shot: tell(shot, run) for shot in production.plan.shots},
+                {shot: tell(shot, ended) for shot in production.plan.shots},
                 purchases,
                 made,
                 title=production.wishes.manifest.rsplit("/", 1)[-1],
@@ -102,15 +104,15 @@ def _has_result(task: asyncio.Task[Any]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
-def _result_now(shot: Shot, run: Run) -> ShotResult | None:
+def _result_now(shot: Shot, ended: Ended) -> ShotResult | None:
     """A shot's result while the run goes on, None where it has none yet."""
-    task = run.results.get(shot)
-    return None if task is not None and not task.done() else result_of(shot, run)
+    task = ended.get(shot)
+    return None if task is not None and not task.done() else result_of(shot, ended)
 
 
-def result_of(shot: Shot, run: Run) -> ShotResult:
+def result_of(shot: Shot, ended: Ended) -> ShotResult:
     """How a shot ended in a run, or how the ledger held it where the run did not bring it to an end."""
-    task = run.results.get(shot)
+    task = ended.get(shot)
     if task is not None and task.done() and not task.cancelled() and task.exception() is None:
         return task.result()
     if shot.is_refused:

@@ -29,7 +29,8 @@ def main() -> int:
 
 
 def _watch(child: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     # A worker waits for its runs, so they are ended first: told so, they still tell the server that they crashed.
     _signal(_below(child.pid), signal.SIGTERM)
     deadline = time.monotonic() + _LAST_WORDS_SECONDS

@@ -93,8 +93,7 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
         place = {time: number for number, time in enumerate(shown)}
         if len(place) != len(times):
             raise UnreadableClipError("two of its pictures have the same time")
-    step = 1 / (facts.fps * tick)
-    if facts.constant_rate and any(abs(time - shown[0] - number * step) > 1 for number, time in enumerate(shown)):
+    if facts.constant_rate and not _are_even(shown, 1 / (facts.fps * tick)):
         obstacle = obstacle or "its pictures are not evenly spaced"
     end_seconds = _length(facts, shown, clip.video.duration or 0, tick)
     return PacketTable(
@@ -106,6 +105,14 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
         obstacle,
         clip.video.index,
         sets,
+    )
+
+
+def _are_even(shown: list[int], step: Fraction) -> bool:
+    """Whether each picture is due at its time, to a tick; in whole numbers, for there are many."""
+    numerator, denominator = step.numerator, step.denominator
+    return all(
+        abs((time - shown[0]) * denominator - number * numerator) <= denominator for number, time in enumerate(shown)
     )
 
 

@@ -47,7 +47,15 @@ def make_clips(folder: Path) -> list[Path]:
         path = folder / f"clip{number}.mp4"
         if not path.exists():
             recipe = Recipe(
-                "bench", number, 1280, 720, frames=FRAMES, crf=24, grain=5, extra={"preset": "ultrafast", "bf": "2"}
+                "bench",
+                number,
+                1280,
+                720,
+                frames=FRAMES,
+                crf=24,
+                grain=5,
+                ambience=0.02,
+                extra={"preset": "ultrafast", "bf": "2"},
             )
             make(recipe, path)
         paths.append(path)

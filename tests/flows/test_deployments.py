@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ class Project:
         flow = "render-manifest" if name.startswith("render") else name.removesuffix("-sandbox")
         return self.call("GET", f"/deployments/name/{flow}/{name}").raise_for_status().json()
 
-    def run(self, name: str, **parameters: Any) -> httpx.Response:
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    def run(self, name: str, state: str = "SCHEDULED", **parameters: Any) -> httpx.Response:
+        body = {"parameters": parameters, "state": {"type": state}}
         return self.call("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)
 
     def runs_of(self, name: str) -> list[dict[str, Any]]:
@@ -235,15 +236,24 @@ class TestBootstrap:
 
 
 @pytest.mark.slow
-def test_a_run_whose_process_is_killed_is_crashed_and_retry_finishes_it(project: Project) -> None:
-    name = "render-manifest-sandbox"
+@pytest.mark.parametrize("under_a_worker", [True, False])
+def test_a_run_whose_process_is_killed_is_crashed_and_retry_finishes_it(
+    project: Project, prefect_server: PrefectServer, under_a_worker: bool
+) -> None:
     project.sandbox.settings.job_seconds = 20
-    project.write_manifest("killed.csv", "killed")
-    run = project.run(name, manifest="killed.csv", output="killed").raise_for_status().json()
+    manifest = f"killed-{under_a_worker}.csv"
+    project.write_manifest(manifest, manifest)
     bought = project.sandbox.bill.count() + 1
+    state = "SCHEDULED" if under_a_worker else "PENDING"  # pending runs are left to whoever executes them
+    run = project.run("render-manifest-sandbox", state, manifest=manifest, output="killed").raise_for_status().json()
+    if not under_a_worker:  # nobody is left to tell of its death but the automation of bootstrap.py
+        variables = project.deployment("render-manifest-sandbox")["job_variables"]["env"]
+        environment = prefect_server.environment() | variables | {"PREFECT__FLOW_RUN_ID": run["id"]}
+        subprocess.Popen([*PREFECT, "flow-run", "execute", run["id"]], cwd=project.folder, env=environment)
     wait_for(lambda: project.sandbox.bill.count() == bought, 60)
+    time.sleep(2)
     for process in psutil.process_iter():
-        if process.name() != "ps" and _environment(process).get("PREFECT__FLOW_RUN_ID") == run["id"]:
+        if _environment(process).get("PREFECT__FLOW_RUN_ID") == run["id"]:
             process.kill()
 
     wait_for(lambda: project.call("GET", f"/flow_runs/{run['id']}").json()["state_type"] == "CRASHED", 150)
@@ -271,8 +281,15 @@ def test_the_local_set_up_ends_with_all_that_it_started(new_home: Callable[[], P
         while not lines or "Everything runs" not in lines[-1]:
             lines.append(local.stdout.readline())
             assert lines[-1], lines
-        mine = [process for process in psutil.process_iter() if _environment(process).get("PREFECT_HOME") == str(home)]
-        assert len(mine) >= 4  # itself, server, tether and worker
+
+        def running() -> list[psutil.Process]:
+            return [
+                process
+                for process in psutil.process_iter()
+                if _environment(process).get("PREFECT_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE
+            ]
+
+        wait_for(lambda: len(running()) >= 4, 20)  # itself, server, tether and worker
         getattr(local, end)()
 
-        wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in mine), 25)
+        wait_for(lambda: not running(), 30)

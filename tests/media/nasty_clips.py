@@ -53,6 +53,7 @@ class Recipe:
     tracks: int = 1
     grain: int = 0
     beeps: bool = True
+    ambience: float = 0.0
 
     @property
     def hum_hz(self) -> float:
@@ -113,6 +114,8 @@ def wave_of(recipe: Recipe, rate_hz: int, seconds: Fraction) -> np.ndarray:
     """The clip's sound in mono from its first picture on, shape (samples,)."""
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     wave = 0.1 * np.sin(2 * np.pi * recipe.hum_hz * time)
+    if recipe.ambience:
+        wave += np.random.default_rng(recipe.job).normal(0, recipe.ambience, time.size)
     if not recipe.beeps:
         return wave.astype(np.float32)
     inside = (time >= BEEP_AT_SECONDS) & (time < BEEP_AT_SECONDS + BEEP_SECONDS)

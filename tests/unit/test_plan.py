@@ -243,3 +243,22 @@ def test_one_file_in_two_roles_keeps_both_of_them():
     references = tuple(Reference(role=role, source=source) for role in (Role.FIRST_FRAME, Role.REFERENCE_IMAGE))
     (rule,) = rules(made(row(1, references=references, vendor="anyfast")))
     assert rule == "first and last frames cannot be mixed with references"
+
+
+def test_what_is_sent_inline_is_bounded_alone_and_in_all(tmp_path):
+    sources = [str(tmp_path / f"{number}.png") for number in range(9)]
+    references = tuple(Reference(role=Role.REFERENCE_IMAGE, source=source) for source in sources)
+
+    def facts(size_bytes):
+        return {
+            source: MediaFacts(kind="image", container="png", size_bytes=size_bytes, width=640, height=480)
+            for source in sources
+        }
+
+    def found(count, size_bytes):
+        return rules(made(row(1, vendor="anyfast", references=references[:count]), facts=facts(size_bytes)))
+
+    assert found(1, 8 * 2**20) == []
+    assert "at most 8388608 are sent inline" in found(1, 8 * 2**20 + 1)[0]
+    assert "its files have 54.0 MB, more than one request to Anyfast can carry" in found(9, 6 * 10**6)[0]
+    assert found(9, 5 * 10**6) == []

@@ -1,0 +1,28 @@
+"""Flow: one reel of a manifest alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.render_manifest import render_wishes
+from longtake.production import Wishes
+
+
+@flow(name="render-reel", flow_run_name="render {reel}", persist_result=False)
+async def render_reel(
+    manifest: str, output: str, reel: str, vendor: str | None = None, budget_usd: float | None = None
+) -> Any:
+    """Renders one reel of a manifest into an output, with the same ledger, limits and results as the whole manifest.
+
+    Args:
+        manifest: CSV or Parquet file, folder or glob of Parquet; local or s3://. {date} is the scheduled day.
+        output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
+        reel: The reel's name in the manifest.
+        vendor: Vendor for rows that name none.
+        budget_usd: Most that this output may cost in US dollars, earlier runs included.
+    """
+    return await render_wishes(
+        Wishes(manifest=manifest, output=output, reels=(reel,), vendor=vendor, budget_usd=budget_usd)
+    )
