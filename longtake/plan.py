@@ -16,6 +16,7 @@ from longtake.hosting import Hosting
 from longtake.identity import ContentDigest, attempt_identity, shot_identity
 from longtake.ledger import Purchase, State
 from longtake.limits import PIXELS, Limits, Violation, refusal
+from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import ManifestRow
 from longtake.pricing import Quote
 from longtake.prompts import EXTEND, ExtensionTemplate, check_prompt, extension_prompt
@@ -47,7 +48,8 @@ class Shot:
 
     `request` is complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is
     set where only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
-    `fixes` tells by source what was changed in references to make them fit.
+    `fixes` tells by source what was changed in references to make them fit; `complete` is the request as checked, with
+    the coming clip in it.
     """
 
     row: ManifestRow
@@ -63,6 +65,7 @@ class Shot:
     attempts: list[Purchase] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
     fixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    complete: ShotRequest | None = None
     quote: Quote | None = None
     now: float = 0.0
 
@@ -194,12 +197,13 @@ class Planner:
             refused.setdefault(violation.row, []).append(violation)
         known = _Known(purchases, _by_shot(purchases), refused, now)
         shots: list[Shot] = []
-        for rows in reels.values():
-            previous: Shot | None = None
-            for row in rows:
-                takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
-                shots += takes
-                previous = takes[0]
+        with uncollected():
+            for rows in reels.values():
+                previous: Shot | None = None
+                for row in rows:
+                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
+                    shots += takes
+                    previous = takes[0]
         own = (violation for shot in shots for violation in shot.violations)
         return Plan(shots, list(dict.fromkeys([*violations, *own])))
 
@@ -241,7 +245,7 @@ class Planner:
 
     def _quote(self, shot: Shot, model: Model) -> Quote | None:
         """The price; its low bound with the shortest clip that the parent may become, its high with the longest."""
-        high = self.quote(self._with_coming_clip(shot, model.limits), model, shot.account)
+        high = self.quote(shot.complete or shot.request, model, shot.account)
         if high is None or shot.parent is None or shot.parent.request.duration_seconds != "auto":
             return high
         low = self.quote(self._with_coming_clip(shot, model.limits, shortest=True), model, shot.account)
@@ -299,11 +303,14 @@ class Planner:
         except UnsupportedRequestError as error:
             return list(error.violations)
         found = list(self._check_chain(shot, shot.model.limits, adapter)) if chained else []
-        request = self._with_coming_clip(shot, shot.model.limits) if chained else shot.request
-        found += self.hosting.violations(shot.request, shot.model.limits, adapter)
         limits = shot.model.limits
+        if shot.tail_seconds is not None or shot.row.written.continue_from == "last_frame":
+            request = self._with_coming_clip(shot, limits)
+        shot.complete = request
+        found += self.hosting.violations(shot.request, limits, adapter)
         hosted = tuple(self._hosted_form(reference, limits, adapter) for reference in request.references)
-        request = request.model_copy(update={"references": hosted})
+        if any(reference is not form for reference, form in zip(request.references, hosted, strict=True)):
+            request = request.model_copy(update={"references": hosted})
         return [*found, *adapter.violations(request), *check_prompt(request, adapter.title)]
 
     def _hosted_form(self, reference: Reference, limits: Limits, adapter: Adapter) -> Reference:

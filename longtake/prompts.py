@@ -38,10 +38,7 @@ _SPOKEN = re.compile(
     rf"{_NUMBER}(?P<more>(?:(?:, | and |, and )\d{{1,2}}\b)*)(?P<after>\s+[a-z]+|\s*[^\s\w]|\s*$)?",
     re.IGNORECASE,
 )
-# Most prompts name nothing, and one cheap look tells.
-_WORTH_A_LOOK = re.compile(
-    r"(?:图|图片|图像|视频|影片|音频|im(?:age|g)s?|pictures?|videos?|audios?)[ _#-]{0,2}\d", re.IGNORECASE
-)
+_WORDS = ("图", "视频", "影片", "音频", "image", "img", "picture", "video", "audio")
 _COUNTING = re.compile(r"an?|each|per|every|one|another|any|no|some", re.IGNORECASE)
 _NAMING = re.compile(r"from|of|use|using|extend|reference", re.IGNORECASE)
 _MEASURE = re.compile(r"seconds?|secs?|minutes?|hours?|times|frames?|people|years?", re.IGNORECASE)
@@ -128,7 +125,8 @@ def check_prompt(request: ShotRequest, vendor: str) -> list[Violation]:
 
 def _mentions(prompt: str) -> Iterator[tuple[str, MediaKind, int, bool]]:
     """The references that a prompt names: its words, kind and number, and whether nothing else can be meant."""
-    if not _WORTH_A_LOOK.search(prompt):
+    folded = prompt.lower()
+    if not any(word in folded for word in _WORDS):
         return
     for pattern in (_CHINESE, _MARKED, _GLUED):
         for match in pattern.finditer(prompt):

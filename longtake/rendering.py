@@ -148,12 +148,12 @@ async def as_recorded(production: Production) -> Summary:
     """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them."""
     made: dict[str, ReelEnd] = {}
     for reel, shots in Plan(production.rendered_shots, []).reels.items():
-        results = [result_of(shot, {}) for shot in shots]
-        order = _reel_order(production, reel, results)
-        there = (
-            await asyncio.to_thread(standing_reel, order, production.store) if isinstance(order, ReelOrder) else None
-        )
-        made[reel] = there, "" if there else order if isinstance(order, str) else "the reel was not made"
+        order = _reel_order(production, reel, [result_of(shot, {}) for shot in shots])
+        if isinstance(order, str):
+            made[reel] = None, order
+            continue
+        there = await asyncio.to_thread(standing_reel, order, production.store)
+        made[reel] = there, "" if there else "the reel was not made"
     report = RunReport(production, lambda event, shot, words: None)
     return await asyncio.to_thread(write_up, production, {}, made, report)
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from longtake.errors import InvalidManifestError
+from longtake.production import Wishes, prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store
-from tests.e2e.quick_steps import quick_check
+from tests.e2e.quick_steps import quick_check, quick_reel
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
@@ -308,13 +309,15 @@ def clip_store(monkeypatch):
             monkeypatch.setenv(name, value)
         server.files().makedirs("clips-for-vendors", exist_ok=True)
         server.files().makedirs("manifests", exist_ok=True)
-        yield open_store("s3://clips-for-vendors/longtake", public_endpoint_url=server.url), server.files()
+        yield open_store("s3://clips-for-vendors/longtake", public_endpoint_url=server.url), server
 
 
 async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_clip_store(
-    tmp_path, sandbox, write_manifest, files, clip_store
+    tmp_path, sandbox, write_manifest, files, clip_store, monkeypatch
 ):
-    store, bucket = clip_store
+    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
+    store, server = clip_store
+    bucket = server.files()
     for name, content in local_files(files).items():
         bucket.pipe_file(f"manifests/{name}", content)
     rows = []
@@ -336,20 +339,14 @@ async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_cl
         assert [(each.kind, each.width, each.height) for each in frame.references] == [("image", 864, 496)]
         for job in (first, cut, frame):
             assert {reference.url.rpartition("/references/")[0] for reference in job.references} == {
-                f"{store_address(bucket)}/clips-for-vendors/longtake"
+                f"{server.url}/clips-for-vendors/longtake"
             }
     assert sandbox.bill.request_count(step="upload") == 0
     # Stub clips are alike, so all vendors share one cut and one frame: every content is stored once.
     assert len(store.list("references")) == len({*LOCAL_MEDIA.values()}) + 2
 
 
-def store_address(bucket) -> str:
-    return bucket.client_kwargs.get("endpoint_url") or bucket.endpoint_url
-
-
-async def test_an_output_link_of_another_ratio_is_warned_about_and_rendered(tmp_path, sandbox, write_manifest, files):
-    from longtake.production import Wishes, prepare
-
+async def test_a_last_frame_of_another_ratio_is_warned_about_and_rendered(tmp_path, sandbox, write_manifest, files):
     modes = {"from wide to tall": {"first_frame": "wide", "last_frame": "other"}}
     manifest = write_manifest(rows_of("evolink", modes, files))
     load = sandbox_accounts(sandbox)
