@@ -15,7 +15,18 @@ from longtake.media_limits import MB, MediaLimits, check_media
 from longtake.request import ADAPTIVE, RATIOS, MediaFacts, MediaKind, Mode, Role, ShotRequest
 from longtake.violations import Violation, caution, refusal
 
-__all__ = ["MB", "PIXELS", "Limits", "MediaLimits", "Violation", "caution", "check", "check_media", "refusal"]
+__all__ = [
+    "MB",
+    "PIXELS",
+    "Limits",
+    "MediaLimits",
+    "Violation",
+    "caution",
+    "check",
+    "check_media",
+    "check_prompt_length",
+    "refusal",
+]
 
 PIXELS: dict[str, dict[str, tuple[int, int]]] = {
     "480p": {
@@ -104,7 +115,7 @@ def check(request: ShotRequest, limits: Limits) -> list[Violation]:
     """Holds a request against a model's limits; returns every violation, warnings among them. No I/O."""
     return [
         *_check_shape(request, limits),
-        *_check_prompt(request, limits),
+        *check_prompt_length(request, limits),
         *_check_options(request, limits),
         *_check_references(request, limits),
     ]
@@ -133,7 +144,8 @@ def _check_shape(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
         yield refusal("ratio", request.ratio, f"this model takes {choices}", f"use one of {choices}")
 
 
-def _check_prompt(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
+def check_prompt_length(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
+    """The rules on the prompt alone: given at all, and not too long."""
     prompt = request.prompt
     if not prompt.strip() and (limits.prompt_required or not request.references):
         rule = "the document requires a prompt" if limits.prompt_required else "without media a prompt is required"
@@ -141,8 +153,10 @@ def _check_prompt(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
     if limits.prompt_max_characters is not None and len(prompt) > limits.prompt_max_characters:
         rule = f"the prompt has {len(prompt)} characters, at most {limits.prompt_max_characters} are taken"
         yield refusal("prompt", prompt, rule, "shorten the prompt")
-    if limits.prompt_max_tokens is not None and tokens_at_least(prompt) > limits.prompt_max_tokens:
-        rule = f"the prompt has at least {tokens_at_least(prompt)} tokens, at most {limits.prompt_max_tokens} are taken"
+    most = limits.prompt_max_tokens
+    # No token is shorter than a character, so that short prompts need not be counted.
+    if most is not None and len(prompt) >= most and (tokens := tokens_at_least(prompt)) > most:
+        rule = f"the prompt has at least {tokens} tokens, at most {most} are taken"
         yield refusal("prompt", prompt, rule, "shorten the prompt")
     if len(prompt) > limits.prompt_advised_cjk_characters:
         cjk, words = len(_CJK.findall(prompt)), len(_WORD.findall(prompt))

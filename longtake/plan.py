@@ -21,6 +21,7 @@ from longtake.manifests.schema import ManifestRow
 from longtake.pricing import Quote
 from longtake.prompts import EXTEND, ExtensionTemplate, check_prompt, extension_prompt
 from longtake.references import FIT, FixedReference, shown
+from longtake.repeats import RepeatedChecks
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import Adapter, Model, adapter_named
 
@@ -174,6 +175,7 @@ class Planner:
     quote: Callable[[ShotRequest, Model, str], Quote | None] = lambda request, model, account: None
     extension: ExtensionTemplate | None = EXTEND
     fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
+    _checks: RepeatedChecks = field(default_factory=RepeatedChecks)
 
     def plan(
         self,
@@ -311,7 +313,9 @@ class Planner:
         hosted = tuple(self._hosted_form(reference, limits, adapter) for reference in request.references)
         if any(reference is not form for reference, form in zip(request.references, hosted, strict=True)):
             request = request.model_copy(update={"references": hosted})
-        return [*found, *adapter.violations(request), *check_prompt(request, adapter.title)]
+        found += self._checks.violations(request, adapter, shot.model)
+        # What the row itself says: the wording of an extension names a clip that is there.
+        return [*found, *check_prompt(request, adapter.title, shot.row.written.request.prompt)]
 
     def _hosted_form(self, reference: Reference, limits: Limits, adapter: Adapter) -> Reference:
         """The reference as it will look on the wire, so that limits judge what is sent, not where it lies now."""

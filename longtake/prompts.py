@@ -101,15 +101,16 @@ def extension_prompt(template: ExtensionTemplate | None, prompt: str, parent_ind
     return re.sub(r"\{index\}|\{prompt\}", lambda match: words[match.group()], text).strip()
 
 
-def check_prompt(request: ShotRequest, vendor: str) -> list[Violation]:
+def check_prompt(request: ShotRequest, vendor: str, prompt: str | None = None) -> list[Violation]:
     """Violations for references that the prompt names and the request does not have.
 
     Args:
         request: The request with everything in it that will be sent, the clip it continues from among it.
         vendor: Who gets it, for the message.
+        prompt: The words to look at; None: the request's own.
     """
     found: dict[tuple[MediaKind, int], Violation] = {}
-    for words, kind, number, certain in _mentions(request.prompt):
+    for words, kind, number, certain in _mentions(request.prompt if prompt is None else prompt):
         count = len(request.kinds(kind))
         if 1 <= number <= count:
             continue

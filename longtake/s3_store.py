@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import s3fs
 
-from longtake.errors import StorageError
+from longtake.errors import ConfigurationError, StorageError
 from longtake.storage import Store, checked
 
 
@@ -39,10 +39,10 @@ class S3Store(Store):
     ) -> None:
         connect: Any = s3fs.S3FileSystem
 
-        self.url = url.rstrip("/")
-        self._root = self.url.removeprefix("s3://")
+        self._root = url.removeprefix("s3://").rstrip("/")
         if not self._root.partition("/")[0]:
-            raise StorageError(f"{url!r} names no bucket")
+            raise ConfigurationError(f"{url!r} names no bucket")
+        self.url = f"s3://{self._root}"
         options: dict[str, Any] = {
             "key": key,
             "secret": secret,

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from longtake.errors import StorageError, UnsafeStoreError
+from longtake.errors import ConfigurationError, StorageError, UnsafeStoreError
 
 
 def checked(key: str) -> str:
@@ -105,9 +105,20 @@ class Store(ABC):
         """Shows that a second exclusive create fails, as the ledger needs.
 
         Raises:
-            UnsafeStoreError: It succeeded.
+            UnsafeStoreError: It succeeded, or the store cannot be written.
         """
-        key = f".longtake-probe-{uuid.uuid4().hex}"
+        try:
+            is_exclusive = self._creates_once(f".longtake-probe-{uuid.uuid4().hex}")
+        except Exception as error:  # the S3 libraries raise errors of many families
+            words = str(error) or type(error).__name__
+            raise UnsafeStoreError(f"{self.url} cannot keep the output: {words}") from error
+        if not is_exclusive:
+            raise UnsafeStoreError(
+                f"{self.url} lets a second exclusive create succeed, so two runs could buy the same shot; "
+                "use a directory or an S3 store with conditional writes"
+            )
+
+    def _creates_once(self, key: str) -> bool:
         try:
             # A PUT whose answer was lost is repeated below us and then finds itself: the first answer proves nothing.
             self.create(key, b"1")
@@ -115,11 +126,7 @@ class Store(ABC):
             kept = self.read(key)
         finally:
             self.remove(key)
-        if created_twice or kept != b"1":
-            raise UnsafeStoreError(
-                f"{self.url} lets a second exclusive create succeed, so two runs could buy the same shot; "
-                "use a directory or an S3 store with conditional writes"
-            )
+        return not created_twice and kept == b"1"
 
 
 def open_store(
@@ -130,13 +137,17 @@ def open_store(
     key: str | None = None,
     secret: str | None = None,
 ) -> Store:
-    """The store behind a directory path or an `s3://` address."""
+    """The store behind a directory path or an `s3://` address.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
     if url.startswith("s3://"):
         from longtake.s3_store import S3Store  # noqa: PLC0415 - half a second that local output need not pay
 
         return S3Store(url, public_endpoint_url=public_endpoint_url, endpoint_url=endpoint_url, key=key, secret=secret)
     if "://" in url:
-        raise StorageError(f"{url!r} is neither a directory nor s3://")
+        raise ConfigurationError(f"{url!r} is neither a directory nor s3://")
     from longtake.directory_store import DirectoryStore  # noqa: PLC0415 - it needs this module
 
     return DirectoryStore(Path(url))

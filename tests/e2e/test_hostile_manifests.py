@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from longtake.errors import InvalidManifestError
+from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.names import file_name
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
@@ -33,7 +33,7 @@ def sandbox(monkeypatch):
 
 
 @pytest.fixture
-def yard(tmp_path, monkeypatch):
+def yard(tmp_path, monkeypatch, sandbox):
     """A secret beside the manifest's folder; working directory and temporary files lie there too."""
     for name in ("manifest", "elsewhere", "cwd", "tmp"):
         (tmp_path / name).mkdir()
@@ -128,7 +128,7 @@ async def test_references_that_leave_the_manifests_folder_are_refused_by_name(ya
     ]
     assert {violation.column for violations in found.values() for violation in violations} == {"first_frame"}
     words = "\n".join(str(violation) for violations in found.values() for violation in violations)
-    assert "password" not in words
+    assert "user:password" not in words
     assert "root:" not in words
     assert tree(yard) == before
 
@@ -173,7 +173,7 @@ async def test_private_hosts_are_refused_also_behind_redirects_and_are_never_ask
             f"http://{host}/a.png",
             f"http://2130706434:{port}/a.png",
             f"http://0x7f000002:{port}/a.png",
-            f"http://[::ffff:127.0.0.2]:{port}/a.png",
+            f"http://[0:0:0:0:0:ffff:7f00:2]:{port}/a.png",
             f"http://[::1]:{port}/a.png",
             "http://10.0.0.1/a.png",
             "http://169.254.169.254/latest/meta-data/a.png",
@@ -333,3 +333,62 @@ async def test_odd_names_give_every_reel_and_shot_files_of_its_own_inside_the_ou
     after = tree(yard)
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == {"manifest/m.csv"}
+
+
+REFUSED_NAMES = ["x" * 201, "\0", "a\nb", "a\x1b[31mb", "a\u202eb", "a\u2028b", "bell\a", "\x7f"]
+
+
+@pytest.mark.parametrize("column", ["reel", "shot", "id"])
+async def test_names_with_control_characters_or_without_end_are_refused(yard, sandbox, write_manifest, column):
+    place = {"reel": "r", "shot": "1"} if column != "id" else {}
+    rows = [SHOT | place | {"prompt": f"p{n}", "reel": f"r{n}"} for n in range(len(REFUSED_NAMES))]
+    if column == "id":
+        rows = [SHOT | {"prompt": f"p{n}"} for n in range(len(REFUSED_NAMES))]
+    rows = [row | {column: name} for row, name in zip(rows, REFUSED_NAMES, strict=True)]
+    found = await refusals(write_manifest(rows), yard / "out", sandbox)
+    assert sorted(found) == list(range(1, len(REFUSED_NAMES) + 1))
+    assert all(column in {violation.column for violation in violations} for violations in found.values())
+    assert "\x1b" not in str(found[4][0])
+
+
+async def test_names_that_are_one_name_are_refused(yard, sandbox, write_manifest):
+    named = [("a", "1"), (" a ", "1"), ("b", "1"), ("c", "1"), ("c", "1 ")]
+    rows = [SHOT | {"reel": reel, "shot": shot, "prompt": f"p{n}"} for n, (reel, shot) in enumerate(named)]
+    rows.append(SHOT | {"id": "b", "prompt": "alone"})
+    found = await refusals(write_manifest(rows), yard / "out", sandbox)
+    columns = {row: violations[0].column for row, violations in found.items()}
+    assert columns == {1: "shot", 2: "shot", 3: "shot", 4: "shot", 5: "shot", 6: "id"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "file:///etc/passwd",
+        "http://127.0.0.1:9/m.csv",
+        "simplecache::file:///etc/passwd",
+        "zip://m.csv::m.zip",
+        "memory://m.csv",
+        "m.csv\0.parquet",
+        "/dev/zero/x",
+        "/etc/passwd",
+        "/proc/self/environ",
+    ],
+)
+async def test_a_manifest_of_another_kind_is_not_read(yard, sandbox, source):
+    with pytest.raises(ManifestError) as refused:
+        await render_plain(source, yard / "out", sandbox_accounts(sandbox), vendor="evolink")
+    assert "root:" not in str(refused.value)
+    assert "PATH=" not in str(refused.value)
+    assert sandbox.bill.request_count() == 0
+
+
+@pytest.mark.parametrize(
+    "output", ["ftp://host/out", "memory://out", "https://host/out", "file:///tmp/out", "s3://", "/dev/null/out"]
+)
+async def test_an_output_of_another_kind_is_refused(yard, sandbox, write_manifest, output):
+    before = tree(yard)
+    manifest = write_manifest([SHOT | {"prompt": "p"}])
+    with pytest.raises(ConfigurationError):
+        await render_plain(manifest, output, sandbox_accounts(sandbox))
+    assert tree(yard).keys() - before.keys() == {"manifest.csv"}
+    assert sandbox.bill.request_count() == 0

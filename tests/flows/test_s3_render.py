@@ -18,27 +18,27 @@ from tests.flows.test_deployments import Project, project  # noqa: F401 - a fixt
 STORYBOARD = str(ROOT / "examples/storyboard.parquet")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def store():
     with s3_server() as server:
-        server.files().mkdir("bucket")
+        server.files().mkdir("s3-render")
         yield server
 
 
 def check(store, prefix: str) -> None:
     files = store.files()
-    results = pandas.read_csv(files.open(f"bucket/{prefix}/results.csv"))
+    results = pandas.read_csv(files.open(f"s3-render/{prefix}/results.csv"))
     assert list(results.verdict) == ["done"] * 5
-    reels = sorted(path.rsplit("/", 1)[1] for path in files.glob(f"bucket/{prefix}/reels/*.mp4"))
+    reels = sorted(path.rsplit("/", 1)[1] for path in files.glob(f"s3-render/{prefix}/reels/*.mp4"))
     assert reels == ["courier.mp4", "day.mp4", "lighthouse.mp4"]
-    assert files.exists(f"bucket/{prefix}/report.html")
-    assert not files.glob(f"bucket/{prefix}/**/*.part")
+    assert files.exists(f"s3-render/{prefix}/report.html")
+    assert not files.glob(f"s3-render/{prefix}/**/*.part")
 
 
 def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, prefect_server, tmp_path: Path):
     with Sandbox(SandboxSettings(job_seconds=0.5)) as sandbox:
         environment = prefect_server.environment() | sandbox.environment() | store.environment
-        command = [sys.executable, "-m", "flows._cli", "render", STORYBOARD, "--output", "s3://bucket/cli"]
+        command = [sys.executable, "-m", "flows._cli", "render", STORYBOARD, "--output", "s3://s3-render/cli"]
         for _ in range(2):
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, 
         assert "5/5 rows done; 0 bought now" in done.stderr
         check(store, "cli")
         report = subprocess.run(
-            [sys.executable, "-m", "flows._cli", "report", "s3://bucket/cli"],
+            [sys.executable, "-m", "flows._cli", "report", "s3://s3-render/cli"],
             cwd=tmp_path,
             env=environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -61,7 +61,7 @@ def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, 
 def test_a_deployment_renders_into_s3_on_a_real_worker(store, project: Project):  # noqa: F811 - the fixture
     deployment = project.deployment("render-manifest-sandbox")
     body = {
-        "parameters": {"manifest": STORYBOARD, "output": "s3://bucket/worker"},
+        "parameters": {"manifest": STORYBOARD, "output": "s3://s3-render/worker"},
         "job_variables": {"env": deployment["job_variables"]["env"] | store.environment},
         "state": {"type": "SCHEDULED"},
     }
