@@ -41,6 +41,8 @@ FINISH_SUBMIT_SECONDS = 25.0
 """A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
 NOT_SENT_TRIES = 4
 LONGEST_PAUSE_SECONDS = 60.0
+OWN_SOURCES = ("clip:", "last_frame:")
+"""How references begin that were made from an earlier purchase; its identity follows."""
 OTHER_RUN_LOOK_SECONDS = 1.0
 NOTHING_BOUGHT = (
     NotSentError,
@@ -89,13 +91,18 @@ def _no_local_file(source: str) -> str:
 
 
 def stored_request(request: ShotRequest) -> dict[str, Any]:
-    """The request as the ledger may keep it: no signed link, no inline data."""
+    """The request as the ledger may keep it: no signed link, no inline data, files by their hash; blocking."""
     form: dict[str, Any] = request.model_dump(mode="json", exclude={"references"}, exclude_none=True)
     form["references"] = [
-        {"role": reference.role.value, "source": source_key(reference.source, lambda path: path)}
-        for reference in request.references
+        {"role": reference.role.value, "source": _stored_source(reference.source)} for reference in request.references
     ]
     return form
+
+
+def _stored_source(source: str) -> str:
+    from longtake.manifests.reader import content_digest  # noqa: PLC0415 - Arrow, for those who have files
+
+    return source if source.startswith(OWN_SOURCES) else source_key(source, content_digest)
 
 
 async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = None) -> Job:

@@ -317,7 +317,7 @@ class Run:
             identity=attempt_identity(shot.identity, number),
             take=shot.take,
             attempt=number,
-            written=stored_request(request) | ({"fixes": shot.fixes} if shot.fixes else {}),
+            written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
             expected=expectation(request, shot.model.limits),
             quote=shot.quote,
             run=self.options.run,

@@ -22,6 +22,9 @@ Source = str | Path | BinaryIO
 DAMAGE = (FFmpegError, EOFError, MemoryError, UnicodeDecodeError, ValueError, IndexError, OverflowError, OSError)
 """What PyAV raises on damaged files: its own family, and some of Python's."""
 
+LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Before PyAV 19, metadata that is no UTF-8 was an error unless told otherwise; since then nobody is asked."""
+
 _MARKS = (
     (b"<", "an HTML or XML page"),
     (b"{", "JSON text"),
@@ -111,4 +114,4 @@ def open_container(
     file.seek(0)
     # An absolute path is never taken for a protocol; abspath keeps ".." as it is behind links.
     target: Any = os.path.abspath(source) if isinstance(source, str | Path) else file  # noqa: PTH100
-    return cast(InputContainer, av.open(target, "r", format=demuxer, metadata_errors="ignore", options=options))
+    return cast(InputContainer, av.open(target, "r", format=demuxer, options=options, **LENIENT))

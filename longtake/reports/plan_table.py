@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -11,20 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from longtake.plan import Shot
-from longtake.reports.plan_view import PlanView, Sum, account_of, sent_briefly, sent_call
+from longtake.reports.plan_view import BOUGHT, PlanView, Sum, account_of, sent_briefly, sent_call
 from longtake.reports.text import one_line
 from longtake.violations import Violation
 
 SHOWN_ROWS = 200
 SHOWN_VIOLATIONS = 1000
+WIDE = 110
+"""From so many columns on there is room for the wire model."""
+UNWATCHED_WIDTH = 160
 _COLOURS = {"new": "green", "replaces": "yellow", "follows": "yellow", "held": "magenta", "refused": "red"}
 
 
 def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: int = SHOWN_ROWS) -> None:
     """Prints the plan: rows, sums by reel and account, violations, warnings, price, forecast and notices."""
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else UNWATCHED_WIDTH)
     shots = view.plan.shots
-    console.print(_rows_table(view, shots[:shown_rows]))
+    console.print(_rows_table(view, shots[:shown_rows], console.width))
     if len(shots) > shown_rows:
         console.print(f"… and {len(shots) - shown_rows:,} more rows; --json writes all of them\n")
     reels = view.sums(lambda shot: shot.row.reel)
@@ -32,29 +36,30 @@ def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: in
         console.print(_sums_table("reel", dict(list(reels.items())[:shown_rows])))
     console.print(_sums_table("vendor", view.sums(account_of)))
     for reel, reason in list(view.held.items())[:shown_rows]:
-        console.print(Text(f"held: {one_line(reel)}: {reason}", "magenta"))
+        console.print(Text(f"held: {one_line(reel)}: {reason}", "magenta"), soft_wrap=True)
     for source, changes in view.fixes.items():
-        console.print(Text(f"made to fit: {one_line(source)}: {', '.join(changes)}"))
+        console.print(Text(f"made to fit: {one_line(source)}: {', '.join(changes)}"), soft_wrap=True)
     for notice in view.notices:
-        console.print(Text(f"note: {one_line(notice, 2000)}", "cyan"))
+        console.print(Text(f"note: {one_line(notice, 2000)}", "cyan"), soft_wrap=True)
     _print_violations(view, console)
-    console.print(Text(summary_line(view), "bold"))
+    console.print(Text(summary_line(view), "bold"), soft_wrap=True)
 
 
 def summary_line(view: PlanView) -> str:
     """All in a line: how many rows, how many are bought, the price, the time, and whether anything forbids it."""
     total = view.total
     price = _price(total)
-    parts = [f"{total.shots} shots, {total.bought} to buy for {price}{' USD' if price[-1].isdigit() else ''}"]
+    unit = " USD" if price[-1].isdigit() else ""
+    parts = [f"{_count(total.shots, 'shot')}, {total.bought} to buy for {price}{unit}"]
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")
     if view.held:
-        parts.append(f"{len(view.held)} reels held")
+        parts.append(f"{_count(len(view.held), 'reel')} held")
     if view.forecast is not None:
         parts.append(view.forecast.words)
     refusals = len(view.plan.refusals)
-    parts.append(f"{refusals} violation{'s' if refusals != 1 else ''}" if refusals else "no violations")
+    parts.append(_count(refusals, "violation") if refusals else "no violations")
     return "; ".join(parts)
 
 
@@ -111,30 +116,36 @@ def _found(violation: Violation) -> dict[str, Any]:
     return violation.model_dump(exclude={"warning"})
 
 
-def _rows_table(view: PlanView, shots: list[Shot]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("row", justify="right")
-    table.add_column("shot", overflow="fold", max_width=28)
-    table.add_column("standing")
-    table.add_column("vendor", overflow="fold", max_width=24)
-    table.add_column("wire model", overflow="fold", max_width=38)
-    table.add_column("what is sent", overflow="ellipsis", no_wrap=True, max_width=60)
+def _rows_table(view: PlanView, shots: list[Shot], width: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("row", justify="right", no_wrap=True)
+    table.add_column("shot", no_wrap=True, max_width=width // 5)
+    table.add_column("standing", no_wrap=True)
+    table.add_column("vendor", no_wrap=True, max_width=20)
+    if width >= WIDE:
+        table.add_column("wire model", no_wrap=True, max_width=38)
+    table.add_column("what is sent", no_wrap=True, ratio=1, min_width=12)
     table.add_column("USD", justify="right", no_wrap=True)
     for shot in shots:
         standing = view.standing(shot)
-        quote = shot.quote if view.will_be_bought(shot) else None
-        price = _span(quote.low_usd, quote.high_usd) if quote else "unknown" if view.will_be_bought(shot) else ""
         take = f" take {shot.take}" if shot.take > 1 else ""
-        table.add_row(
-            str(shot.row.row),
+        cells = [
+            Text(str(shot.row.row)),
             Text(one_line(shot.shot_id, 80) + take),
             Text(standing, _COLOURS.get(standing, "")),
             Text(account_of(shot).removesuffix("/default")),
             Text(shot.model.wire if shot.model else ""),
             Text(one_line(sent_briefly(shot), 200)),
-            price,
-        )
+            Text(_shot_price(shot)),
+        ]
+        table.add_row(*(cells if width >= WIDE else cells[:4] + cells[5:]))
     return table
+
+
+def _shot_price(shot: Shot) -> str:
+    if shot.standing not in BOUGHT:
+        return ""
+    return _span(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "unknown"
 
 
 def _sums_table(title: str, sums: dict[str, Sum]) -> Table:
@@ -152,7 +163,7 @@ def _print_violations(view: PlanView, console: Console) -> None:
     warnings = [violation for violation in view.plan.violations if violation.warning]
     for found, word, colour in ((warnings, "warning", "yellow"), (refusals, "violation", "red")):
         for violation in found[:SHOWN_VIOLATIONS]:
-            console.print(Text(f"{word}: {one_line(str(violation), 2000)}", colour))
+            console.print(Text(f"{word}: {one_line(str(violation), 2000)}", colour), soft_wrap=True)
         if len(found) > SHOWN_VIOLATIONS:
             console.print(f"… and {len(found) - SHOWN_VIOLATIONS:,} more {word}s; --json writes all of them")
 
@@ -161,7 +172,11 @@ def _price(total: Sum) -> str:
     known = _span(total.low_usd, total.high_usd)
     if not total.unknown:
         return known
-    return f"{known} and {total.unknown} unknown prices" if total.unknown < total.bought else "unknown"
+    return f"{known} and {_count(total.unknown, 'unknown price')}" if total.unknown < total.bought else "unknown"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _span(low: float, high: float) -> str:

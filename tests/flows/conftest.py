@@ -75,3 +75,20 @@ def new_home(prefect_server: PrefectServer, tmp_path: Path) -> Callable[[], Path
         return home
 
     return make
+
+
+@pytest.fixture(scope="session")
+def deployed(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """One deployed project with a worker for all tests of this session: it takes half a minute to make."""
+    from tests.flows.project import deployed_project
+
+    with deployed_project(prefect_server, tmp_path_factory.mktemp("project")) as made:
+        yield made
+
+
+@pytest.fixture
+def project(deployed):
+    """The deployed project, its sandbox quick again and without faults."""
+    deployed.sandbox.settings.job_seconds = 0.5
+    deployed.sandbox.faults.clear()
+    return deployed

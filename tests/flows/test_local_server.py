@@ -186,6 +186,7 @@ def test_a_server_named_in_the_active_profile_is_used_as_it_is(tmp_path: Path, c
     assert not server_processes(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "prefect.db").write_text("this is no database, whatever its name says")
     ended = subprocess.run(

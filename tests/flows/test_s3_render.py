@@ -13,7 +13,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.s3_server import s3_server
 from tests.flows.conftest import ROOT
-from tests.flows.test_deployments import Project, project  # noqa: F401 - a fixture
+from tests.flows.project import Project
 
 STORYBOARD = str(ROOT / "examples/storyboard.parquet")
 
@@ -58,7 +58,7 @@ def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, 
         assert (page.parent / "reels/courier.mp4").is_file()
 
 
-def test_a_deployment_renders_into_s3_on_a_real_worker(store, project: Project):  # noqa: F811 - the fixture
+def test_a_deployment_renders_into_s3_on_a_real_worker(store, project: Project):
     deployment = project.deployment("render-manifest-sandbox")
     body = {
         "parameters": {"manifest": STORYBOARD, "output": "s3://s3-render/worker"},

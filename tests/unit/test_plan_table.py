@@ -60,12 +60,12 @@ def test_prices_stand_as_low_and_high_and_unknown_ones_as_such():
     plan = made(row(1), row(2))
     assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for unknown; no violations"
     plan.shots[0].quote = Quote(low_usd=0.5, high_usd=0.5)
-    assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for 0.5000 and 1 unknown prices; no violations"
+    assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for 0.5000 and 1 unknown price; no violations"
 
 
 def test_a_budget_and_what_was_spent_are_told():
     line = summary_line(view(budget_usd=10.0, spent_usd=2.5, held={"a": "x"}))
-    assert "budget 10.0000 USD, 2.5000 spent before; 1 reels held" in line
+    assert "budget 10.0000 USD, 2.5000 spent before; 1 reel held" in line
 
 
 def test_long_plans_are_cut_on_screen_only():
@@ -120,7 +120,7 @@ def test_a_shot_that_is_done_sends_nothing():
     before = made(row(1))
     after = made(row(1), purchases={before.shots[0].identity: bought(before.shots[0])})
     assert sent_call(after.shots[0]) is None
-    assert summary_line(PlanView(after)) == "1 shots, 0 to buy for 0.0000 USD; no violations"
+    assert summary_line(PlanView(after)) == "1 shot, 0 to buy for 0.0000 USD; no violations"
 
 
 def test_the_plan_is_a_frame_and_a_parquet_file():

@@ -17,6 +17,7 @@ from longtake.identity import WrittenRow
 from longtake.manifests.schema import ManifestRow
 from longtake.references import measure_references, reference_sources, reference_violations
 from longtake.request import Reference, Role, ShotRequest
+from tests.e2e.s3_server import s3_server
 from tests.unit.media_server import media_server, picture, trickle, video
 
 
@@ -254,3 +255,21 @@ async def test_many_sources_are_looked_at_together_and_in_a_bounded_number(host,
     facts, _ = await measured(*(host.url + path for path in host.files), at_once=5)
     assert len(facts) == 30
     assert 2 <= most <= 5
+
+
+async def test_objects_of_a_bucket_are_read_by_ranges(monkeypatch):
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        files = server.files()
+        files.mkdir("references")
+        large = video(640, 480, seconds=2, noise=True)
+        for name, data in {"a.png": picture(), "b.mp4": large}.items():
+            files.pipe_file(f"references/{name}", data)
+        facts, problems = await measured(
+            "s3://references/a.png", "s3://references/b.mp4", "s3://references/no.png", "s3://nobody/a.png"
+        )
+    assert facts["s3://references/a.png"].width == 640
+    assert facts["s3://references/b.mp4"].duration_seconds == 2.0
+    assert problems["s3://references/no.png"] == "there is no such object"
+    assert "s3://nobody/a.png" in problems
