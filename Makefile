@@ -47,7 +47,7 @@ bench: setup
 # Needs uv. One lock for every Python and platform, with hashes and no index address.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+		--generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info

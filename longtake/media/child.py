@@ -83,7 +83,7 @@ class Crew:
     async def call(self, function: Callable[..., T], *args: Any, deadline_seconds: float, **kwargs: Any) -> T:
         """As `in_child`, in a child that is kept."""
         async with self._turns:
-            child = self._idle.pop() if self._idle else await _Child.start(self._memory_bytes)
+            child = await self._waiting_child() or await _Child.start(self._memory_bytes)
             try:
                 return await child.call(function, args, kwargs, deadline_seconds)
             finally:
@@ -91,6 +91,15 @@ class Crew:
                     self._idle.append(child)
                 else:
                     await child.end()
+
+    async def _waiting_child(self) -> _Child | None:
+        while self._idle:
+            child = self._idle.pop()
+            # One that was killed while it waited must not be held against the next file.
+            if child.process.returncode is None:
+                return child
+            await child.end()
+        return None
 
     async def close(self) -> None:
         """Ends every child that waits for work."""
@@ -174,8 +183,8 @@ class _Child:
 
 
 def _environment() -> dict[str, str]:
-    # Linear algebra is not what the child is for; its threads would only reserve memory.
-    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # Threads of linear algebra and an allocator's arena for each thread would only reserve memory.
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 async def _tail(child: Process) -> str:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from longtake.errors import MediaError, UnfitClipError, UnreadableClipError
-from longtake.media.child import in_child
+from longtake.media.child import Crew, in_child
 from longtake.media.probe import probe_clip
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
@@ -143,7 +143,7 @@ async def test_cancelling_ends_the_child_at_once(tmp_path: Path) -> None:
 async def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (
-        "import asyncio, sys; from longtake.media.child import in_child; from tests.media.test_child import hang\n"
+        "import asyncio, sys; from longtake.media.child import Crew, in_child; from tests.media.test_child import hang\n"
         "asyncio.run(in_child(hang, sys.argv[1], deadline_seconds=60))\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(note), cwd=Path(__file__).parents[2])
@@ -195,3 +195,48 @@ async def test_the_event_loop_stays_responsive_while_a_reel_is_encoded_again(
     assert len(shares) > 10
     assert len(late) > 5
     assert max(late) < 0.3
+
+
+def own_number() -> int:
+    return os.getpid()
+
+
+async def test_a_crew_serves_many_calls_with_few_children() -> None:
+    crew = Crew(2, calls_each=4)
+    try:
+        calls = (crew.call(own_number, deadline_seconds=30) for _ in range(8))
+        numbers = await asyncio.gather(*calls)
+        assert len(set(numbers)) == 2
+        assert os.getpid() not in numbers
+        assert await crew.call(own_number, deadline_seconds=30) not in numbers
+    finally:
+        await crew.close()
+
+
+async def test_a_crew_replaces_a_child_that_crashed_hung_or_was_killed_while_it_waited(tmp_path: Path) -> None:
+    crew = Crew(1)
+    try:
+        with pytest.raises(UnreadableClipError, match="SIGSEGV"):
+            await crew.call(crash, deadline_seconds=30)
+        with pytest.raises(MediaError, match="did not finish"):
+            await crew.call(hang, str(tmp_path / "pid"), deadline_seconds=2)
+        with pytest.raises(ValueError, match="as told"):
+            await crew.call(fail, ValueError, "as told", deadline_seconds=30)
+        number = await crew.call(own_number, deadline_seconds=30)
+        os.kill(number, signal.SIGKILL)
+        await asyncio.sleep(0.3)
+        assert await crew.call(add, 1, other=1, deadline_seconds=30) == 2
+    finally:
+        await crew.close()
+
+
+async def test_cancelling_a_call_of_a_crew_ends_its_child(tmp_path: Path) -> None:
+    crew, note = Crew(1), tmp_path / "pid"
+    task = asyncio.create_task(crew.call(hang, str(note), deadline_seconds=60))
+    await noted(note)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await gone(note)
+    assert await crew.call(add, 1, other=1, deadline_seconds=30) == 2
+    await crew.close()

@@ -15,8 +15,8 @@ from longtake.media.packets import read_packets
 from longtake.media.probe import open_clip, probe_clip
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
-from tests.media.film_reading import assert_film_is_right, code_of, read_film
-from tests.media.nasty_clips import BY_NAME, FRAMES, Recipe, luma_of, make
+from tests.media.film_reading import assert_film_is_right, beep_offset_seconds, code_of, read_film
+from tests.media.nasty_clips import BEEP_AT_SECONDS, BY_NAME, FRAMES, Recipe, luma_of, make
 
 
 def packet_hashes(path: Path) -> list[str]:
@@ -134,8 +134,14 @@ def test_trims_are_exact_in_picture_and_sound(
     names = ["many_keyframes", name, "plain"]
     options = StitchOptions(trims=((0, 0), trim, (0, 0)), fps=24)
     receipt = stitch_clips([nasty[each] for each in names], tmp_path / "film.mp4", options)
-    assert_film_is_right(tmp_path / "film.mp4", [BY_NAME[each] for each in names], receipt)
+    film = assert_film_is_right(tmp_path / "film.mp4", [BY_NAME[each] for each in names], receipt)
     assert (receipt.clips[1].trimmed_head, receipt.clips[1].trimmed_tail) == trim
+    beep_at = BEEP_AT_SECONDS - float(BY_NAME[name].picture_times()[trim[0]])
+    if beep_at > 0.05:
+        due = receipt.clips[1].starts_at_seconds + beep_at
+        assert abs(beep_offset_seconds(film.sound, film.rate_hz, due)) < 0.002
+    last_beep = receipt.clips[2].starts_at_seconds + BEEP_AT_SECONDS
+    assert abs(beep_offset_seconds(film.sound, film.rate_hz, last_beep)) < 0.002
 
 
 def test_a_trim_copies_what_it_can(nasty: dict[str, Path], tmp_path: Path) -> None:
