@@ -23,6 +23,7 @@ from longtake.errors import (
     MissingCredentialsError,
     UnknownVendorError,
 )
+from longtake.fixing import fix_references
 from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
 from longtake.hosting import Hosting
@@ -33,7 +34,7 @@ from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
 from longtake.plan import Plan, Planner, Shot, Standing
 from longtake.quotes import Quotes, missing_prices
-from longtake.references import measure_references, reference_sources, reference_violations
+from longtake.references import measure_references, reference_sources, reference_violations, shown
 from longtake.reports.plan_view import PlanView
 from longtake.retry import origin_roots
 from longtake.storage import Store, open_store
@@ -186,7 +187,13 @@ async def prepare(
     if to_measure := _unmeasured(plan, wishes.reels):
         async with GuardedClient() as media:
             planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
-        plan = planner.plan(reels, purchases, time.time(), found, reference_violations(to_measure, problems))
+            unreadable = reference_violations(to_measure, problems)
+            plan = planner.plan(reels, purchases, time.time(), found, unreadable)
+            if wishes.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
+                folder = await asyncio.to_thread(ledger.store.work_folder, "references/fixed")
+                planner.fixed, unfixed = await fix_references(refused, folder, media=media)
+                notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
+                plan = planner.plan(reels, purchases, time.time(), found, unreadable)
     notices += missing_prices(plan.shots)
     return Production(
         wishes=wishes,

@@ -22,7 +22,7 @@ from longtake.storage import Store
 SECONDS_PER_CLIP = 30.0
 """Deadline for a stitch: so long per clip, two minutes at least."""
 OTHER_RUN_PAUSE_SECONDS = 0.5
-SURE = 0.9
+SURE = 0.6
 """Below this confidence nothing is trimmed."""
 
 
@@ -160,7 +160,7 @@ async def _without_echoes(
         echo = await crew.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
         trimmed = echo.verdict == "found" and echo.confidence >= SURE
         echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
-        if trimmed:
+        if trimmed and echo.frames < part.clip.frames:
             trims[place] = (max(trims[place][0], echo.frames), trims[place][1])
     if not any(sum(trim) for trim in trims):
         return order.options, echoes
