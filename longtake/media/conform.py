@@ -53,6 +53,8 @@ def pictures(clip: PlannedClip, target: Target, fit: Fit, first: int, last: int)
     due = next(wanted)
     place = {time: number for number, time in enumerate(clip.table.times)}
     with open_clip(clip.path) as opened, reading(clip.path):
+        # Slice threads, PyAV's choice, hide damage: with one thread the decoder tells of it.
+        opened.video.codec_context.thread_count = 1
         graph = _fitting_graph(opened, target, fit)
         _go_near(opened, clip, due)
         for frame in opened.container.decode(opened.video):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from longtake.errors import UnreadableClipError
 from longtake.media.clock import exact
 from longtake.media.opening import reading
-from longtake.media.parameter_sets import ParameterSets, is_idr, read_parameter_sets
+from longtake.media.parameter_sets import ParameterSets, key_units, read_parameter_sets
 from longtake.media.probe import ClipFacts, OpenClip
 
 
@@ -84,8 +84,12 @@ def read_packets(clip: OpenClip, path: Path) -> PacketTable:
                 raise UnreadableClipError(f"its video packet {len(times)} is damaged or has no time")
             if packet.has_sidedata("new_extradata"):
                 obstacle = obstacle or "its decoder setup changes on the way"
-            if packet.is_keyframe and facts.video_codec == "h264" and sets and is_idr(bytes(packet), sets.length_bytes):
-                idr.add(len(times))
+            if packet.is_keyframe and sets:
+                units = key_units(facts.video_codec, bytes(packet), sets.length_bytes)
+                idr |= {len(times)} if units.is_idr else set()
+                # Sets between the pictures would outlive the clip and spoil the next one's.
+                if not units.sets <= {*sets.sps, *sets.pps, *sets.vps}:
+                    obstacle = obstacle or "its decoder setup changes on the way"
             times.append(packet.pts)
         if len(times) != facts.frames:
             raise UnreadableClipError(f"its index names {facts.frames} pictures, {len(times)} are there")

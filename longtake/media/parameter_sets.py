@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from longtake.errors import UnreadableClipError
 
-_H264_SPS, _H264_PPS, H264_IDR = 7, 8, 5
+_H264_SETS, _H264_IDR = (7, 8), 5
 _HEVC_SETS = (32, 33, 34)
 
 
@@ -113,17 +113,22 @@ def split_lengths(data: bytes, length_bytes: int) -> Iterator[bytes]:
         offset += length_bytes + size
 
 
-def is_idr(data: bytes, length_bytes: int) -> bool:
-    """Whether an H.264 packet is an IDR picture: nothing behind it refers to anything before it."""
-    return any(unit[:1] and unit[0] & 0x1F == H264_IDR for unit in split_lengths(data, length_bytes))
+class KeyUnits(NamedTuple):
+    """What a keyframe's packet holds beside its picture: whether decoding may start there, and sets of its own."""
+
+    is_idr: bool
+    sets: frozenset[bytes]
 
 
-def h264_sets_of(units: Iterable[bytes], length_bytes: int = 4) -> ParameterSets:
-    """The parameter sets among loose H.264 units."""
-    listed = list(units)
-    sps = tuple(unit for unit in listed if unit[0] & 0x1F == _H264_SPS)
-    pps = tuple(unit for unit in listed if unit[0] & 0x1F == _H264_PPS)
-    return ParameterSets(length_bytes, sps, pps)
+def key_units(codec: str, data: bytes, length_bytes: int) -> KeyUnits:
+    """Looks into the packet of a keyframe. Only for H.264 it tells of IDR pictures."""
+    is_idr, sets = False, set[bytes]()
+    for unit in split_lengths(data, length_bytes):
+        kind = (unit[0] >> 1 & 0x3F if codec == "hevc" else unit[0] & 0x1F) if unit else 0
+        is_idr = is_idr or (codec == "h264" and kind == _H264_IDR)
+        if kind in (_HEVC_SETS if codec == "hevc" else _H264_SETS):
+            sets.add(unit)
+    return KeyUnits(is_idr, frozenset(sets))
 
 
 def write_avcc(groups: Sequence[ParameterSets], high_tail: bytes) -> bytes:

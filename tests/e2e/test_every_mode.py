@@ -90,13 +90,12 @@ MODES: dict[str, dict[str, str]] = {
     "extend video 1 by a sunset": {"reference_videos": "clip"},
     "join video 1, video 2 and video 3": {"reference_videos": "clip|clip2|clip3"},
     "portrait": {"ratio": "9:16"},
-    "longest": {"duration_seconds": "15"},
 }
 """What every vendor has. Values of reference columns are names of files."""
 
 POWERTOKENS = {
-    "standard": {"model": "seedance-2.0"},
-    "standard in 1080p": {"model": "dreamina-seedance-2-0-260128", "resolution": "1080p"},
+    "standard by its wire name": {"model": "dreamina-seedance-2-0-260128"},
+    "longest": {"duration_seconds": "15"},
     "fast in 720p": {"model": "seedance-2.0-fast", "resolution": "720p"},
     "mini by its wire name": {"model": "dreamina-seedance-2-0-mini-260615"},
     "options": {"seed": "4294967295", "watermark": "true", "generate_audio": "false", "safety_identifier": "u" * 64},
@@ -112,7 +111,7 @@ POWERTOKENS = {
     "": IMAGES,
 }
 ANYFAST = {
-    "standard": {"model": "seedance-2.0", "resolution": "1080p"},
+    "standard": {"model": "seedance-2.0"},
     "fast": {"model": "seedance-2.0-fast"},
     "ultra": {"model": "seedance-2.0-ultra", "resolution": "720p"},
     "options": {"watermark": "true", "generate_audio": "false"},
@@ -139,7 +138,6 @@ EVOLINK = {
 }
 JIMMYAI = {
     "standard": {"model": "seedance-2.0"} | EVERYTHING,
-    "standard in 1080p": {"model": "seedance2.0-sp", "resolution": "1080p"},
     "fast": {"model": "seedance-2.0-fast"} | FRAMES,
     "mini": {"model": "seedance2.0-mini"} | IMAGES,
     "official": {"model": "seedance2.0-of-sp", "reference_videos": "clip"},
@@ -158,7 +156,17 @@ JIMMYAI = {
     "audited video": {"model": "sd2_mx_video_720p", "resolution": "720p", "reference_videos": "asset-video"},
     "audited video fast": {"model": "sd2_mx_video_fast_720p", "resolution": "720p", "reference_images": "asset-image"},
 }
-LARGE = {
+LARGE: dict[str, dict[str, dict[str, str]]] = {
+    "powertokens": {"1080p": {"model": "seedance-2.0", "resolution": "1080p"}},
+    "anyfast": {
+        **{size: {"model": "seedance-2.0", "resolution": size} for size in ("1080p", "4k")},
+        **{f"ultra {size}": {"model": "seedance-2.0-ultra", "resolution": size} for size in ("1080p", "2k")},
+    },
+    "jimmyai": {
+        **{route: {"model": f"seedance2.0-{route}", "resolution": "1080p"} for route in ("sp", "mini", "of-sp")},
+    },
+}
+LARGE["jimmyai"] |= {
     f"audited {family}{size}": {"model": f"sd2_mx_{family}{size}", "resolution": size}
     for family, sizes in (
         ("", ("1080p", "2k", "4k")),
@@ -218,7 +226,7 @@ WIRE = {
     }
     | {f"sd2_mx_{family}720p" for family in ("", "fast_", "video_", "video_fast_")},
 }
-"""Every model and route that the documents name, but for the sizes of JimmyAI's full route above 720p."""
+"""Every model and route that the documents name; JimmyAI's full route has further ones for larger sizes."""
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -244,10 +252,14 @@ async def test_options_that_only_powertokens_has_arrive_as_given(tmp_path, sandb
 
 
 @pytest.mark.slow
-async def test_the_larger_sizes_of_jimmyais_full_route_end_done(tmp_path, sandbox, write_manifest, files):
-    manifest = write_manifest(rows_of("jimmyai", LARGE, files))
+@pytest.mark.parametrize("vendor", LARGE)
+async def test_every_larger_size_of_a_vendor_ends_done(tmp_path, sandbox, write_manifest, files, vendor):
+    manifest = write_manifest(rows_of(vendor, LARGE[vendor], files))
     end = await render_plain(manifest, tmp_path / "out", sandbox_accounts(sandbox), check=quick_check)
-    assert end.verdicts == {"done": len(LARGE)}, {row.shot_id: row.error for row in end.rows if row.error}
+    assert end.verdicts == {"done": len(LARGE[vendor])}, {row.shot_id: row.error for row in end.rows if row.error}
+    jobs = {job.order.prompt: job for job in sandbox.jobs(vendor)}
+    for prompt, given in LARGE[vendor].items():
+        check_job(jobs[prompt], given, files)
 
 
 LOCAL = {"first_frame": "stills/still.png", "last_frame": "stills/other.jpeg"}
@@ -312,8 +324,13 @@ def clip_store(monkeypatch):
         yield open_store("s3://clips-for-vendors/longtake", public_endpoint_url=server.url), server
 
 
-async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_clip_store(
-    tmp_path, sandbox, write_manifest, files, clip_store, monkeypatch
+@pytest.mark.parametrize(
+    "vendors",
+    [("powertokens", "evolink"), pytest.param(VENDORS, marks=pytest.mark.slow)],
+    ids="-".join,
+)
+async def test_files_in_a_bucket_and_cut_clips_reach_vendors_through_the_clip_store(
+    tmp_path, sandbox, write_manifest, files, clip_store, monkeypatch, vendors
 ):
     monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
     store, server = clip_store
@@ -321,7 +338,7 @@ async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_cl
     for name, content in local_files(files).items():
         bucket.pipe_file(f"manifests/{name}", content)
     rows = []
-    for vendor in VENDORS:
+    for vendor in vendors:
         rows += [
             {"reel": vendor, "shot": 1, "prompt": "media"} | LOCAL_MEDIA,
             {"reel": vendor, "shot": 2, "prompt": "on", "continue_from": "clip", "reference_tail_seconds": 2},
@@ -331,8 +348,8 @@ async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_cl
     bucket.put_file(str(manifest), "manifests/m.csv")
     load = sandbox_accounts(sandbox)
     end = await render_plain("s3://manifests/m.csv", tmp_path / "out", load, clip_store=store, check=quick_check)
-    assert end.verdicts == {"done": 12}, [row.error for row in end.rows]
-    for vendor in VENDORS:
+    assert end.all_done, [row.error for row in end.rows]
+    for vendor in vendors:
         first, cut, frame = sandbox.jobs(vendor)
         assert [reference.sha256 for reference in first.references] == hashes_of(LOCAL_MEDIA, files)
         assert [reference.seconds for reference in cut.references] == [2.0]
@@ -342,7 +359,7 @@ async def test_files_in_a_bucket_and_cut_clips_reach_every_vendor_through_the_cl
                 f"{server.url}/clips-for-vendors/longtake"
             }
     assert sandbox.bill.request_count(step="upload") == 0
-    # Stub clips are alike, so all vendors share one cut and one frame: every content is stored once.
+    # Stub clips are alike, so the vendors share one cut and one frame: every content is stored once.
     assert len(store.list("references")) == len({*LOCAL_MEDIA.values()}) + 2
 
 

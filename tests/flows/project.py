@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,13 @@ class Project:
         target.write_text(f"reel,shot,vendor,prompt,duration_seconds\n{reel},1,evolink,a lighthouse at dusk,4\n")
 
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        return httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+        """A request as Prefect's own client makes it: asked again where SQLite was busy (503)."""
+        for _ in range(20):
+            reply = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+            if reply.status_code != 503:
+                break
+            time.sleep(0.5)
+        return reply
 
     def deployment(self, name: str) -> dict[str, Any]:
         flow = "render-manifest" if name.startswith("render") else name.removesuffix("-sandbox")
@@ -66,6 +73,12 @@ class Project:
         path = f"/deployments/{self.deployment(name)['id']}"
         self.call("POST", f"{path}/schedules", [{"schedule": schedule, "active": True}]).raise_for_status()
         self.call("PATCH", path, {"paused": False}).raise_for_status()  # else it is looked at within a minute
+
+    def end_of(self, run_id: str) -> dict[str, Any]:
+        """One run, when it has come to an end."""
+        ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        wait_for(lambda: self.call("GET", f"/flow_runs/{run_id}").json()["state_type"] in ends, 90)
+        return self.call("GET", f"/flow_runs/{run_id}").json()
 
     def ended(self, name: str, how_many: int) -> list[dict[str, Any]]:
         """So many runs that came to an end, within a minute."""

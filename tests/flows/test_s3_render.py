@@ -67,7 +67,7 @@ def test_a_deployment_renders_into_s3_on_a_real_worker(store, project: Project):
     }
     before = project.sandbox.bill.count()
     made = project.call("POST", f"/deployments/{deployment['id']}/create_flow_run", body).raise_for_status().json()
-    [run] = [run for run in project.ended("render-manifest-sandbox", 1) if run["id"] == made["id"]]
+    run = project.end_of(made["id"])
     assert run["state_name"] == "Completed", run["state"]["message"]
     assert project.sandbox.bill.count() - before == 5
     check(store, "worker")

@@ -12,6 +12,7 @@ import pytest
 
 from longtake.errors import UnfitClipError
 from longtake.media.packets import read_packets
+from longtake.media.parameter_sets import join_lengths, read_parameter_sets
 from longtake.media.probe import open_clip, probe_clip
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
@@ -74,6 +75,31 @@ def test_the_crf_difference_is_garbage_when_it_is_copied_blindly(nasty: dict[str
     sources = read_film(nasty["other_crf"]).lumas
     joined = read_film(blind).lumas[FRAMES:]
     assert codes != [(2, n) for n in range(FRAMES)] or min(map(psnr, sources, joined)) < 38
+
+
+def test_parameter_sets_between_the_pictures_do_not_spoil_the_next_clip(nasty: dict[str, Path], tmp_path: Path) -> None:
+    """A clip that looks like `plain` by its header, and says otherwise in front of its first picture."""
+    sly = tmp_path / "sly.mp4"
+    with (
+        av.open(str(sly), "w") as output,
+        av.open(str(nasty["plain"])) as header,
+        av.open(str(nasty["other_crf"])) as source,
+    ):
+        stream = output.add_stream_from_template(header.streams.video[0])
+        sets = read_parameter_sets("h264", bytes(source.streams.video[0].codec_context.extradata))
+        for packet in source.demux(video=0):
+            if packet.size:
+                front = join_lengths([*sets.sps, *sets.pps], 4) if packet.is_keyframe else b""
+                copy = av.Packet(front + bytes(packet))
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+                output.mux(copy)
+    assert probe_clip(sly).signature == probe_clip(nasty["plain"]).signature
+    receipt = stitch_clips([nasty["plain"], sly, nasty["plain"]], tmp_path / "film.mp4")
+    assert receipt.clips[1].why == "its decoder setup changes on the way"
+    film = read_film(tmp_path / "film.mp4")
+    sources = [*read_film(nasty["plain"]).lumas, *read_film(nasty["other_crf"]).lumas, *read_film(nasty["plain"]).lumas]
+    assert all(psnr(was, became) > 38 for was, became in zip(sources, film.lumas, strict=True))
 
 
 def test_the_most_frequent_format_wins_and_of_equals_the_first(nasty: dict[str, Path], tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ class HeaderWatcher:
         self.app, self.keyed = app, keyed
 
     async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            if any(is_idempotency_key(name.decode()) for name, _ in scope["headers"]):
-                self.keyed.add(scope["path"].split("/")[1])
+        headers = scope["headers"] if scope["type"] == "http" and scope["method"] == "POST" else []
+        if any(is_idempotency_key(name.decode()) for name, _ in headers):
+            self.keyed.add(scope["path"].split("/")[1])
         await self.app(scope, receive, send)
 
 
