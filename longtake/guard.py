@@ -21,6 +21,7 @@ import httpx
 
 from longtake.errors import UnsafeAddressError
 from longtake.identity import unsigned_url
+from longtake.trust import trusted
 
 MAX_REDIRECTS = 5
 
@@ -104,10 +105,10 @@ class GuardedClient:
     """An HTTP client for media alone. It never holds a key; an async context manager."""
 
     def __init__(self, *, timeout_seconds: float = 60.0) -> None:
-        transport = httpx.AsyncHTTPTransport(trust_env=False)
+        transport = httpx.AsyncHTTPTransport(verify=trusted(), trust_env=False)
         # httpx offers no public way to choose the network backend of its pool.
         transport._pool = httpcore.AsyncConnectionPool(  # pyright: ignore[reportPrivateUsage]
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=trusted(),
             max_connections=100,
             max_keepalive_connections=20,
             network_backend=_CheckedBackend(allowed_hosts()),

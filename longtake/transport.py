@@ -17,6 +17,7 @@ import httpx
 
 from longtake.accounts import Account
 from longtake.errors import NotSentError, UnknownOutcomeError, VendorUnavailableError
+from longtake.trust import trusted
 from longtake.vendors import Call, Reply
 
 LOOK_TIMEOUT_SECONDS = 30.0
@@ -56,12 +57,12 @@ class Transport:
         self._secret = account.api_key.get_secret_value()
         # A kept connection may die under a POST and leave open whether it arrived: submits get a fresh one each.
         self._fresh = httpx.AsyncClient(
-            transport=transport or httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0)),
+            transport=transport or _over_tls(max_keepalive_connections=0),
             follow_redirects=False,
             trust_env=False,
         )
         self._kept = httpx.AsyncClient(
-            transport=transport or httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=32)),
+            transport=transport or _over_tls(max_connections=32),
             follow_redirects=False,
             trust_env=False,
         )
@@ -155,6 +156,10 @@ class Transport:
             parsed = None
         shown = self.redact(text[:SHOWN_CHARACTERS])
         return Reply(status=response.status_code, body=parsed, text=shown, headers=dict(response.headers))
+
+
+def _over_tls(**limits: int) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(verify=trusted(), limits=httpx.Limits(**limits))
 
 
 def _named(error: Exception) -> str:

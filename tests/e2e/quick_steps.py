@@ -40,3 +40,14 @@ async def quick_reel(order, store, crew) -> MadeReel:
     """A reel that names its clips and joins nothing."""
     frames = sum(part.clip.frames for part in order.parts)
     return MadeReel(reel=order.reel, key=order.key, frames=frames, made_now=True, receipt={})
+
+
+async def no_pictures(reel, results, store, crew, *, fresh) -> bool:
+    """No posters."""
+    return False
+
+
+def without_films(monkeypatch) -> None:
+    """Renders of this test join no clips and make no posters."""
+    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
+    monkeypatch.setattr("longtake.rendering.make_pictures", no_pictures)

@@ -18,7 +18,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store
-from tests.e2e.quick_steps import quick_check, quick_reel
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
@@ -30,6 +30,7 @@ VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as running:
         yield running
 
@@ -332,7 +333,6 @@ def clip_store(monkeypatch):
 async def test_files_in_a_bucket_and_cut_clips_reach_vendors_through_the_clip_store(
     tmp_path, sandbox, write_manifest, files, clip_store, monkeypatch, vendors
 ):
-    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
     store, server = clip_store
     bucket = server.files()
     for name, content in local_files(files).items():

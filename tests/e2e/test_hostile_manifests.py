@@ -17,7 +17,7 @@ from longtake.errors import ConfigurationError, InvalidManifestError, ManifestEr
 from longtake.names import file_name
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.quick_steps import quick_check, quick_reel
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 from tests.unit.media_server import media_server
@@ -28,6 +28,7 @@ SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as running:
         yield running
 
@@ -314,7 +315,6 @@ async def test_odd_names_give_every_reel_and_shot_files_of_its_own_inside_the_ou
     before = tree(yard)
     manifest = write_manifest(rows)
     manifest.rename(yard / "manifest/m.csv")
-    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
     load = sandbox_accounts(sandbox, max_jobs_in_flight=40)
     end = await render_plain(yard / "manifest/m.csv", yard / "out", load, check=quick_check)
     assert end.verdicts == {"done": len(rows)}, {row.shot_id: row.error for row in end.rows if row.error}

@@ -17,7 +17,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.quick_steps import quick_check, quick_reel
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 from tests.unit.media_server import media_server
@@ -33,7 +33,7 @@ MINI = "seedance-2.0-mini-text-to-video"
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
+    without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as running:
         yield running
 

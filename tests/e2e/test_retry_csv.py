@@ -12,7 +12,7 @@ from longtake.production import WouldReplaceError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.quick_steps import quick_check, quick_reel
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 
@@ -28,7 +28,7 @@ def sandbox(monkeypatch):
 
 @pytest.fixture
 def no_films(monkeypatch):
-    monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
+    without_films(monkeypatch)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from longtake.production import Wishes, prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store
-from tests.e2e.quick_steps import quick_check
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -42,6 +42,7 @@ runpy.run_module("tests.plain_render", run_name="__main__")
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.5, jobs_per_key=None, media="stub")) as running:
         yield running
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from longtake.errors import UnfitClipError
+from longtake.errors import UnfitClipError, UnreadableClipError
 from longtake.media.packets import read_packets
 from longtake.media.parameter_sets import join_lengths, read_parameter_sets
 from longtake.media.probe import open_clip, probe_clip
@@ -234,6 +234,20 @@ def test_ranges_and_depths_are_converted_not_relabelled(nasty: dict[str, Path], 
         stitch_clips([nasty["plain"], nasty["plain"], nasty[name]], tmp_path / "film.mp4")
         whole = luma_of(BY_NAME[name], 3).astype(float)
         assert psnr(read_film(tmp_path / "film.mp4").lumas[2 * FRAMES + 3], whole) > 30
+
+
+@pytest.mark.parametrize("at_picture", range(0, 24, 2))
+def test_a_clip_that_is_encoded_again_must_decode_whole(
+    nasty: dict[str, Path], tmp_path: Path, at_picture: int
+) -> None:
+    data = bytearray(nasty["other_size"].read_bytes())
+    with av.open(str(nasty["other_size"])) as clip:
+        entry = clip.streams.video[0].index_entries[at_picture]
+    data[entry.pos + entry.size // 3] ^= 0x55
+    (tmp_path / "hurt.mp4").write_bytes(data)
+    with pytest.raises(UnreadableClipError, match=r"hurt\.mp4: (its picture \d+ is damaged|damaged)"):
+        stitch_clips([nasty["plain"], nasty["plain"], tmp_path / "hurt.mp4"], tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
 
 
 def test_a_copyable_span_ends_only_where_decoding_order_is_closed(nasty: dict[str, Path]) -> None:
