@@ -331,7 +331,7 @@ def clip_store(monkeypatch):
     ids="-".join,
 )
 async def test_files_in_a_bucket_and_cut_clips_reach_vendors_through_the_clip_store(
-    tmp_path, sandbox, write_manifest, files, clip_store, monkeypatch, vendors
+    tmp_path, sandbox, write_manifest, files, clip_store, vendors
 ):
     store, server = clip_store
     bucket = server.files()

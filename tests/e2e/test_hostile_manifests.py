@@ -307,9 +307,7 @@ NAMES = [
 ]
 
 
-async def test_odd_names_give_every_reel_and_shot_files_of_its_own_inside_the_output(
-    yard, sandbox, write_manifest, monkeypatch
-):
+async def test_odd_names_give_every_reel_and_shot_files_of_its_own_inside_the_output(yard, sandbox, write_manifest):
     rows = [SHOT | {"reel": name, "shot": "1", "prompt": f"reel {n}"} for n, name in enumerate(NAMES)]
     rows += [SHOT | {"reel": "shots", "shot": name, "prompt": f"shot {n}"} for n, name in enumerate(NAMES[:16])]
     before = tree(yard)

@@ -110,7 +110,7 @@ async def test_every_verdict_stands_in_its_row_with_reason_and_next_action(
     assert "--adopt" in by_id["unknown/1"]["next_action"]
 
 
-async def test_columns_are_the_manifests_own_first_with_their_types(tmp_path, sandbox, render):
+async def test_columns_are_the_manifests_own_first_with_their_types(tmp_path, render):
     table = pyarrow.table(
         {
             "prompt": ["a", "b"],
@@ -199,7 +199,7 @@ FORMULAS = {
 }
 
 
-async def test_no_cell_of_results_csv_is_a_formula_and_parquet_is_exact(tmp_path, sandbox, write_manifest, render):
+async def test_no_cell_of_results_csv_is_a_formula_and_parquet_is_exact(write_manifest, render):
     rows = [
         SHOT | {"id": f"={n}", "prompt": f"p {n}", "note": note, "=1+1 column": "x"} for n, note in enumerate(FORMULAS)
     ]
@@ -213,7 +213,7 @@ async def test_no_cell_of_results_csv_is_a_formula_and_parquet_is_exact(tmp_path
             assert not cell.startswith(("=", "+", "@", "\t"))
 
 
-async def test_refused_rows_stand_in_the_results_when_they_are_skipped(tmp_path, sandbox, write_manifest, render):
+async def test_refused_rows_stand_in_the_results_when_they_are_skipped(sandbox, write_manifest, render):
     rows = [
         SHOT | {"reel": "bad", "shot": 1, "prompt": "fine in itself"},
         SHOT | {"reel": "bad", "shot": 2, "prompt": "bad", "seed": 1},

@@ -129,10 +129,12 @@ def make(recipe: Recipe, target: Path) -> None:
     with av.open(str(target), "w", format=recipe.container, options=options) as output:
         video: Any = output.add_stream(recipe.codec, rate=recipe.fps)
         video.width, video.height, video.pix_fmt = recipe.width, recipe.height, recipe.pixels
-        video.options = {"crf": str(recipe.crf), "preset": "veryfast", **recipe.extra}
+        # The same bytes each time: see `longtake.media.conform`.
+        video.codec_context.thread_type, video.codec_context.thread_count = "FRAME", 1
+        video.options = {"crf": str(recipe.crf), "preset": "veryfast", "x264-params": "mbtree=0", **recipe.extra}
         if recipe.codec == "libx265":
             video.codec_context.codec_tag = "hvc1"
-            video.options = {**video.options, "x265-params": "log-level=none:pools=1"}
+            video.options = {"crf": str(recipe.crf), "preset": "veryfast", "x265-params": "log-level=none:pools=1"}
         if recipe.aspect:
             video.codec_context.sample_aspect_ratio = recipe.aspect
         if recipe.colour:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -108,7 +109,7 @@ async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_
     poller = Poller(look, lambda error: False, shortest_gap_seconds=0.1, max_wait_seconds=10)
     await asyncio.gather(*(poller.wait(str(n), submitted_at=time.time()) for n in range(20)))
     await poller.close()
-    gaps = [later - earlier for times in looked.values() for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for times in looked.values() for earlier, later in itertools.pairwise(times)]
     assert min(gaps) >= 0.095
 
 
