@@ -43,7 +43,7 @@ def report_view(
         moments: For shots under way: `waiting`, `queued`, `running` or `downloading`, and since when it waits.
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
-        pictures: Keys of the posters that are there.
+        pictures: Keys of the posters and contact sheets that are there.
     """
     posters = frozenset(pictures)
     views = {
@@ -65,12 +65,13 @@ def report_view(
             VendorTotals.model_validate({"vendor": vendor} | _counts(shots, views) | _totals(shots, views, purchases))
             for vendor, shots in by_vendor.items()
         ],
-        reels=[_reel(name, shots, *reels.get(name, (None, ""))) for name, shots in by_reel.items()],
+        reels=[_reel(name, shots, posters, *reels.get(name, (None, ""))) for name, shots in by_reel.items()],
         notices=list(notices),
     )
 
 
-def _reel(name: str, shots: list[ShotView], made: MadeReel | None, note: str) -> ReelView:
+def _reel(name: str, shots: list[ShotView], pictures: frozenset[str], made: MadeReel | None, note: str) -> ReelView:
+    sheet = contact_sheet_key(name)
     if made is None:
         return ReelView(name=name, shots=shots, note=note)
     missing: list[str] = made.receipt.get("missing", [])
@@ -78,7 +79,7 @@ def _reel(name: str, shots: list[ShotView], made: MadeReel | None, note: str) ->
         name=name,
         shots=shots,
         film=made.key,
-        contact_sheet=contact_sheet_key(name) if made.receipt.get("contact_sheet") else None,
+        contact_sheet=sheet if sheet in pictures else None,
         receipt=made.receipt,
         partial=bool(missing),
         note=f"missing: {', '.join(missing)}" if missing else note,
