@@ -48,10 +48,8 @@ class DirectoryStore(Store):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            # Nameless while it is filled, so that a kill leaves nothing behind.
+            _create_whole(temporary, data)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -41,8 +41,12 @@ LOOK = """async ({film, times}) => {
   const looks = [];
   for (const time of times) {
     ready = once('seeked');
+    // "seeked" may come before the picture does; no picture comes where the same one stays.
+    const shown = Promise.race([
+      new Promise(yes => video.requestVideoFrameCallback(yes)), new Promise(yes => setTimeout(yes, 500))]);
     video.currentTime = time;
     await ready;
+    await shown;
     context.drawImage(video, 0, 0);
     const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
     const greens = Array.from({length: pixels.length / 4}, (_, i) => String.fromCharCode(pixels[4 * i + 1]));
