@@ -176,7 +176,8 @@ class _Child:
         """Ends the process; returns its last words."""
         with contextlib.suppress(ProcessLookupError):
             if self.process.returncode is None:
-                self.process.kill()
+                # Not `process.kill()`: it may reap a child that just crashed, and how it ended would be lost.
+                os.kill(self.process.pid, signal.SIGKILL)
         # A cancelled caller still reaps its child: a killed process ends at once.
         await asyncio.shield(self.process.wait())
         return await self._stderr
