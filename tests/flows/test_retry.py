@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import psutil
 import pytest
 
 from longtake.sandbox.faults import Fault
-from tests.flows.project import Project
+from tests.flows.conftest import PrefectServer
+from tests.flows.project import PREFECT, Project
 from tests.flows.test_local_server import wait_for
 
 DEPLOYMENT = "render-manifest-sandbox"
@@ -142,3 +144,44 @@ def test_retry_after_the_death_of_the_run_pays_nothing_twice(project: Project, s
     second = press_retry(project, run)
     assert second["type"] == "COMPLETED", second["message"]
     assert billed(project, name) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_name", ["kill", "terminate"])
+def test_the_death_of_the_worker_pays_nothing_twice(project: Project, prefect_server: PrefectServer, signal_name: str):
+    """SIGKILL leaves the run alive; SIGTERM takes it along, and the automation of bootstrap.py calls it Crashed."""
+    name = f"worker-{signal_name}"
+    project.sandbox.settings.job_seconds = 10
+    write_manifest(project, name, 3)
+    run = started(project, name)
+    wait_for(lambda: billed(project, name) == 3, 60)
+    for process in workers_of(prefect_server):
+        getattr(process, signal_name)()
+    environment = prefect_server.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    command = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process"]
+    log = (project.folder / f"{name}.log").open("wb")
+    with subprocess.Popen(command, cwd=project.folder, env=environment, stdout=log, stderr=log) as worker:
+        try:
+            wait_for(lambda: state_of(project, run)["type"] in ENDS, 240)
+            project.sandbox.settings.job_seconds = 0.5
+            end = state_of(project, run)
+            if end["type"] != "COMPLETED":
+                time.sleep(5)
+                end = press_retry(project, run)
+            assert end["type"] == "COMPLETED", end["message"]
+            assert billed(project, name) == 3
+        finally:
+            worker.terminate()
+
+
+def workers_of(server: PrefectServer) -> list[psutil.Process]:
+    """The worker processes that talk to this server."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            is_worker = "worker" in process.cmdline() and "_tether" not in " ".join(process.cmdline())
+            if is_worker and process.environ().get("PREFECT_API_URL") == server.api_url:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

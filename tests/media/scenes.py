@@ -170,11 +170,8 @@ def write_clip(
     options: dict[str, Any] = {"options": container_options} if container_options else {}
     with av.open(str(target), "w", **options) as output:
         rate = Fraction(fps)
-        # The same bytes each time: x264's mbtree and its slice threads are not repeatable.
-        stable = {"x264-params": "mbtree=0"} if codec == "libx264" else {}
-        video = output.add_stream(
-            codec, rate=rate, options={"crf": str(crf), "preset": preset, **stable, **(extra or {})}
-        )
+        video = output.add_stream(codec, rate=rate, options={"crf": str(crf), "preset": preset, **(extra or {})})
+        # One thread each: x264's slices differ from run to run otherwise.
         video.codec_context.thread_type, video.codec_context.thread_count = "FRAME", 1
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = pix_fmt
