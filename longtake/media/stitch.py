@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import hashlib
 import os
@@ -96,30 +97,30 @@ def _check_room(plan: Plan, target: Path) -> None:
 @contextlib.contextmanager
 def _published(target: Path) -> Generator[Path]:
     """A name to write under; renamed to the target when the block ends well, removed otherwise."""
-    mark = f".{target.name}.{socket.gethostname()}-"
+    mark = f".{target.name}."
     for stale in target.parent.glob(f"{glob.escape(mark)}*.part"):
-        number = stale.name[len(mark) : -len(".part")]
-        if number.isdigit() and not _is_alive(int(number)):
+        if _is_abandoned(stale):
             stale.unlink(missing_ok=True)
-    part = target.with_name(f"{mark}{os.getpid()}.part")
+    part = target.with_name(f"{mark}{socket.gethostname()}-{os.getpid()}.part")
     try:
-        yield part
-        with part.open("rb+") as file:
+        with part.open("wb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield part
             os.fsync(file.fileno())
-        part.replace(target)
+            part.replace(target)
     except OSError as error:
         raise StorageError(f"{target}: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def _is_abandoned(part: Path) -> bool:
+    """Whether its writer is gone: a lock ends with its process, while a process id may live on as another's."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return True
+        return False
     return True
 
 

@@ -130,15 +130,18 @@ def test_a_killed_stitch_leaves_no_film_and_the_next_one_sweeps_up(nasty: dict[s
 
 
 def test_another_process_at_the_same_film_is_left_alone(nasty: dict[str, Path], tmp_path: Path) -> None:
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        own = tmp_path / f".film.mp4.{stitch.socket.gethostname()}-{sleeper.pid}.part"
-        own.write_bytes(b"still being written")
+    own = tmp_path / ".film.mp4.elsewhere-1.part"
+    own.write_bytes(b"still being written")
+    code = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX); print(); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(own)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        writer.stdout.readline()
         stitch_clips([nasty["plain"]] * 2, tmp_path / "film.mp4")
         assert own.read_bytes() == b"still being written"
-    finally:
-        sleeper.kill()
-        sleeper.wait()
+        writer.communicate()
+    stitch_clips([nasty["plain"]] * 2, tmp_path / "film.mp4")
+    assert not own.exists()
 
 
 def test_no_clips_make_no_film(tmp_path: Path) -> None:
