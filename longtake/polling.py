@@ -63,7 +63,7 @@ class Cadence:
 
     def gap(self, age_seconds: float) -> float:
         """The wait until the next look at a job of this age."""
-        share = 0.04 if self.ended else 0.08
+        share = 0.02 if self.ended else 0.08
         return min(MAX_GAP_SECONDS, max(self.shortest_gap_seconds, age_seconds * share))
 
 
