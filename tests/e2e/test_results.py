@@ -53,10 +53,7 @@ def render(tmp_path, sandbox):
     return run
 
 
-async def test_every_verdict_stands_in_its_row_with_reason_and_next_action(
-    sandbox, write_manifest, render, monkeypatch
-):
-    monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "5")
+async def test_every_verdict_stands_in_its_row_with_reason_and_next_action(sandbox, write_manifest, render):
     faults = {
         "fails": ("failed", "look"),
         "cancelled": ("cancelled", "look"),
@@ -77,7 +74,7 @@ async def test_every_verdict_stands_in_its_row_with_reason_and_next_action(
         {"id": "poor", "prompt": "poor", "vendor": "anyfast"},
     ]
     sandbox.faults.add(Fault(kind="failed", step="look", prompt="fails too"))
-    table, texts = await render(write_manifest([SHOT | row for row in rows]), skip_refused=True, max_wait_seconds=3)
+    table, texts = await render(write_manifest([SHOT | row for row in rows]), skip_refused=True, max_wait_seconds=5)
     expected = {
         "fails/1": "failed",
         "cancelled/1": "cancelled",
