@@ -16,7 +16,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store
 from tests.e2e.conftest import frame_codes
-from tests.e2e.quick_steps import quick_check
+from tests.e2e.quick_steps import no_pictures, quick_check
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -85,7 +85,8 @@ async def test_the_storyboard_is_rendered_into_a_bucket_and_bought_once(tmp_path
     assert {key: server.files().info(f"films/storyboard/{key}")["LastModified"] for key in reels} == made
 
 
-async def test_a_missing_object_is_fetched_again_and_not_bought_again(sandbox, server, write_manifest):
+async def test_a_missing_object_is_fetched_again_and_not_bought_again(sandbox, server, write_manifest, monkeypatch):
+    monkeypatch.setattr("longtake.rendering.make_pictures", no_pictures)
     output, load = "s3://films/holes", sandbox_accounts(sandbox)
     shot = {"id": "x", "vendor": "evolink", "prompt": "p", "duration_seconds": 4, "resolution": "480p"}
     manifest = write_manifest([shot])

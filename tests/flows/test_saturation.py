@@ -76,7 +76,7 @@ def check(sandbox: Sandbox, shots: int, share: float, capsys) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 2])
 def test_300_shots_use_the_slots_of_three_vendors_and_never_more(tmp_path, new_home, runs, capsys):
-    with Sandbox(SandboxSettings(job_seconds=10.0, jobs_per_key=None, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=15.0, jobs_per_key=None, media="stub")) as sandbox:
         pairs = []
         for run in range(runs):
             write_manifest(tmp_path / f"{run}.csv", 300 // runs, run * 1000)
