@@ -6,19 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import importlib
-import inspect
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from flows.render_manifest import RenderEnd
-    from longtake.plan import Shot
-    from longtake.production import Production
-    from longtake.run import OnEvent
+from flows._render_options import add_render_options, render_parameters
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -68,22 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
 
     render = commands.add_parser("render", help="render a manifest; again: finish what is missing")
-    render.add_argument("manifest", help="CSV or Parquet file, folder or glob of Parquet; local or s3://")
-    render.add_argument("--output", required=True, help="directory or s3://")
-    render.add_argument("--vendor", help="vendor for rows that name none")
-    render.add_argument(
-        "--budget", type=float, metavar="USD", help="most that the output may cost, earlier runs included"
-    )
-    render.add_argument("--only", nargs="+", metavar="REEL", help="only these reels")
-    render.add_argument("--limit", type=int, metavar="N", help="at most N purchases in this run")
-    render.add_argument("--skip-refused", action="store_true", help="render the reels without a violation")
-    render.add_argument("--replace", action="store_true", help="buy changed shots again without a raised take")
-    render.add_argument("--on-unknown", choices=("hold", "resubmit"), default="hold", help="resubmit may pay twice")
-    render.add_argument("--max-attempts", type=int, default=1, metavar="N", help="purchases of one shot take in all")
-    render.add_argument("--partial-reels", action="store_true", help="make reels although shots are missing")
-    render.add_argument("--fix-references", action="store_true", help="make references fit the vendor's limits")
-    render.add_argument("--reels-per-run", type=int, default=0, metavar="N", help="spread reels over child runs")
-    render.add_argument("--json", action="store_true", help="one JSON line per event on standard output")
+    add_render_options(render)
     render.set_defaults(command=_render)
 
     reconcile = commands.add_parser("reconcile", help="bring home what is paid; settle unknown outcomes; buys nothing")
@@ -132,67 +110,16 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _render(chosen: argparse.Namespace) -> int:
+    parameters = render_parameters(chosen)
     with _server():
-        from flows._watch import BEGINNERS, WATCHERS  # noqa: PLC0415
-        from flows.render_manifest import render_manifest  # noqa: PLC0415
+        from flows._render_command import render  # noqa: PLC0415
 
-        async def run() -> RenderEnd:
-            render: Any = render_manifest
-            state: Any = await render(
-                chosen.manifest,
-                chosen.output,
-                vendor=chosen.vendor,
-                budget_usd=chosen.budget,
-                on_unknown=chosen.on_unknown,
-                reels=chosen.only,
-                reels_per_run=chosen.reels_per_run,
-                limit=chosen.limit,
-                skip_refused=chosen.skip_refused,
-                replace=chosen.replace,
-                max_attempts=chosen.max_attempts,
-                partial_reels=chosen.partial_reels,
-                fix_references=chosen.fix_references,
-                return_state=True,
-            )
-            return await _end_of(state)
-
-        with contextlib.ExitStack() as display:
-            BEGINNERS.append(partial(_display, display, WATCHERS, json_lines=chosen.json))
-            end = asyncio.run(run())
+        end = render(parameters, json_lines=chosen.json)
     _say(end.line)
     if not chosen.json:
         for reel in end.reels:
             _show(f"{chosen.output.rstrip('/')}/{reel.key}")
     return end.exit_code
-
-
-def _display(
-    display: contextlib.ExitStack, watchers: list[OnEvent], production: Production, *, json_lines: bool
-) -> None:
-    from longtake.reports.terminal import Progress  # noqa: PLC0415
-
-    counts = Counter(shot.account for shot in production.rendered_shots)
-    progress = display.enter_context(Progress(counts, mode="json" if json_lines else "auto"))
-
-    def tell(event: str, shot: Shot, words: str) -> None:
-        progress.event(event, shot.shot_id, shot.account, words)
-
-    watchers.append(tell)
-
-
-async def _end_of(state: Any) -> RenderEnd:
-    from flows.render_manifest import RenderEnd  # noqa: PLC0415
-
-    if state.is_cancelled():
-        raise KeyboardInterrupt
-    value: object = state.result(raise_on_failure=False)
-    if inspect.isawaitable(value):
-        value = await value
-    if isinstance(value, RenderEnd):
-        return value
-    if isinstance(value, asyncio.CancelledError | KeyboardInterrupt):
-        raise KeyboardInterrupt
-    return RenderEnd(exit_code=NOT_DONE, line=f"the run ended {state.name}: {state.message or value}")
 
 
 def _reconcile(chosen: argparse.Namespace) -> int:

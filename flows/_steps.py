@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from prefect.runtime import flow_run
@@ -17,17 +19,28 @@ from tasks.poll import await_job
 from tasks.slots import PrefectSlots
 from tasks.submit import submit_shot
 
+OnPurchase = Callable[[Order, Job], None]
+
 
 def office_of_run() -> AbstractAsyncContextManager[Office]:
     """The office whose slots are shared, through Prefect limits, with every other run on this server."""
     return opened_office(load_account, PrefectSlots)
 
 
-def task_steps(output: str) -> Steps:
-    """Submit, poll and download as task runs tagged with their vendor."""
+def task_steps(output: str, on_purchase: OnPurchase = lambda order, job: None) -> Steps:
+    """Submit, poll and download as task runs tagged with their vendor.
+
+    Args:
+        output: The output whose ledger knows the jobs.
+        on_purchase: Called with every order whose job was bought now, not found in the ledger.
+    """
 
     async def submit(order: Order) -> Job:
-        return await submit_shot.with_options(**vendor_tags(order.account))(order)
+        begun = time.time()
+        job = await submit_shot.with_options(**vendor_tags(order.account))(order)
+        if job.submitted_at >= begun:
+            on_purchase(order, job)
+        return job
 
     async def follow(job: Job, taken_up: bool) -> JobSnapshot:
         return await await_job.with_options(**vendor_tags(job.account))(job, output, taken_up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -11,15 +12,19 @@ from pydantic import BaseModel, Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
+from flows._artifacts import NOT_DONE, RunPage, state_message, violations
 from flows._dates import dated
 from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
-from flows._watch import BEGINNERS, WATCHERS
-from longtake.errors import ConfigurationError, ManifestError
-from longtake.plan import Shot
+from flows._watch import named, show_end, tagged, watched
+from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
+from longtake.media.drift import DriftLimits
+from longtake.media.inspect import GatePolicy
+from longtake.media.receipt import ReelStyle
 from longtake.production import Production, Wishes, WouldReplaceError, prepare
 from longtake.reels import MadeReel
 from longtake.rendering import Summary, as_recorded, render
+from longtake.reports.text import visible
 from longtake.roots import reference_roots
 from longtake.run import RunOptions
 from tasks.stitch import stitch_reel
@@ -40,7 +45,7 @@ Count = Annotated[int, Field(ge=1)]
 Dollars = Annotated[float, Field(ge=0)]
 
 
-@flow(name="render-manifest", flow_run_name="render {manifest}", persist_result=False)
+@flow(name="render-manifest", persist_result=False)
 async def render_manifest(
     manifest: str,
     output: str,
@@ -55,6 +60,9 @@ async def render_manifest(
     max_attempts: Count = 1,
     partial_reels: bool = False,
     fix_references: bool = False,
+    reel_style: ReelStyle | None = None,
+    gate: GatePolicy | None = None,
+    drift_limits: DriftLimits | None = None,
 ) -> Any:
     """Renders a manifest into an output. Running it again, or Retry, finishes what is missing and buys nothing twice.
 
@@ -72,6 +80,9 @@ async def render_manifest(
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
         partial_reels: Make reels although shots are missing; they say so in name and receipt.
         fix_references: Scale, trim or transcode references that break a limit.
+        reel_style: Size, rate, fit, crossfade and loudness of the reels.
+        gate: What each check of a downloaded clip means: strict (bad_clip), warn or off.
+        drift_limits: Hold a chain whose last clip has drifted further from its first.
     """
     wishes = Wishes(
         manifest=manifest,
@@ -86,69 +97,88 @@ async def render_manifest(
         max_attempts=max_attempts,
         partial_reels=partial_reels,
         fix_references=fix_references,
+        reel_style=reel_style or ReelStyle(),
+        gate=gate or GatePolicy(),
+        drift_limits=drift_limits,
     )
     return await render_wishes(wishes, reels_per_run)
 
 
 async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
     """Prepares and renders inside a flow run; returns the state that the run ends in, its data a `RenderEnd`."""
-    logger = get_run_logger()
+    wishes = await _dated(wishes)
+    reels = f": {', '.join(wishes.reels)}" if wishes.reels else ""
+    await named(f"render {wishes.manifest}{reels}")
+    async with RunPage() as page:
+        return await _rendered(wishes, reels_per_run, page)
+
+
+async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
+    logger, began = get_run_logger(), time.time()
     try:
         production = await prepared(wishes)
+        await tagged({account.partition("/")[0] for account in production.accounts})
         for notice in production.notices:
             logger.warning(notice)
         if (refusal := production.refusal()) is not None:
             raise refusal
+        children = await render_in_children(production.wishes, shares(production, reels_per_run))
     except (ManifestError, ConfigurationError, WouldReplaceError) as error:
-        words = f"refused, nothing spent: {error}"
-        return Failed(message=words[:MESSAGE_CHARACTERS], data=RenderEnd(exit_code=2, line=words))
+        return await _refused(error, page)
     if reels_per_run:
-        await render_in_children(production.wishes, shares(production, reels_per_run))
-        summary = await as_recorded(await prepared(wishes))
+        summary = await as_recorded(production, runs=[str(child.id) for child in children], since=began)
     else:
-        summary = await render_production(production)
+        try:
+            summary = await render_production(production, page)
+        except ConfigurationError as error:  # raised before the first purchase alone
+            return await _refused(error, page)
+    await show_end(page, production, summary)
     end = RenderEnd(exit_code=0 if summary.all_done else 1, line=summary.line, reels=summary.reels_made)
-    return (Completed if summary.all_done else Failed)(message=summary.line, data=end)
+    message = state_message(summary, production.store)
+    return (Completed if summary.all_done else Failed)(message=message, data=end)
+
+
+async def _refused(error: Exception, page: RunPage) -> Any:
+    words = f"refused, nothing spent: {error}"
+    if isinstance(error, InvalidManifestError):
+        await page.show(NOT_DONE, violations(error.violations))
+    return Failed(message=visible(words, MESSAGE_CHARACTERS), data=RenderEnd(exit_code=2, line=words))
 
 
 async def prepared(wishes: Wishes) -> Production:
     """The production of these wishes, with dates filled in and accounts from blocks or the environment."""
-    dated_wishes = wishes.model_copy(
-        update={"manifest": await dated(wishes.manifest), "output": await dated(wishes.output), "run": run_id()}
-    )
     return await prepare(
-        dated_wishes,
+        await _dated(wishes),
         load_account=load_account,
         clip_store=await load_clip_store(),
         reference_roots=reference_roots(),
     )
 
 
-async def render_production(production: Production) -> Summary:
+async def _dated(wishes: Wishes) -> Wishes:
+    found = {"manifest": await dated(wishes.manifest), "output": await dated(wishes.output), "run": run_id()}
+    return wishes.model_copy(update=found)
+
+
+async def render_production(production: Production, page: RunPage) -> Summary:
     """Renders a prepared production inside a flow run, its steps as task runs."""
-    logger = get_run_logger()
     wishes = production.wishes
-
-    def on_event(event: str, shot: Shot, words: str) -> None:
-        logger.info("%s: %s%s", shot.shot_id, event, f", {words}" if words else "")
-        for watcher in WATCHERS:
-            watcher(event, shot, words)
-
-    for begin in BEGINNERS:
-        begin(production)
     options = RunOptions(
         output=wishes.output,
         run=wishes.run,
         on_unknown=wishes.on_unknown,
         max_attempts=wishes.max_attempts,
         limit=wishes.limit,
+        gate=wishes.gate,
+        drift_limits=wishes.drift_limits,
     )
-    async with office_of_run() as office:
+    async with office_of_run() as office, watched(production, page) as watch:
         return await render(
             production,
             office,
-            steps=task_steps(wishes.output),
-            stitch=stitch_reel,
-            on_event=on_event,
+            steps=task_steps(wishes.output, watch.purchased),
+            stitch=watch.stitching(stitch_reel),
+            on_event=watch.event,
+            on_end=watch.ended,
             options=options,
         )

@@ -14,7 +14,8 @@ from longtake.hosting import Hosting
 from longtake.job import Clip
 from longtake.ledger import Ledger
 from longtake.limits import Limits, MediaLimits
-from longtake.media.child import in_child
+from longtake.media.child import Crew, in_child
+from longtake.media.drift import DriftLimits, measure_drift
 from longtake.media.frames import last_frame
 from longtake.media.tail import TailLimits, cut_tail
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
@@ -129,6 +130,21 @@ async def _cut(
     bounds = limits.model_dump(include=set(TailLimits.model_fields), exclude_none=True)
     await in_child(cut_tail, path, seconds, target, TailLimits(**bounds), deadline_seconds=CUT_DEADLINE_SECONDS)
     return target, facts.model_copy(update={"duration_seconds": seconds, "size_bytes": target.stat().st_size})
+
+
+async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledger, crew: Crew) -> str:
+    """How the last link of a chain passes the limits of drift from the first, "" where it keeps them.
+
+    Raises:
+        MediaError: One of the clips cannot be measured.
+    """
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        paths = [
+            await asyncio.to_thread(ledger.store.fetch, clip.key, Path(folder) / f"{place}.mp4")
+            for place, clip in enumerate((first, last))
+        ]
+        _, drift = await crew.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
+    return ", ".join(drift.beyond(limits))
 
 
 async def continued_from_last_frame(

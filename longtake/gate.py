@@ -18,7 +18,7 @@ DEADLINE_SECONDS = 120.0
 FPS = 24
 
 
-def expectation(request: ShotRequest, limits: Limits) -> Expectation:
+def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Expectation:
     """What the clip of a request should look like; None where the vendor is free to choose."""
     duration = request.duration_seconds or limits.default_duration_seconds
     size = limits.output_pixels(request)
@@ -27,11 +27,18 @@ def expectation(request: ShotRequest, limits: Limits) -> Expectation:
         width=size[0] if size else None,
         height=size[1] if size else None,
         audio=request.generate_audio,
+        gate=policy.model_dump(exclude_defaults=True),
     )
 
 
-def gate(wanted: Expectation, policy: GatePolicy, crew: Crew) -> Callable[[Path, str], Awaitable[Checked]]:
-    """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it."""
+def gate(
+    wanted: Expectation, crew: Crew, policy: GatePolicy | None = None
+) -> Callable[[Path, str], Awaitable[Checked]]:
+    """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it.
+
+    Without a policy a clip is judged by the one that it was bought under.
+    """
+    policy = policy or GatePolicy.model_validate(wanted.gate)
 
     async def check(path: Path, sha256: str) -> Checked:
         expected = Expected(

@@ -51,7 +51,7 @@ class Record(BaseModel):
 
 
 class Expectation(BaseModel):
-    """What the clip should look like. None: the vendor is free to choose."""
+    """What the clip should look like. None: the vendor is free to choose. `gate` holds fields of a `GatePolicy`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,6 +59,7 @@ class Expectation(BaseModel):
     width: int | None = None
     height: int | None = None
     audio: bool | None = None
+    gate: dict[str, Any] = Field(default_factory=dict)
 
 
 class Intent(Record):
@@ -259,6 +260,11 @@ class Ledger:
         names = self.scan()
         wanted = names if identities is None else {name: names[name] for name in identities if name in names}
         return self._read(wanted)
+
+    def load_open(self) -> dict[str, Purchase]:
+        """Reads the purchases without a clip and without a verdict; of the others the listing tells enough."""
+        settled = {f"{_NAME_OF[kind]}.json" for kind in (ClipRecord, VerdictRecord)}
+        return self._read({name: files for name, files in self.scan().items() if settled.isdisjoint(files)})
 
     def purchase(self, identity: str) -> Purchase:
         """Reads one purchase as it stands now."""

@@ -32,6 +32,9 @@ from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
+from longtake.media.drift import DriftLimits
+from longtake.media.inspect import GatePolicy
+from longtake.media.receipt import ReelStyle
 from longtake.plan import Plan, Planner, Shot, Standing
 from longtake.quotes import Quotes, missing_prices
 from longtake.references import measure_references, reference_sources, reference_violations, shown
@@ -58,6 +61,9 @@ class Wishes(BaseModel):
     max_attempts: int = 1
     partial_reels: bool = False
     fix_references: bool = False
+    reel_style: ReelStyle = ReelStyle()
+    gate: GatePolicy = GatePolicy()
+    drift_limits: DriftLimits | None = None
     run: str = ""
 
 

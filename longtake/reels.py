@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from longtake.download import part_file
 from longtake.errors import PublishConflictError
 from longtake.job import Clip
 from longtake.media.child import Crew
+from longtake.media.drift import measure_drift
 from longtake.media.echo import find_echo
-from longtake.media.stitch import StitchOptions, stitch_clips
+from longtake.media.receipt import StitchOptions
+from longtake.media.stitch import stitch_clips
 from longtake.outputs import read_json, reel_key, sidecar_key, write_json
 from longtake.storage import Store
 
@@ -26,14 +29,24 @@ SURE = 0.6
 """Below this confidence nothing is trimmed."""
 
 
+OnProgress = Callable[[float], None] | None
+"""Called with the share of a film that is made, 0 to 1."""
+
+
 class ReelPart(BaseModel):
-    """One clip of a reel. `continues`: it was made to go on from the clip before it, so it may repeat its end."""
+    """One clip of a reel.
+
+    Attributes:
+        continues: It was made to go on from the clip before it, so it may repeat its end.
+        linked: It was made from the clip before it or from its last frame, so it may drift.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     shot_id: str
     clip: Clip
     continues: bool = False
+    linked: bool = False
 
 
 class ReelOrder(BaseModel):
@@ -73,8 +86,14 @@ class MadeReel(BaseModel):
     receipt: dict[str, Any]
 
 
-async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
+async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: OnProgress = None) -> MadeReel:
     """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
+
+    Args:
+        order: What to join.
+        store: Where the clips lie and the reel goes.
+        crew: Decodes and encodes.
+        progress: Called with the share of the film that is made, 0 to 1.
 
     Raises:
         MediaError: A clip cannot be used.
@@ -84,7 +103,7 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew) -> MadeReel:
     while (made := await asyncio.to_thread(standing_reel, order, store)) is None:
         try:
             with part_file(work, f".{Path(order.key).stem}") as part:
-                return await _make(order, store, crew, part)
+                return await _make(order, store, crew, part, progress)
         except PublishConflictError:
             await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
     return made
@@ -100,10 +119,12 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
 
 
-async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path) -> MadeReel:
+async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: OnProgress) -> MadeReel:
     """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
     try:
-        receipt = await (_link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part))
+        receipt = await (
+            _link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part, progress)
+        )
     finally:
         part.unlink(missing_ok=True)
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
@@ -127,7 +148,7 @@ async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
     }
 
 
-async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path) -> dict[str, Any]:
+async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: OnProgress) -> dict[str, Any]:
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [
@@ -135,9 +156,10 @@ async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path) -> dic
             for place, part in enumerate(order.parts)
         ]
         options, echoes = await _without_echoes(order, paths, crew)
+        drift = await _drift(order, paths, crew)
         film = part.with_suffix(".film.part")
         try:
-            made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline)
+            made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
             size_bytes = film.stat().st_size
             await asyncio.to_thread(store.publish, film, order.key)
         finally:
@@ -145,7 +167,18 @@ async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path) -> dic
     receipt: dict[str, Any] = made.model_dump(mode="json")
     for clip, each in zip(receipt["clips"], order.parts, strict=True):
         clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
-    return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes}
+    return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes, "drift": drift}
+
+
+async def _drift(order: ReelOrder, paths: Sequence[Path], crew: Crew) -> list[dict[str, Any]]:
+    """How far each link of each chain has moved from the chain's first clip."""
+    heads = [place for place, part in enumerate(order.parts) if not part.linked]
+    drift: list[dict[str, Any]] = []
+    for head, end in pairwise([*heads, len(paths)]):
+        if end - head > 1:
+            links = await crew.call(measure_drift, paths[head:end], deadline_seconds=SECONDS_PER_CLIP * (end - head))
+            drift += [{"shot_id": order.parts[head + link.link].shot_id} | link.model_dump() for link in links]
+    return drift
 
 
 async def _without_echoes(

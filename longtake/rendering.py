@@ -7,20 +7,22 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from longtake.desk import Office
+from longtake.ledger import Purchase
 from longtake.manifests.writer import RowResult, results_files
-from longtake.media.stitch import StitchOptions
+from longtake.media.receipt import StitchOptions
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
 from longtake.posters import make_pictures
 from longtake.production import Production
 from longtake.reels import MadeReel, ReelOrder, ReelPart, standing_reel
+from longtake.reports.view import Totals
 from longtake.results import row_result, rows_to_retake
 from longtake.retry import write_retry
-from longtake.run import OnEvent, Run, RunOptions, ShotResult, Steps
+from longtake.run import OnEnd, OnEvent, Run, RunOptions, ShotResult, Steps
 from longtake.run_report import Ended, ReelEnd, RunReport, result_of
 from longtake.verdicts import Verdict
 
@@ -37,6 +39,8 @@ class Summary:
     rows: list[RowResult]
     bought_now: int
     notices: list[str] = field(default_factory=list)
+    totals: Totals | None = None
+    """Counts and money, as the report has them."""
 
     @property
     def all_done(self) -> bool:
@@ -56,9 +60,21 @@ StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
 
 
 async def render(
-    production: Production, office: Office, *, steps: Steps, stitch: StitchStep, on_event: OnEvent, options: RunOptions
+    production: Production,
+    office: Office,
+    *,
+    steps: Steps,
+    stitch: StitchStep,
+    on_event: OnEvent,
+    options: RunOptions,
+    on_end: OnEnd = lambda result: None,
 ) -> Summary:
-    """Renders a prepared production to its end and writes it up, also when it is cancelled on the way."""
+    """Renders a prepared production to its end and writes it up, also when it is cancelled on the way.
+
+    Raises:
+        ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
+    """
+    await office.receive_callbacks()
     async with contextlib.AsyncExitStack() as stack:
         if (budget := production.budget()) is not None:
             await budget.open(production.purchases)
@@ -74,6 +90,7 @@ async def render(
             steps=steps,
             options=options,
             on_event=report.tell,
+            on_end=on_end,
         )
         return await _to_the_end(production, run, stitch, report)
 
@@ -137,15 +154,24 @@ def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]
             shot_id=result.shot.shot_id,
             clip=result.clip,
             continues=result.shot.row.written.continue_from == "clip" and place > 0 and first[place - 1].is_done,
+            linked=bool(result.shot.row.written.continue_from) and place > 0 and first[place - 1].is_done,
         )
         for place, result in enumerate(first)
         if result.clip is not None and result.is_done
     )
-    return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=StitchOptions())
+    options = StitchOptions(**dict(production.wishes.reel_style))
+    return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=options)
 
 
-async def as_recorded(production: Production) -> Summary:
-    """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them."""
+async def as_recorded(production: Production, *, runs: Collection[str] = (), since: float = 0.0) -> Summary:
+    """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them.
+
+    Args:
+        production: As it was prepared before the others began.
+        runs: The others, as the ledger names runs.
+        since: What they bought after this Unix time counts as bought now.
+    """
+    purchases = await asyncio.to_thread(_read_again, production)
     made: dict[str, ReelEnd] = {}
     for reel, shots in Plan(production.rendered_shots, []).reels.items():
         order = _reel_order(production, reel, [result_of(shot, {}) for shot in shots])
@@ -155,16 +181,24 @@ async def as_recorded(production: Production) -> Summary:
         there = await asyncio.to_thread(standing_reel, order, production.store)
         made[reel] = there, "" if there else "the reel was not made"
     report = RunReport(production, lambda event, shot, words: None)
-    return await asyncio.to_thread(write_up, production, {}, made, report)
+    summary = await asyncio.to_thread(write_up, production, {}, made, report)
+    bought = [one.accepted.at for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
+    return replace(summary, bought_now=sum(at >= since for at in bought))
+
+
+def _read_again(production: Production) -> dict[str, Purchase]:
+    """Every shot's purchases as the ledger holds them now; blocking."""
+    purchases, now = production.ledger.load(), time.time()
+    for shot in production.plan.shots:
+        shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
+    return purchases
 
 
 def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
-    purchases = production.ledger.load()
+    purchases = _read_again(production)
     by_row: dict[int, list[ShotResult]] = {}
-    now = time.time()
     for shot in production.plan.shots:
-        shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
         by_row.setdefault(shot.row.row, []).append(result_of(shot, ended))
     rows = [row_result(results, purchases) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
@@ -173,11 +207,12 @@ def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], 
     store.write("results.parquet", parquet)
     store.write("results.csv", table)
     write_retry(store, production.manifest, rows, rows_to_retake(rows))
-    report.write(ended, made, purchases, finished=True)
+    totals = report.write(ended, made, purchases, finished=True)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
         bought_now=sum(result.bought_now for results in by_row.values() for result in results),
+        totals=totals,
     )

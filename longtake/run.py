@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
+from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame, drift_words
 from longtake.delivery import is_at_home
 from longtake.desk import Desk, Office
 from longtake.errors import (
@@ -41,6 +41,8 @@ from longtake.identity import attempt_identity
 from longtake.job import Clip, Job, JobSnapshot
 from longtake.ledger import Ledger, Purchase, State, VerdictRecord
 from longtake.limits import Limits, refusal
+from longtake.media.drift import DriftLimits
+from longtake.media.inspect import GatePolicy
 from longtake.plan import Plan, Shot
 from longtake.purchase import Order, stored_request, wait_for_other_run
 from longtake.request import ShotRequest
@@ -62,6 +64,10 @@ class RunOptions:
     on_unknown: Literal["hold", "resubmit"] = "hold"
     max_attempts: int = 1
     limit: int | None = None
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    """What the checks of what this run buys mean."""
+    drift_limits: DriftLimits | None = None
+    """A chain whose last clip has drifted beyond them is not gone on with."""
     held: Mapping[str, str] = field(default_factory=dict)
     """Reels that the budget does not admit, with the reason."""
 
@@ -77,7 +83,7 @@ class Steps:
 
 @dataclass
 class ShotResult:
-    """How a shot ended in this run. Times are Unix times."""
+    """How a shot ended in this run; `cause` is the error that kept it from being done, if one did. Times are Unix."""
 
     shot: Shot
     outcome: Outcome
@@ -86,6 +92,7 @@ class ShotResult:
     finished_at: float | None = None
     bought_now: bool = False
     snapshot: JobSnapshot | None = None
+    cause: LongtakeError | None = None
 
     @property
     def is_done(self) -> bool:
@@ -95,6 +102,8 @@ class ShotResult:
 
 OnEvent = Callable[[str, Shot, str], None]
 """Called with an event's name (`queued`, `bought`, `resumed`, `finished`, `done`, `ended`), its shot and words."""
+OnEnd = Callable[[ShotResult], None]
+"""Called with every shot's result when it has come to its end, before the event that tells of it."""
 
 
 class Run:
@@ -110,6 +119,7 @@ class Run:
         steps: Steps,
         options: RunOptions,
         on_event: OnEvent = lambda event, shot, words: None,
+        on_end: OnEnd = lambda result: None,
         max_downloads: int = 8,
     ) -> None:
         self.plan = plan
@@ -119,6 +129,7 @@ class Run:
         self.steps = steps
         self.options = options
         self.on_event = on_event
+        self.on_end = on_end
         self._downloads = asyncio.Semaphore(max_downloads)
         self._bought = 0
         self._order = {shot: place for place, shot in enumerate(plan.shots)}
@@ -148,6 +159,7 @@ class Run:
             outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=f"{type(error).__name__}: {error}")
             result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
         result.finished_at = result.finished_at or time.time()
+        self.on_end(result)
         self.on_event("done" if result.is_done else "ended", shot, result.outcome.evidence or result.outcome.verdict)
         return result
 
@@ -166,7 +178,8 @@ class Run:
             try:
                 result = await self._attempt(shot, number)
             except LongtakeError as error:
-                result = ShotResult(shot, await self._what_the_ledger_says(shot, number, outcome_of(error)))
+                outcome = await self._what_the_ledger_says(shot, number, outcome_of(error))
+                result = ShotResult(shot, outcome, cause=error)
             if not await self._may_buy_again(shot, number, result):
                 return result
             number += 1
@@ -234,11 +247,14 @@ class Run:
         if shot.is_refused:
             raise UnsupportedRequestError([found for found in shot.violations if not found.warning])
         if (reason := self.options.held.get(shot.row.reel)) is not None:
-            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=reason))
+            held = Outcome(verdict=Verdict.HELD, evidence=reason)
+            return ShotResult(shot, held, cause=BudgetExceededError(reason))
         parent = await self._parent(shot)
         if shot.parent is not None and parent is None:
             evidence = f"{shot.parent.shot_id} is {self.results[shot.parent].result().outcome.verdict}"
             return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
+        if (drifted := await self._drifted(shot)) is not None:
+            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=drifted))
         if self.options.limit is not None and self._bought >= self.options.limit:
             return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run's --limit was reached"))
         # Before a slot is taken: a run that was killed in its submit would else keep it from others till the deadline.
@@ -288,6 +304,20 @@ class Run:
             last_frame_link=snapshot.last_frame_url if snapshot else None,
         )
 
+    async def _drifted(self, shot: Shot) -> str | None:
+        """Why a chain is not gone on with: its last clip looks too unlike its first."""
+        limits, last = self.options.drift_limits, shot.parent
+        if limits is None or last is None or last.parent is None:
+            return None
+        first = last
+        while first.parent is not None:
+            first = first.parent
+        clips = [self.results[link].result().clip for link in (first, last)]
+        if clips[0] is None or clips[1] is None:
+            return None
+        words = await drift_words(clips[0], clips[1], limits, self.ledger, self.office.crew)
+        return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
+
     async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:
         """The vendor's own link of a clip bought by an earlier run, if it still has one."""
         job = before.job
@@ -318,7 +348,7 @@ class Run:
             take=shot.take,
             attempt=number,
             written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
-            expected=expectation(request, shot.model.limits),
+            expected=expectation(request, shot.model.limits, self.options.gate),
             quote=shot.quote,
             run=self.options.run,
         )

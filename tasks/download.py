@@ -22,7 +22,7 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         job: A job that ended well.
         output: The output whose ledger keeps the clip.
         link: The vendor's link, where it was just told; else the vendor is asked.
-        policy: Which checks are strict; by default that the file decodes to its end.
+        policy: Which checks are strict; by default as the run that bought it said.
 
     Returns:
         The clip; the same one, without a fetch, when called again.
@@ -36,5 +36,5 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         desk = await office.desk(job.account)
         purchase = ledger.purchase(job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
-        check = gate(wanted, policy or GatePolicy(), office.crew)
+        check = gate(wanted, office.crew, policy)
         return await bring_home(job, desk, ledger, office.media, check, link=link)

@@ -17,7 +17,6 @@ from longtake.delivery import await_end, bring_home
 from longtake.desk import opened_office
 from longtake.gate import gate
 from longtake.ledger import Expectation
-from longtake.media.inspect import GatePolicy
 from longtake.production import Wishes, prepare
 from longtake.purchase import buy
 from longtake.reels import make_reel
@@ -78,7 +77,7 @@ async def render_plain(
         async def download(job, link):
             bought = ledger.purchase(job.identity)
             wanted = bought.intent.expected if bought.intent else Expectation()
-            looked = check or gate(wanted, GatePolicy(), office.crew)
+            looked = check or gate(wanted, office.crew)
             return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
 
         async def stitch(order):
@@ -99,6 +98,8 @@ async def render_plain(
                 on_unknown=wish.on_unknown,
                 max_attempts=wish.max_attempts,
                 limit=wish.limit,
+                gate=wish.gate,
+                drift_limits=wish.drift_limits,
             ),
         )
 

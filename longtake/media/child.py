@@ -80,12 +80,19 @@ class Crew:
         self._memory_bytes = memory_bytes
         self._idle: list[_Child] = []
 
-    async def call(self, function: Callable[..., T], *args: Any, deadline_seconds: float, **kwargs: Any) -> T:
+    async def call(
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        deadline_seconds: float,
+        progress: Callable[[float], None] | None = None,
+        **kwargs: Any,
+    ) -> T:
         """As `in_child`, in a child that is kept."""
         async with self._turns:
             child = await self._waiting_child() or await _Child.start(self._memory_bytes)
             try:
-                return await child.call(function, args, kwargs, deadline_seconds)
+                return await child.call(function, args, kwargs, deadline_seconds, progress)
             finally:
                 if child.is_fit and child.calls < self._calls_each:
                     self._idle.append(child)

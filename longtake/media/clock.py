@@ -13,7 +13,10 @@ from longtake.errors import UnreadableClipError
 
 
 def _parse_ratio(value: object) -> object:
-    return Fraction(value) if isinstance(value, str) else value
+    try:
+        return Fraction(value) if isinstance(value, str) else value
+    except ZeroDivisionError:
+        raise ValueError(f"{value} divides by zero") from None
 
 
 Ratio = Annotated[

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from longtake.media.pictures import all_pictures
 from longtake.media.probe import probe_clip
@@ -23,13 +23,17 @@ SAMPLES = 8
 """Pictures measured per clip, evenly spread."""
 
 
-class DriftLimits(BaseModel, frozen=True):
+class DriftLimits(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How far a link may move from the first; None: any distance. The units are those of `LinkDrift`."""
 
-    brightness: float | None = 25.0
-    contrast_ratio: float | None = 1.6
-    colour: float | None = 15.0
-    sharpness_ratio: float | None = 2.0
+    brightness: float | None = Field(default=25.0, ge=0)
+    """Change of the mean luma, of 255."""
+    contrast_ratio: float | None = Field(default=1.6, ge=1)
+    """Contrast grown or shrunk by this factor."""
+    colour: float | None = Field(default=15.0, ge=0)
+    """Distance of the mean colour, of 255."""
+    sharpness_ratio: float | None = Field(default=2.0, ge=1)
+    """Sharpness grown or shrunk by this factor."""
 
 
 class LinkDrift(BaseModel, frozen=True):

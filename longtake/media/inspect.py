@@ -35,7 +35,7 @@ class Expected(BaseModel, frozen=True):
     duration_tolerance_seconds: float = 0.25
 
 
-class GatePolicy(BaseModel, frozen=True):
+class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     """What each check's findings mean: "strict" fails the clip, "warn" notes them, "off" does not look.
 
     By default a clip fails only if it does not decode to its end: the other findings may be what the prompt asked for.

@@ -2,52 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from fractions import Fraction
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator
 
 from longtake.media.clock import Ratio
 
 
-class StitchOptions(BaseModel):
-    """How clips become a reel.
+def _parse_size(value: object) -> object:
+    return value.lower().replace("×", "x").split("x") if isinstance(value, str) else value
+
+
+Size = Annotated[
+    tuple[int, int],
+    BeforeValidator(_parse_size),
+    PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+x[0-9]+$"}),
+]
+"""Width and height in px; `"1280x720"` in JSON."""
+
+
+class ReelStyle(BaseModel):
+    """What a person may wish of a reel. Its fields' docstrings are the help in the Prefect form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    size: Size | None = None
+    """Width and height in px, both even, as 1280x720; empty takes the most frequent among the clips."""
+    fps: Ratio | None = None
+    """Pictures per second, as 24 or 30000/1001; empty takes the most frequent among the clips."""
+    fit: Literal["pad", "crop", "scale"] = "pad"
+    """How a clip of another ratio is fitted: bars around it, its edges cut off, or stretched."""
+    fade_seconds: float = Field(default=0.006, ge=0, le=1)
+    """Equal-power fade of the sound at both ends of every clip, against clicks."""
+    crossfade_seconds: float = Field(default=0.0, ge=0, le=10)
+    """Overlap of neighbouring clips in picture and sound; shortens the reel at every join."""
+    loudness_lufs: float | None = Field(default=None, ge=-40, le=-5)
+    """Integrated loudness (EBU R128) of the reel; empty leaves it as it is."""
+    true_peak_dbtp: float = Field(default=-1.0, ge=-20, le=0)
+    """What the sound must not exceed when loudness is set."""
+    silent_film: Literal["silent-track", "no-track"] = "silent-track"
+    """What a reel gets whose clips all have no sound."""
+
+    @field_validator("size")
+    @classmethod
+    def _even(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        if size and any(side < 16 or side > 8192 or side % 2 for side in size):
+            raise ValueError("width and height must be even and lie in 16 to 8192")
+        return size
+
+    @field_validator("fps")
+    @classmethod
+    def _playable(cls, fps: Fraction | None) -> Fraction | None:
+        if fps is not None and not 1 <= fps <= 240:
+            raise ValueError("must lie in 1 to 240")
+        return fps
+
+
+class StitchOptions(ReelStyle):
+    """How clips become a reel: its style, and what is known of these very clips.
 
     Attributes:
-        size: Width and height in px, both even; None takes the most frequent among the clips.
-        fps: Pictures per second; None takes the most frequent.
-        fit: How a clip of another ratio is fitted: bars around it, its edges cut off, or stretched.
-        fade_seconds: Equal-power fade of the sound at both ends of every clip, against clicks.
-        crossfade_seconds: Overlap of neighbouring clips in picture and sound; shortens the reel at every join.
-        loudness_lufs: Integrated loudness (EBU R128) of the reel; None leaves it as it is.
-        true_peak_dbtp: What the sound must not exceed when loudness is set.
         trims: For every clip, pictures to drop at its head and at its tail; empty drops none.
-        silent_film: What a reel gets whose clips all have no sound.
         partial: The reel lacks shots; only passed on to the receipt, with `missing`.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    size: tuple[int, int] | None = None
-    fps: Ratio | None = None
-    fit: Literal["pad", "crop", "scale"] = "pad"
-    fade_seconds: float = Field(default=0.006, ge=0, le=1)
-    crossfade_seconds: float = Field(default=0.0, ge=0, le=10)
-    loudness_lufs: float | None = Field(default=None, ge=-40, le=-5)
-    true_peak_dbtp: float = Field(default=-1.0, ge=-20, le=0)
     trims: tuple[tuple[int, int], ...] = ()
-    silent_film: Literal["silent-track", "no-track"] = "silent-track"
     partial: bool = False
     missing: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.size and any(side < 16 or side > 8192 or side % 2 for side in self.size):
-            raise ValueError("size: width and height must be even and lie in 16 to 8192")
-        if self.fps is not None and not 1 <= self.fps <= 240:
-            raise ValueError("fps must lie in 1 to 240")
-        if any(side < 0 for trim in self.trims for side in trim):
-            raise ValueError("trims must not be negative")
-        return self
+    @field_validator("trims")
+    @classmethod
+    def _forward(cls, trims: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        if any(side < 0 for trim in trims for side in trim):
+            raise ValueError("must not be negative")
+        return trims
 
 
 class FilmFormat(BaseModel):
