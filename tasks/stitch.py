@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from prefect import task
+from prefect.logging import get_run_logger
 
 from blocks.credentials import load_account
 from longtake.desk import opened_office
@@ -22,4 +26,17 @@ async def stitch_reel(order: ReelOrder) -> MadeReel:
     """
     async with opened_office(load_account) as office:
         ledger = await office.ledger(order.output)
-        return await make_reel(order, ledger.store, office.crew)
+        return await make_reel(order, ledger.store, office.crew, _quarters(order.reel, get_run_logger()))
+
+
+def _quarters(reel: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Callable[[float], None]:
+    """Logs a film's progress four times, however often it is told of."""
+    told = 0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if int(share * 4) > told:
+            told = int(share * 4)
+            logger.info("%s: %d %% of the reel is made", reel, told * 25)
+
+    return tell

@@ -13,6 +13,8 @@ import pytest
 from longtake.errors import UnreadableClipError
 from longtake.media.clock import frame_clock
 from longtake.media.probe import ClipFacts, probe_clip
+from longtake.storage import open_store
+from tests.e2e.s3_server import s3_server
 from tests.media.nasty_clips import BY_NAME, FRAMES, Recipe, make
 
 EXPECTED = {
@@ -178,3 +180,19 @@ def test_the_whole_set_is_probed(nasty: dict[str, Path]) -> None:
     assert set(nasty) == set(BY_NAME)
     for name, path in nasty.items():
         assert probe_clip(path).frames == BY_NAME[name].frames
+
+
+def test_an_object_in_a_store_is_probed_by_ranges(nasty: dict[str, Path], tmp_path: Path, monkeypatch) -> None:
+    long_clip = tmp_path / "long.mp4"
+    make(Recipe("long", 1, 640, 360, frames=300, crf=4, grain=40), long_clip)
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        server.files().mkdir("clips")
+        server.files().put_file(str(long_clip), "clips/long.mp4")
+        with open_store("s3://clips").open("long.mp4") as file:
+            facts = probe_clip(file)
+            fetched = file.cache.total_requested_bytes
+    assert facts == probe_clip(long_clip)
+    assert facts.size_bytes > 20 * 2**20
+    assert fetched < facts.size_bytes / 2
