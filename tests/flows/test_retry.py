@@ -171,7 +171,7 @@ def test_the_death_of_the_worker_pays_nothing_twice(project: Project, prefect_se
             assert end["type"] == "COMPLETED", end["message"]
             assert billed(project, name) == 3
         finally:
-            worker.terminate()
+            worker.kill()  # asked politely it may wait for ever
 
 
 def workers_of(server: PrefectServer) -> list[psutil.Process]:
