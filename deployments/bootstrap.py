@@ -1,7 +1,7 @@
 """What a Prefect server needs before `prefect deploy --all`. May run again at any time: what is there is left alone.
 
 `python -m deployments.bootstrap` makes block types, credentials documents from the environment, the work pool, the
-concurrency limits and the automations for runs whose process died.
+concurrency limits, the automations for runs whose process died, and those that tell people, switched off.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from prefect.settings import get_current_settings
 
 from blocks import ClipStore
 from blocks.credentials import CREDENTIALS
+from deployments.notifications import NOTIFY_URL, notification_block, notifications
 from longtake.errors import ConfigurationError, LongtakeError
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ async def bootstrap() -> list[str]:
     if not api_url:
         raise ConfigurationError("PREFECT_API_URL names no Prefect server")
     found = {} if "LONGTAKE_SANDBOX_URL" in os.environ else _credentials_in_environment()
-    if found and not _is_loopback(api_url) and not await _asks_for_authentication(api_url):
+    secrets = [*found, *([NOTIFY_URL] if os.environ.get(NOTIFY_URL) else [])]
+    if secrets and not _is_loopback(api_url) and not await _asks_for_authentication(api_url):
         raise ConfigurationError(
             f"{api_url} lets anybody read its keys: set PREFECT_SERVER_API_AUTH_STRING on the server and "
-            f"PREFECT_API_AUTH_STRING here, or unset the keys of {', '.join(found)} here. Nothing was stored."
+            f"PREFECT_API_AUTH_STRING here, or unset the keys of {', '.join(secrets)} here. Nothing was stored."
         )
     async with get_client() as client:
         lines = [await _register(block, client) for block in (*CREDENTIALS.values(), ClipStore)]
@@ -58,7 +60,9 @@ async def bootstrap() -> list[str]:
         lines += await _clip_store(client)
         lines += [await _work_pool(client)]
         lines += await _limits(client)
-        lines += [await _automation(automation, client) for automation in (DEAD_RUNS, RUN_AGAIN)]
+        block, line = await notification_block(client)
+        automations = (DEAD_RUNS, RUN_AGAIN, *notifications(block))
+        lines += [line, *[await _automation(automation, client) for automation in automations]]
     return lines
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flows._render_options import add_render_options, render_parameters
+from longtake.reports.text import visible
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -39,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(words: str) -> None:
-    print(words, file=sys.stderr)  # noqa: T201 - the command line speaks to people
+    print(visible(words, len(words)), file=sys.stderr)  # noqa: T201 - the command line speaks to people
 
 
 def _show(words: str) -> None:
-    print(words)  # noqa: T201 - the command line speaks to people
+    print(visible(words, len(words)))  # noqa: T201 - the command line speaks to people
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,6 +92,7 @@ def _server() -> Any:
     # The run's own display speaks to people; Prefect's log goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "longtake")
     from flows._server import join_server  # noqa: PLC0415
 
     handle = join_server()

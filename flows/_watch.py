@@ -1,13 +1,169 @@
-"""Who wants to hear of a run while it goes, in the same process: the command line's display."""
+"""Who hears of a run while it goes: its log, its Prefect events, its artifacts, and the command line's display."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+
+from flows._artifacts import (
+    CALL_SECONDS,
+    EVERY_SECONDS,
+    NOT_DONE,
+    PROGRESS,
+    REPORT,
+    Meter,
+    RunPage,
+    not_done,
+    report_link,
+)
+from flows._events import RunEvents, deliver
+from longtake.forecast import forecast, learned_times
+from longtake.job import Job
+from longtake.plan import Shot
 from longtake.production import Production
-from longtake.run import OnEvent
+from longtake.purchase import Order
+from longtake.reels import MadeReel, ReelOrder
+from longtake.rendering import StitchStep, Summary
+from longtake.reports.figures import money
+from longtake.reports.text import one_line
+from longtake.run import OnEvent, ShotResult
+from longtake.transport import redact
 
 BEGINNERS: list[Callable[[Production], None]] = []
 """Called once a run is planned and about to spend."""
 WATCHERS: list[OnEvent] = []
 """Called with event, shot and words, beside the flow run's own log."""
+
+NAME_CHARACTERS = 200
+SHARE_TAG = "longtake-parent:"
+_WORDS = {"finished": "made, downloading"}
+
+
+class Watch:
+    """Passes on what happens in one run."""
+
+    def __init__(self, production: Production, page: RunPage, meter: Meter) -> None:
+        self._log = get_run_logger()
+        self._events = RunEvents(production)
+        self._page = page
+        self._production = production
+        self._meter = meter
+        self._seen = -1
+
+    def event(self, event: str, shot: Shot, words: str) -> None:
+        """A step of a shot, as `longtake.run` tells it."""
+        self._meter.count(event, shot)
+        if event not in ("done", "ended"):
+            place = f" at {shot.account}" if event == "queued" else ""
+            said = f", {one_line(words)}" if words else ""
+            self._log.info("%s: %s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said)
+        for watcher in WATCHERS:
+            watcher(event, shot, words)
+
+    def purchased(self, order: Order, job: Job) -> None:
+        """A job was bought now."""
+        price = money(order.quote.low_usd, order.quote.high_usd) if order.quote else "price unknown"
+        self._log.info("%s: costs %s at %s, %s", one_line(job.shot_id), price, job.account, job.wire_model)
+        self._events.bought(order, job)
+
+    def ended(self, result: ShotResult) -> None:
+        """A shot came to its end."""
+        name, outcome = one_line(result.shot.shot_id), result.outcome
+        if result.is_done:
+            self._log.info("%s: done", name)
+        else:
+            reason = one_line(redact(outcome.evidence))
+            said = f": {reason}" if reason else ""
+            self._log.warning("%s: %s%s. Next: %s", name, outcome.verdict.value, said, outcome.next_action)
+        self._events.ended(result)
+
+    def stitching(self, stitch: StitchStep) -> StitchStep:
+        """The step, and what it made is told."""
+
+        async def stitched(order: ReelOrder) -> MadeReel:
+            made = await stitch(order)
+            self._log.info("%s: reel of %d frames", one_line(made.reel), made.frames)
+            if made.made_now:
+                self._events.reel_finished(made)
+            return made
+
+        return stitched
+
+    async def keep(self) -> None:
+        """Shows the progress anew where it changed."""
+        while True:
+            await self._show_progress()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _show_progress(self, *, over: bool = False) -> None:
+        if over or self._meter.changes != self._seen:
+            self._seen = self._meter.changes
+            await self._page.show(PROGRESS, self._meter.shown(over=over))
+
+    async def close(self) -> None:
+        """Shows how far the run came."""
+        await self._show_progress(over=True)
+        await asyncio.to_thread(deliver)
+
+
+@asynccontextmanager
+async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch]:
+    """The watch over one run, from before its first purchase to its end."""
+    for begin in BEGINNERS:
+        begin(production)
+    shots, accounts = production.rendered_shots, production.accounts
+    beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
+    watch = Watch(production, page, Meter(production, beforehand))
+    await page.show(REPORT, report_link(production.store))
+    await page.show(NOT_DONE, None)
+    keeping = asyncio.create_task(watch.keep())
+    try:
+        yield watch
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await watch.close()
+
+
+async def show_end(page: RunPage, production: Production, summary: Summary) -> None:
+    """Shows what is not done; what an earlier execution of the run left there is replaced."""
+    await page.show(REPORT, report_link(production.store))
+    await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
+
+
+async def named(name: str) -> None:
+    """Names the flow run that surrounds us; a share keeps the name that its parent gave it."""
+    run = _this_run()
+    if run is not None and not any(tag.startswith(SHARE_TAG) for tag in run.tags):
+        await _update(run, name=one_line(name, NAME_CHARACTERS))
+
+
+async def tagged(vendors: Iterable[str]) -> None:
+    """Tags the flow run that surrounds us with its vendors, as task runs are."""
+    run = _this_run()
+    wanted = {f"vendor:{vendor}" for vendor in vendors}
+    if run is not None and not wanted <= set(run.tags):
+        await _update(run, tags=sorted({*run.tags, *wanted}))
+
+
+def _this_run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
+
+
+async def _update(run: FlowRun, **wanted: Any) -> None:
+    """A server that does not take it is no reason to stop."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CALL_SECONDS), get_client() as client:
+            await client.update_flow_run(run.id, **wanted)
+        # Events tell of the run as it stands here.
+        for field, value in wanted.items():
+            setattr(run, field, value)

@@ -11,13 +11,16 @@ from pydantic import Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
+from flows._artifacts import NOT_DONE, RunPage, violations
 from flows._dates import dated
+from flows._watch import named, tagged
 from longtake.errors import ConfigurationError, ManifestError
 from longtake.production import Wishes, prepare
 from longtake.roots import reference_roots
+from longtake.transport import redact
 
 
-@flow(name="plan-manifest", flow_run_name="plan {manifest}", persist_result=False)
+@flow(name="plan-manifest", persist_result=False)
 async def plan_manifest(
     manifest: str,
     output: str | None = None,
@@ -35,6 +38,7 @@ async def plan_manifest(
     wishes = Wishes(
         manifest=await dated(manifest), output=await dated(output or ""), vendor=vendor, budget_usd=budget_usd
     )
+    await named(f"plan {wishes.manifest}")
     try:
         production = await prepare(
             wishes,
@@ -44,11 +48,14 @@ async def plan_manifest(
             reference_roots=reference_roots(),
         )
     except (ManifestError, ConfigurationError) as error:
-        return Failed(message=str(error)[:4000])
+        return Failed(message=redact(str(error))[:4000])
+    await tagged(account.partition("/")[0] for account in production.accounts)
+    async with RunPage() as page:
+        await page.show(NOT_DONE, violations(production.plan.refusals))
     logger = get_run_logger()
     for notice in production.notices:
         logger.warning(notice)
     for violation in production.plan.violations:
-        logger.log(30 if violation.warning else 40, str(violation))
+        logger.log(30 if violation.warning else 40, redact(str(violation)))
     words = f"{len(production.plan.shots)} shots, {len(production.plan.refusals)} violations"
     return (Failed if production.plan.refusals else Completed)(message=words)

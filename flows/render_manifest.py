@@ -27,6 +27,7 @@ from longtake.rendering import Summary, as_recorded, render
 from longtake.reports.text import visible
 from longtake.roots import reference_roots
 from longtake.run import RunOptions
+from longtake.transport import redact
 from tasks.stitch import stitch_reel
 
 MESSAGE_CHARACTERS = 4000
@@ -139,7 +140,7 @@ async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
 
 
 async def _refused(error: Exception, page: RunPage) -> Any:
-    words = f"refused, nothing spent: {error}"
+    words = redact(f"refused, nothing spent: {error}")
     if isinstance(error, InvalidManifestError):
         await page.show(NOT_DONE, violations(error.violations))
     return Failed(message=visible(words, MESSAGE_CHARACTERS), data=RenderEnd(exit_code=2, line=words))

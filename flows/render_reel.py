@@ -10,7 +10,7 @@ from flows.render_manifest import render_wishes
 from longtake.production import Wishes
 
 
-@flow(name="render-reel", flow_run_name="render {reel}", persist_result=False)
+@flow(name="render-reel", persist_result=False)
 async def render_reel(
     manifest: str, output: str, reel: str, vendor: str | None = None, budget_usd: float | None = None
 ) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,12 +86,15 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
         ConfigurationError: The record names another address than the credentials.
     """
     require_same_address(job, desk)
+    seen = _Seen()
     snapshot = await desk.poller.wait(
         job.job_id,
         submitted_at=job.submitted_at,
         estimated_seconds=job.estimated_seconds,
         first_look_now=taken_up,
+        on_look=seen.note,
     )
+    snapshot = snapshot.model_copy(update={"seen_running_at": seen.running_at})
     await asyncio.to_thread(_record_end, job, snapshot, desk, ledger)
     failure = snapshot.failure or JobFailure(message=f"the vendor reports {snapshot.word or snapshot.status.value}")
     if failure.content_refused:
@@ -102,6 +106,19 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
     if snapshot.status is JobStatus.EXPIRED:
         raise JobExpiredError(failure.message)
     return snapshot
+
+
+@dataclass
+class _Seen:
+    """When a job was first found at work. Without a look that found it queued before, nobody knows how long it was."""
+
+    queued: bool = False
+    running_at: float | None = None
+
+    def note(self, snapshot: JobSnapshot) -> None:
+        self.queued = self.queued or snapshot.status is JobStatus.QUEUED
+        if snapshot.status is JobStatus.RUNNING and self.queued and self.running_at is None:
+            self.running_at = time.time()
 
 
 def _record_end(job: Job, snapshot: JobSnapshot, desk: Desk, ledger: Ledger) -> None:

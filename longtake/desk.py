@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from longtake.accounts import Account
+from longtake.callbacks import Callbacks, receiver_from_environment
 from longtake.client import VendorClient
 from longtake.errors import VendorAccountError
 from longtake.guard import GuardedClient
@@ -20,6 +22,7 @@ from longtake.ledger import Ledger
 from longtake.media.child import Crew
 from longtake.pacing import Pace
 from longtake.polling import Poller
+from longtake.request import ShotRequest
 from longtake.slots import FixedSlots, SlotBackend, SlotPool
 from longtake.storage import open_store
 from longtake.vendors import Adapter
@@ -43,12 +46,24 @@ class Desk:
     poller: Poller
     slots: SlotPool
     pace: Pace
+    callbacks: Callbacks | None = None
     trouble: VendorAccountError | None = None
 
     @property
     def adapter(self) -> Adapter:
         """The vendor's translation."""
         return self.client.adapter
+
+    def with_callback(self, request: ShotRequest) -> ShotRequest:
+        """The request as it is sent: with an address of ours, where we listen, it calls back and names none itself."""
+        if self.callbacks is None or request.callback_url or not self.adapter.model_for(request).calls_back:
+            return request
+        return request.model_copy(update={"callback_url": self.callbacks.new_address()})
+
+    def expect_callback(self, sent: ShotRequest, job_id: str) -> None:
+        """Lets a call to the address that was sent hasten the next look at this job."""
+        if self.callbacks is not None:
+            self.callbacks.expect(sent.callback_url, partial(self.poller.look_soon, job_id))
 
     async def close(self) -> None:
         """Stops looking, gives slots back, closes connections."""
@@ -57,8 +72,8 @@ class Desk:
         await self.client.close()
 
 
-def open_desk(account: Account, backend: SlotBackend | None = None) -> Desk:
-    """A desk for an account; without a backend its slots are this process's own."""
+def open_desk(account: Account, backend: SlotBackend | None = None, callbacks: Callbacks | None = None) -> Desk:
+    """A desk for an account; without a backend its slots are this process's own, without a receiver it only polls."""
     client = VendorClient(account)
     poller = Poller(
         client.look,
@@ -67,7 +82,7 @@ def open_desk(account: Account, backend: SlotBackend | None = None) -> Desk:
         max_wait_seconds=account.max_wait_seconds,
     )
     slots = SlotPool(backend or FixedSlots(account.max_jobs_in_flight))
-    return Desk(account, client, poller, slots, Pace(account.submits_per_minute))
+    return Desk(account, client, poller, slots, Pace(account.submits_per_minute), callbacks)
 
 
 @dataclass
@@ -81,6 +96,7 @@ class Office:
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     budget: Budget | None = None
     crew: Crew = field(default_factory=lambda: Crew(DECODERS))
+    callbacks: Callbacks | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def desk(self, name: str) -> Desk:
@@ -88,7 +104,8 @@ class Office:
         async with self._opening:
             if name not in self.desks:
                 account, _ = await self.load_account(name)
-                self.desks[name] = open_desk(account, self.backend_for(account) if self.backend_for else None)
+                backend = self.backend_for(account) if self.backend_for else None
+                self.desks[name] = open_desk(account, backend, self.callbacks)
             return self.desks[name]
 
     async def ledger(self, output: str) -> Ledger:
@@ -97,8 +114,19 @@ class Office:
             self.ledgers[output] = Ledger(await asyncio.to_thread(open_store, output))
         return self.ledgers[output]
 
+    async def receive_callbacks(self) -> None:
+        """Listens for vendors' callbacks from now on, if the environment asks for it; to be called before any desk.
+
+        Raises:
+            ConfigurationError: The environment's addresses cannot be used.
+        """
+        if self.callbacks is None:
+            self.callbacks = await receiver_from_environment()
+
     async def close(self) -> None:
         """Closes every desk."""
+        if self.callbacks is not None:
+            await self.callbacks.close()
         await asyncio.gather(*(desk.close() for desk in self.desks.values()), return_exceptions=True)
         await self.crew.close()
         await self.media.close()

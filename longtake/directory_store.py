@@ -68,6 +68,15 @@ class DirectoryStore(Store):
                 continue
         return found
 
+    def folders(self, prefix: str = "") -> list[str]:
+        folder = self._path(prefix) if prefix else self.root
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [f"{prefix}/{name}" if prefix else name for name in names]
+
     def size(self, key: str) -> int | None:
         try:
             return self._path(key).stat().st_size

@@ -6,9 +6,11 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from longtake.accounts import Account
 from longtake.ledger import Purchase
+from longtake.manifests.garbage import uncollected
 from longtake.plan import Shot, Standing
 from longtake.pricing import Span
 
@@ -94,63 +96,80 @@ def forecast(
         for shot in shots
         if shot.standing is Standing.RESUME or (shot.standing in _MADE and shot.row.reel not in held)
     ]
-    slots = {shot.account: _slots(accounts.get(shot.account)) for shot in todo}
+    slots = {name: _slots(accounts.get(name)) for name in {shot.account for shot in todo}}
     paused = Counter(shot.account for shot in todo if not slots[shot.account] and shot.standing is not Standing.RESUME)
-    todo = [shot for shot in todo if slots[shot.account] or shot.standing is Standing.RESUME]
-    low = _played(todo, accounts, times or {}, slow=False)
-    high = _played(todo, accounts, times or {}, slow=True)
-    return Forecast(max(low.values(), default=0.0), max(high.values(), default=0.0), len(todo), high, dict(paused))
+    if paused:
+        todo = [shot for shot in todo if slots[shot.account] or shot.standing is Standing.RESUME]
+    with uncollected():
+        jobs = _jobs(todo, times or {})
+        low = _played(jobs, accounts, slots, slow=False)
+        high = _played(jobs, accounts, slots, slow=True)
+    return Forecast(max(low.values(), default=0.0), max(high.values(), default=0.0), len(jobs), high, dict(paused))
+
+
+class _Job(NamedTuple):
+    """One job to play through; `after` is the place of the job that must have ended before it."""
+
+    account: str
+    seconds: Span
+    is_running: bool
+    after: int | None
+
+
+def _jobs(todo: Sequence[Shot], times: JobTimes) -> list[_Job]:
+    place = {shot: number for number, shot in enumerate(todo)}
+    unknown = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
+    jobs: list[_Job] = []
+    for shot in todo:
+        account = shot.account
+        span = times.get((account, shot.model.wire if shot.model else ""), unknown)
+        is_running = shot.standing is Standing.RESUME
+        after = place.get(shot.parent) if shot.parent is not None else None
+        jobs.append(_Job(account, Span(0.0, span.high) if is_running else span, is_running, after))
+    return jobs
 
 
 def _slots(account: Account | None) -> int:
     return DEFAULT_SLOTS if account is None else account.max_jobs_in_flight
 
 
-def _job_seconds(shot: Shot, times: JobTimes, *, slow: bool) -> float:
-    wire = shot.model.wire if shot.model else ""
-    span = times.get((shot.account, wire), Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS))
-    if shot.standing is Standing.RESUME and not slow:
-        return 0.0
-    return span.high if slow else span.low
-
-
-def _played(todo: Sequence[Shot], accounts: Mapping[str, Account], times: JobTimes, *, slow: bool) -> dict[str, float]:
+def _played(
+    jobs: Sequence[_Job], accounts: Mapping[str, Account], slots: Mapping[str, int], *, slow: bool
+) -> dict[str, float]:
     """When each account's last job ends, in seconds from the start."""
-    place = {shot: number for number, shot in enumerate(todo)}
-    followers: defaultdict[Shot, list[Shot]] = defaultdict(list)
+    followers: defaultdict[int, list[int]] = defaultdict(list)
     ready: defaultdict[str, list[int]] = defaultdict(list)
-    free = Counter({shot.account: max(1, _slots(accounts.get(shot.account))) for shot in todo})
-    next_submit: defaultdict[str, float] = defaultdict(float)
-    for shot in todo:
-        if shot.parent is not None and shot.parent in place:
-            followers[shot.parent].append(shot)
+    free = {name: max(1, count) for name, count in slots.items()}
+    gaps = {name: _submit_gap_seconds(accounts.get(name)) for name in slots}
+    next_submit = dict.fromkeys(slots, 0.0)
+    for number, job in enumerate(jobs):
+        if job.after is not None:
+            followers[job.after].append(number)
         else:
             # Jobs in flight hold their slots before anything new is bought.
-            rank = place[shot] - len(todo) if shot.standing is Standing.RESUME else place[shot]
-            heapq.heappush(ready[shot.account], rank)
+            heapq.heappush(ready[job.account], number - len(jobs) if job.is_running else number)
     ends: dict[str, float] = {}
     events: list[tuple[float, int, str]] = [(0.0, -1, account) for account in ready]
     while events:
         now, ended, account = heapq.heappop(events)
         touched = {account}
         if ended >= 0:
-            shot = todo[ended]
             free[account] += 1
             ends[account] = max(ends.get(account, 0.0), now)
-            for follower in followers.get(shot, ()):
-                heapq.heappush(ready[follower.account], place[follower])
-                touched.add(follower.account)
+            for follower in followers.get(ended, ()):
+                heapq.heappush(ready[jobs[follower].account], follower)
+                touched.add(jobs[follower].account)
         for name in touched:
-            gap = _submit_gap_seconds(accounts.get(name))
             waiting = ready[name]
             while waiting and free[name]:
                 if now < next_submit[name]:
                     heapq.heappush(events, (next_submit[name], -1, name))
                     break
-                number = heapq.heappop(waiting) % len(todo)
+                number = heapq.heappop(waiting) % len(jobs)
                 free[name] -= 1
-                next_submit[name] = now + gap
-                heapq.heappush(events, (now + _job_seconds(todo[number], times, slow=slow), number, name))
+                next_submit[name] = now + gaps[name]
+                seconds = jobs[number].seconds
+                heapq.heappush(events, (now + (seconds.high if slow else seconds.low), number, name))
     return ends
 
 

@@ -11,12 +11,13 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.request import Role, ShotRequest
+from longtake.request import OPTIONS, Reference, Role, ShotRequest, option_values
 
 VERSION = 1
 
@@ -32,6 +33,10 @@ AZURE_PARAMETERS = frozenset({"se", "sp", "sv", "sr", "st", "spr", "skoid", "skt
 SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-tos-", "x-cos-", "q-")
 
 
+Continuation = Literal["clip", "last_frame"]
+"""What of the shot before it a shot goes on from."""
+
+
 class WrittenRow(BaseModel):
     """A row as written, after templating: what decides about money, and nothing else.
 
@@ -43,10 +48,11 @@ class WrittenRow(BaseModel):
     vendor: str | None = None
     model: str | None = None
     request: ShotRequest = ShotRequest()
-    continue_from: Literal["clip", "last_frame"] | None = None
+    continue_from: Continuation | None = None
     reference_tail_seconds: float | None = None
 
 
+@lru_cache(maxsize=8192)
 def unsigned_url(url: str) -> str:
     """The address without user, fragment and the parameters of a signature; what is safe to store and to compare."""
     parts = urlsplit(url)
@@ -94,32 +100,53 @@ def source_key(source: str, digest: ContentDigest) -> str:
     return f"sha256:{digest(source)}"
 
 
-_PLACE = {role.value: place for place, role in enumerate(Role)}
+_PLACE = {role: place for place, role in enumerate(Role)}
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+# Rows share most of these; True, 1 and 1.0 are three texts.
+_text = lru_cache(maxsize=8192, typed=True)(_CANONICAL.encode)
 
 
-def written_form(row: WrittenRow, digest: ContentDigest) -> dict[str, object]:
-    """The row as plain JSON values with sorted, only-given fields."""
-    references = [[reference.role.value, source_key(reference.source, digest)] for reference in row.request.references]
-    references.sort(key=lambda pair: _PLACE[pair[0]])
-    form: dict[str, object] = {"prompt": row.request.prompt, "options": row.request.given_options()}
-    optional = {
-        "vendor": row.vendor,
-        "model": row.model,
-        "references": references,
-        "continue_from": row.continue_from,
-        "reference_tail_seconds": row.reference_tail_seconds,
-    }
-    return form | {name: value for name, value in optional.items() if value}
+def _row_text(row: WrittenRow, digest: ContentDigest) -> str:
+    """The row as canonical JSON: what is given and nothing else, names in order.
+
+    It is put together from the texts of its parts, since the rows of a manifest differ in little but their prompt.
+    """
+    members = [
+        _member("continue_from", row.continue_from),
+        _member("model", row.model),
+        f'"options":{_options_text(*option_values(row.request))}',
+        f'"prompt":{_CANONICAL.encode(row.request.prompt)}',
+        _member("reference_tail_seconds", row.reference_tail_seconds),
+        _references_member(row.request.references, digest),
+        _member("vendor", row.vendor),
+    ]
+    return f"{{{','.join(filter(None, members))}}}"
 
 
-def _hash(value: object) -> str:
-    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
+def _member(name: str, value: str | float | None) -> str:
+    return f'"{name}":{_text(value)}' if value else ""
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _options_text(*values: object) -> str:
+    return _CANONICAL.encode({name: value for name, value in zip(OPTIONS, values, strict=True) if value is not None})
+
+
+def _references_member(references: Sequence[Reference], digest: ContentDigest) -> str:
+    if not references:
+        return ""
+    ordered = sorted(references, key=lambda reference: _PLACE[reference.role])
+    pairs = [f'["{each.role.value}",{_text(source_key(each.source, digest))}]' for each in ordered]
+    return f'"references":[{",".join(pairs)}]'
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def request_hash(row: WrittenRow, digest: ContentDigest) -> str:
     """Twelve hex digits naming a row that has neither reel nor id."""
-    return _hash(written_form(row, digest))[:12]
+    return _hash(_row_text(row, digest))[:12]
 
 
 def shot_identity(
@@ -143,12 +170,12 @@ def shot_identity(
         parent: Identity of the purchase whose clip this shot continues.
         made_with: Names and versions of the templates and fixes that change what is sent.
     """
-    form = written_form(row, digest)
-    value: dict[str, object] = {"version": VERSION, "reel": reel, "shot": shot, "take": take}
-    value |= {"row": form, "parent": parent}
-    if made_with:
-        value["made_with"] = sorted(made_with)
-    return f"{VERSION}-{_hash(value)[:40]}"
+    made = f'"made_with":{_CANONICAL.encode(sorted(made_with))},' if made_with else ""
+    text = (
+        f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_text(reel)},"row":{_row_text(row, digest)},'
+        f'"shot":{_text(shot)},"take":{take},"version":{VERSION}}}'
+    )
+    return f"{VERSION}-{_hash(text)[:40]}"
 
 
 def attempt_identity(identity: str, attempt: int) -> str:

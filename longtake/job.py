@@ -39,6 +39,7 @@ class JobSnapshot(BaseModel):
 
     `word` is the vendor's own status word; `known_word` is False for one that no document names (the job then counts as
     running). `progress` runs from 0 to 1. `usage` keeps the vendor's own figures (tokens, credits) as reported.
+    `seen_running_at` is the Unix time of the first look that found a job at work which an earlier one had found queued.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +53,7 @@ class JobSnapshot(BaseModel):
     failure: JobFailure | None = None
     estimated_seconds: float | None = None
     usage: dict[str, float] = Field(default_factory=dict)
+    seen_running_at: float | None = None
 
 
 class Job(BaseModel):

@@ -35,6 +35,13 @@ BARE_SUCCESS_LOOKS = 5
 """A success without a link is asked again so often: relays set the word before the link."""
 MAX_GAP_SECONDS = 60.0
 LOOKS_PER_SECOND = 20.0
+ENOUGH_TO_LEARN = 3
+LOOKS_OVER_ENDS = 11
+"""Looks over the time in which the middle eight of ten jobs end."""
+UNKNOWN_SHARE = 0.1
+"""The gap as a share of a job's age, where nothing is known of jobs that old."""
+REMEMBERED_HINTS = 1000
+"""So many hints on jobs that nobody waits for (yet, or any more) are kept."""
 
 
 @dataclass
@@ -54,7 +61,7 @@ class Cadence:
 
     def first_look(self, estimated_seconds: float | None) -> float:
         """The age at which to look first: the early ones of the known ends, else a part of the vendor's estimate."""
-        if len(self.ended) >= 3:
+        if len(self.ended) >= ENOUGH_TO_LEARN:
             early = sorted(self.ended)[len(self.ended) // 10]
             return max(self.shortest_gap_seconds, early * 0.98)
         if estimated_seconds:
@@ -62,12 +69,20 @@ class Cadence:
         return self.shortest_gap_seconds
 
     def gap(self, age_seconds: float) -> float:
-        """The wait until the next look at a job of this age."""
-        share = 0.02 if self.ended else 0.08
+        """The wait until the next look at a job of this age.
+
+        Where ends are known the looks are spread evenly over the time in which most jobs end; else they follow the age.
+        """
+        share = UNKNOWN_SHARE
+        if len(self.ended) >= ENOUGH_TO_LEARN and age_seconds <= max(self.ended):
+            ends = sorted(self.ended)
+            tenth = len(ends) // 10
+            even = (ends[-1 - tenth] - ends[tenth]) / LOOKS_OVER_ENDS
+            share = min(0.1, max(0.02, even / max(age_seconds, 1e-9)))
         return min(MAX_GAP_SECONDS, max(self.shortest_gap_seconds, age_seconds * share))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Watch:
     job_id: str
     submitted_at: float
@@ -78,6 +93,16 @@ class _Watch:
     bare: int = 0
     troubles: int = 0
     warned: bool = False
+    due: float | None = None
+    """When it is looked at next, None while it is looked at; an entry of another time in the queue is void."""
+    looked_at: float = float("-inf")
+    hinted: bool = False
+    """A hint came during a look, which may just have missed the end."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last look went wrong; no hint hastens what is counted and spaced before a job is given up."""
+        return bool(self.denials or self.bare or self.troubles)
 
 
 class Poller:
@@ -106,6 +131,8 @@ class Poller:
         self.cadence = Cadence(shortest_gap_seconds)
         self.looks = 0
         self._due: list[tuple[float, int, _Watch]] = []
+        self._watches: set[_Watch] = set()
+        self._hints: deque[str] = deque(maxlen=REMEMBERED_HINTS)
         self._order = itertools.count()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -143,10 +170,32 @@ class Poller:
         deadline = max(now, submitted_at if not first_look_now else now) + self._max_wait_seconds
         watch = _Watch(job_id, submitted_at, deadline, future, on_look)
         first = now if first_look_now else submitted_at + self.cadence.first_look(estimated_seconds)
+        self._watches.add(watch)
         self._push(watch, min(max(first, now), deadline))
+        if job_id in self._hints:
+            self._hints.remove(job_id)
+            self.look_soon(job_id)
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._run())
-        return await future
+        try:
+            return await future
+        finally:
+            self._watches.discard(watch)
+
+    def look_soon(self, job_id: str) -> None:
+        """Brings the next look at a job forward, as far as the shortest gap and the vendor's rate allow; never blocks.
+
+        A hint from outside, of no other worth: however many come, a job is looked at no more often than its gap says.
+        """
+        watches = [watch for watch in self._watches if watch.job_id == job_id]
+        if not watches and job_id not in self._hints:
+            self._hints.append(job_id)
+        for watch in watches:
+            at = max(self._clock(), watch.looked_at + self.cadence.shortest_gap_seconds)
+            if watch.due is None:
+                watch.hinted = True
+            elif at < watch.due and not watch.in_doubt:
+                self._push(watch, at)
 
     async def close(self) -> None:
         """Stops looking."""
@@ -156,6 +205,7 @@ class Poller:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _push(self, watch: _Watch, at: float) -> None:
+        watch.due = at
         heapq.heappush(self._due, (at, next(self._order), watch))
         self._wake.set()
 
@@ -168,9 +218,10 @@ class Poller:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), at - now)
                 continue
-            _, _, watch = heapq.heappop(self._due)
-            if watch.future.done():
+            at, _, watch = heapq.heappop(self._due)
+            if watch.future.done() or at != watch.due:
                 continue
+            watch.due, watch.looked_at = None, now
             task = asyncio.create_task(self._look_at(watch))
             self._under_way.add(task)
             task.add_done_callback(self._looked)
@@ -222,6 +273,9 @@ class Poller:
                 StillRunningError(f"no end after {now - watch.submitted_at:.0f} s; the job runs on")
             )
             return
+        if watch.hinted and not watch.in_doubt:
+            gap_seconds = self.cadence.shortest_gap_seconds
+        watch.hinted = False
         self._push(watch, min(now + gap_seconds, watch.deadline))
 
     def _trouble(self, watch: _Watch, error: Exception) -> None:

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from longtake.errors import LongtakeError
 from longtake.media.child import Crew
 from longtake.media.frames import contact_sheet, poster
 from longtake.outputs import contact_sheet_key, poster_key
@@ -27,7 +26,7 @@ async def make_pictures(
 ) -> bool:
     """Makes posters of a reel's clips where they are missing or the clip is fresh, and its contact sheet.
 
-    Never fails a run.
+    Never fails a run: a clip of which no picture can be made goes without, and the sheet shows the others.
 
     Returns:
         Whether there is a contact sheet.
@@ -35,30 +34,36 @@ async def make_pictures(
     done = [result for result in results if result.is_done and result.clip is not None]
     try:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-            paths: list[Path] = []
+            clips: list[tuple[str, Path]] = []
             for place, result in enumerate(done):
                 is_fresh = any(result is other for other in fresh)
-                paths.append(await _poster(result, store, crew, Path(folder) / f"{place:05}", is_fresh))
-            if len(paths) > 1:
-                step = max(1, -(-len(paths) // SHEET_CLIPS))
-                labels = [result.shot.row.shot for result in done][::step]
-                sheet = Path(folder) / "sheet.jpg"
-                await crew.call(contact_sheet, paths[::step], sheet, labels=labels, deadline_seconds=DEADLINE_SECONDS)
-                await asyncio.to_thread(store.write, contact_sheet_key(reel), sheet.read_bytes())
-    except LongtakeError as error:
-        log.warning("%s: no pictures: %s", reel, error)
+                clip = await _poster(result, store, crew, Path(folder) / f"{place:05}", is_fresh)
+                if clip is not None:
+                    clips.append((result.shot.row.shot, clip))
+            if len(clips) < 2:
+                return False
+            labels, paths = zip(*clips[:: max(1, -(-len(clips) // SHEET_CLIPS))], strict=True)
+            sheet = Path(folder) / "sheet.jpg"
+            await crew.call(contact_sheet, list(paths), sheet, labels=list(labels), deadline_seconds=DEADLINE_SECONDS)
+            await asyncio.to_thread(store.write, contact_sheet_key(reel), sheet.read_bytes())
+    except Exception as error:  # a picture for people is worth no reel
+        log.warning("%s: no contact sheet: %s: %s", reel, type(error).__name__, error)
         return False
-    return len(done) > 1
+    return True
 
 
-async def _poster(result: ShotResult, store: Store, crew: Crew, folder: Path, is_fresh: bool) -> Path:
-    """The clip as a local file, its poster made where it is missing or old."""
-    folder.mkdir()
+async def _poster(result: ShotResult, store: Store, crew: Crew, folder: Path, is_fresh: bool) -> Path | None:
+    """The clip as a local file, its poster made where it is missing or old; None where none can be made."""
     key = result.clip.key if result.clip else ""
-    clip = await asyncio.to_thread(store.fetch, key, folder / "clip.mp4")
     target = poster_key(result.shot)
-    if is_fresh or await asyncio.to_thread(store.size, target) is None:
-        picture = folder / "poster.jpg"
-        await crew.call(poster, clip, picture, deadline_seconds=DEADLINE_SECONDS)
-        await asyncio.to_thread(store.write, target, picture.read_bytes())
+    try:
+        folder.mkdir()
+        clip = await asyncio.to_thread(store.fetch, key, folder / "clip.mp4")
+        if is_fresh or await asyncio.to_thread(store.size, target) is None:
+            picture = folder / "poster.jpg"
+            await crew.call(poster, clip, picture, deadline_seconds=DEADLINE_SECONDS)
+            await asyncio.to_thread(store.write, target, picture.read_bytes())
+    except Exception as error:  # see above
+        log.warning("%s: no poster: %s: %s", result.shot.shot_id, type(error).__name__, error)
+        return None
     return clip

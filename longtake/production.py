@@ -35,7 +35,8 @@ from longtake.manifests.schema import Manifest, ManifestRow
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.media.receipt import ReelStyle
-from longtake.plan import Plan, Planner, Shot, Standing
+from longtake.plan import Plan, Shot, Standing
+from longtake.planner import Planner
 from longtake.quotes import Quotes, missing_prices
 from longtake.references import measure_references, reference_sources, reference_violations, shown
 from longtake.reports.plan_view import PlanView

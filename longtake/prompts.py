@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from longtake.errors import ConfigurationError
 from longtake.limits import Violation, caution, refusal
 from longtake.request import MediaKind, ShotRequest
 
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _KINDS: dict[str, MediaKind] = {
     "image": "image",
     "img": "image",
@@ -80,14 +81,21 @@ def extension_template(written: str | None) -> ExtensionTemplate | None:
         written: None for the default, `off` (or "") for none, else a text with `{prompt}` in it.
 
     Raises:
-        ValueError: The text has no `{prompt}`.
+        ConfigurationError: The text has no `{prompt}`, or braces that mean nothing here.
     """
     if written is None:
         return EXTEND
     if written.strip().lower() in ("", "off"):
         return None
+    such_as = "such as: Extend video {index}: {prompt}"
     if "{prompt}" not in written:
-        raise ValueError("an extension template needs {prompt} in it, such as: Extend video {index}: {prompt}")
+        raise ConfigurationError(f"the extension template {written!r} needs {{prompt}} in it, {such_as}")
+    if other := set(re.findall(r"\{[^{}]*\}|[{}]", written)) - {"{index}", "{prompt}"}:
+        named = ", ".join(sorted(other))
+        raise ConfigurationError(
+            f"the extension template {written!r} has {named} in it; only {{index}} and {{prompt}} "
+            f"are filled in, {such_as}"
+        )
     return ExtensionTemplate("custom", hashlib.sha256(written.encode()).hexdigest()[:12], written)
 
 
@@ -95,10 +103,9 @@ def extension_prompt(template: ExtensionTemplate | None, prompt: str, parent_ind
     """The prompt of a shot that goes on from a clip; unchanged where it speaks of the clip itself."""
     if template is None or ("video", parent_index) in {(kind, number) for _, kind, number, _ in _mentions(prompt)}:
         return prompt
-    text = template.cjk_text if template.cjk_text and re.search(f"[{_CJK}]", prompt) else template.text
-    # One pass, so that a prompt with braces of its own stays as it is.
-    words = {"{index}": str(parent_index), "{prompt}": prompt}
-    return re.sub(r"\{index\}|\{prompt\}", lambda match: words[match.group()], text).strip()
+    text = template.cjk_text if not prompt.isascii() and _CJK.search(prompt) else ""
+    # The prompt comes last, so that braces of its own stay as they are.
+    return prompt.join((text or template.text).replace("{index}", str(parent_index)).split("{prompt}")).strip()
 
 
 def check_prompt(request: ShotRequest, vendor: str, prompt: str | None = None) -> list[Violation]:
@@ -124,10 +131,18 @@ def check_prompt(request: ShotRequest, vendor: str, prompt: str | None = None) -
     return list(found.values())
 
 
+def speaks_of_media(prompt: str) -> bool:
+    """Whether a prompt has a word for pictures, videos or sounds in it."""
+    folded = prompt.lower()
+    for word in _WORDS:  # noqa: SIM110 - twice as fast as `any`, and every prompt comes by here
+        if word in folded:
+            return True
+    return False
+
+
 def _mentions(prompt: str) -> Iterator[tuple[str, MediaKind, int, bool]]:
     """The references that a prompt names: its words, kind and number, and whether nothing else can be meant."""
-    folded = prompt.lower()
-    if not any(word in folded for word in _WORDS):
+    if not speaks_of_media(prompt):
         return
     for pattern in (_CHINESE, _MARKED, _GLUED):
         for match in pattern.finditer(prompt):

@@ -220,8 +220,9 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
 
 async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> Job:
     """Sends the request once and makes the answer durable, whatever it is."""
+    sent = desk.with_callback(order.request)
     try:
-        accepted = await desk.client.submit(order.request)
+        accepted = await desk.client.submit(sent)
     except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
         await asyncio.to_thread(ledger.void, intent, str(error))
         raise
@@ -236,7 +237,9 @@ async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> J
     except UnknownOutcomeError as error:
         await asyncio.to_thread(ledger.unknown, intent, str(error))
         raise
-    return await asyncio.to_thread(_record_job, intent, accepted, ledger)
+    job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
+    desk.expect_callback(sent, job.job_id)
+    return job
 
 
 def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:

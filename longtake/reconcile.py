@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from longtake.desk import Office
 from longtake.errors import ConfigurationError, LongtakeError
 from longtake.job import Clip, Job, JobSnapshot
-from longtake.ledger import Accepted, Ledger, Purchase, State, VerdictRecord
+from longtake.ledger import FOLDER, Accepted, Ledger, Purchase, State, VerdictRecord
+from longtake.storage import open_store
 from longtake.verdicts import Verdict
 
 log = logging.getLogger("longtake.reconcile")
+
+DYING_SECONDS = 6 * 3600.0
+"""A vendor's link that dies within this time is one to tell a person of."""
+DEEPEST = 3
+"""So many folders below the one that is named, outputs are looked for."""
 
 
 @dataclass
@@ -23,6 +29,16 @@ class Settlement:
     brought_home: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     open: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def together(cls, of_outputs: Mapping[str, Settlement]) -> Settlement:
+        """The settlements of several outputs as one, each shot named with its output."""
+        whole = cls()
+        for output, one in of_outputs.items():
+            whole.brought_home += [f"{output}: {shot_id}" for shot_id in one.brought_home]
+            whole.settled += [f"{output}: {words}" for words in one.settled]
+            whole.open |= {f"{output}: {shot_id}": reason for shot_id, reason in one.open.items()}
+        return whole
 
     @property
     def line(self) -> str:
@@ -38,9 +54,32 @@ class Decisions:
     resubmit: Sequence[str] = ()
     give_up: Sequence[str] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.adopt or self.resubmit or self.give_up)
+
 
 AwaitJob = Callable[[Job, bool], Awaitable[JobSnapshot]]
 Download = Callable[[Job, str | None], Awaitable[Clip]]
+
+
+def outputs_at(place: str) -> list[str]:
+    """The outputs that a directory or `s3://` address stands for: itself, or all that lie below it; blocking.
+
+    Args:
+        place: An output, or a folder above outputs, such as one with an output for each day.
+
+    Returns:
+        `place` alone where it has a ledger, or where nothing below it has one.
+    """
+    store = open_store(place)
+    found: list[str] = []
+    level = [""]
+    for _ in range(DEEPEST + 1):
+        below = {folder: store.folders(folder) for folder in level}
+        ledgers = {folder for folder, folders in below.items() if f"{folder}/{FOLDER}".lstrip("/") in folders}
+        found += sorted(ledgers)
+        level = [inner for folder, folders in below.items() if folder not in ledgers for inner in folders]
+    return [f"{place.rstrip('/')}/{folder}" if folder else place for folder in found] or [place]
 
 
 def settle(ledger: Ledger, decisions: Decisions) -> list[str]:
@@ -52,7 +91,7 @@ def settle(ledger: Ledger, decisions: Decisions) -> list[str]:
     Raises:
         ConfigurationError: A shot has no unknown outcome to settle, or several.
     """
-    purchases = ledger.load()
+    purchases = ledger.load_open()
     now = ledger.clock()
     words: list[str] = []
     for shot_id, job_id in decisions.adopt.items():
@@ -115,8 +154,8 @@ async def reconcile(
     Raises:
         ConfigurationError: A decision does not fit the ledger; nothing of it was written.
     """
-    settlement = Settlement(settled=await asyncio.to_thread(settle, ledger, decisions))
-    purchases = await asyncio.to_thread(ledger.load)
+    settlement = Settlement(settled=await asyncio.to_thread(settle, ledger, decisions) if decisions else [])
+    purchases = await asyncio.to_thread(ledger.load_open)
     now = ledger.clock()
     paid: list[Purchase] = []
     for purchase in purchases.values():
@@ -152,6 +191,17 @@ async def reconcile(
 
     await asyncio.gather(*(bring(purchase) for purchase in paid))
     return settlement
+
+
+def dying_links(ledger: Ledger, within_seconds: float = DYING_SECONDS) -> dict[str, float]:
+    """Paid clips that are not here and whose link dies soon: when, in Unix time, by shot; blocking."""
+    now = ledger.clock()
+    paid = [one for one in ledger.load_open().values() if one.state(now) in (State.IN_FLIGHT, State.FINISHED)]
+    return {
+        purchase.accepted.job.shot_id: _expiry(purchase)
+        for purchase in paid
+        if purchase.accepted is not None and _expiry(purchase) - now < within_seconds
+    }
 
 
 def _expiry(purchase: Purchase) -> float:

@@ -31,7 +31,7 @@ log = logging.getLogger("longtake.rendering")
 
 @dataclass
 class Summary:
-    """How a run ended. `line` says it all in one line."""
+    """How a run ended. `verdicts` counts the rows of the reels asked for, `rows` holds all; `line` says it in a line."""
 
     verdicts: Counter[str]
     reels_made: list[MadeReel]
@@ -200,6 +200,7 @@ def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], 
     by_row: dict[int, list[ShotResult]] = {}
     for shot in production.plan.shots:
         by_row.setdefault(shot.row.row, []).append(result_of(shot, ended))
+    asked = {shot.row.row for shot in production.asked_shots}
     rows = [row_result(results, purchases) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
     parquet, table = results_files(production.manifest, rows)
@@ -209,7 +210,7 @@ def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], 
     write_retry(store, production.manifest, rows, rows_to_retake(rows))
     totals = report.write(ended, made, purchases, finished=True)
     return Summary(
-        verdicts=Counter(row.verdict.value for row in rows),
+        verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,

@@ -6,6 +6,7 @@ Frozen data, no I/O. Vendors translate it (`longtake.vendors`), limits check it 
 from __future__ import annotations
 
 from enum import StrEnum
+from operator import attrgetter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -135,4 +136,9 @@ class ShotRequest(BaseModel):
 
     def given_options(self) -> dict[str, object]:
         """Every option that was given, by its column name, without prompt, model and references."""
-        return self.model_dump(exclude={"prompt", "model", "references"}, exclude_none=True)
+        return {name: value for name, value in zip(OPTIONS, option_values(self), strict=True) if value is not None}
+
+
+OPTIONS = tuple(name for name in ShotRequest.model_fields if name not in ("prompt", "model", "references"))
+option_values = attrgetter(*OPTIONS)
+"""The values of a request's options, given or not, in the order of `OPTIONS`."""

@@ -14,7 +14,8 @@ from longtake.plan import Shot, Standing
 from longtake.production import Production
 from longtake.reels import MadeReel
 from longtake.reports.fill import report_view
-from longtake.reports.rewrite import write_report
+from longtake.reports.rewrite import told_before, write_report
+from longtake.reports.view import ReportView, Totals
 from longtake.run import OnEvent, ShotResult
 from longtake.verdicts import Outcome, Verdict
 
@@ -51,6 +52,8 @@ class RunReport:
         self._changes = 0
         self._writing = threading.Lock()
         self._is_finished = False
+        self._looked_before = False
+        self._told_before: ReportView | None = None
 
     def tell(self, event: str, shot: Shot, words: str) -> None:
         """Notes an event and passes it on."""
@@ -77,13 +80,13 @@ class RunReport:
 
     def write(
         self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
-    ) -> None:
-        """Writes the report; one that is not finished never replaces one that is. Blocking."""
+    ) -> Totals | None:
+        """Writes the report and returns its totals; one not finished never replaces one that is. Blocking."""
         production = self._production
         tell = result_of if finished else _result_now
         with self._writing:
             if self._is_finished:
-                return
+                return None
             view = report_view(
                 {shot: tell(shot, ended) for shot in production.plan.shots},
                 purchases,
@@ -95,9 +98,18 @@ class RunReport:
                 finished=finished,
                 notices=production.notices,
                 pictures=production.store.list("posters"),
+                manifest=production.manifest,
+                before=self._before(anew=finished),
             )
             write_report(production.store, view)
             self._is_finished = finished
+            return view.totals
+
+    def _before(self, *, anew: bool) -> ReportView | None:
+        """What the report told before this run; read again at the end, when other runs of this output have written."""
+        if anew or not self._looked_before:
+            self._looked_before, self._told_before = True, told_before(self._production.store)
+        return self._told_before
 
 
 def _has_result(task: asyncio.Task[Any]) -> bool:

@@ -103,6 +103,14 @@ class S3Store(Store):
         start = len(self._root) + 1
         return [str(path)[start:] for path in self._fs.find(self._path(prefix.strip("/")))]
 
+    def folders(self, prefix: str = "") -> list[str]:
+        start = len(self._root) + 1
+        try:
+            found: list[dict[str, Any]] = self._fs.ls(self._path(prefix) if prefix else self._root, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(str(entry["name"])[start:] for entry in found if entry["type"] == "directory")
+
     def size(self, key: str) -> int | None:
         try:
             return int(self._fs.info(self._path(key))["size"])

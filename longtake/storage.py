@@ -50,6 +50,10 @@ class Store(ABC):
         """Every key below a folder, unsorted, never from a cache."""
 
     @abstractmethod
+    def folders(self, prefix: str = "") -> list[str]:
+        """The keys of the folders directly below a folder, in order; "" is the store itself."""
+
+    @abstractmethod
     def size(self, key: str) -> int | None:
         """Bytes of an object, None where there is none."""
 

@@ -25,10 +25,13 @@ UPLOAD_TIMEOUT_SECONDS = 300.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 REPLY_LIMIT_BYTES = 4 * 2**20
 SHOWN_CHARACTERS = 2000
+CALLBACK_MARK = "ltcb_"
+"""How the secret part of a callback address begins, so that it is known wherever a vendor repeats it."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _SIGNED = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+")
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{32,}")
+_CALLBACK = re.compile(rf"{CALLBACK_MARK}[\w-]+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{6,}")
 
 
@@ -38,10 +41,11 @@ def submit_timeout_seconds() -> float:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without keys, bearer tokens, signed queries and inline data."""
+    """The text without keys, bearer tokens, signed queries, callback addresses' tokens and inline data."""
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, "***")
+    text = _CALLBACK.sub(f"{CALLBACK_MARK}***", text)
     text = _BEARER.sub(r"\1***", _DATA.sub(r"\1…", text))
     return _SIGNED.sub(r"\1", text)
 

@@ -20,6 +20,7 @@ from longtake.manifests.cells import parse_take
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
 from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
+from longtake.manifests.signatures import without_signatures
 from longtake.manifests.templates import TemplateError, escaped, fill_in
 from longtake.request import Role
 from longtake.verdicts import Verdict
@@ -76,11 +77,12 @@ def results_table(manifest: Manifest, results: Sequence[RowResult]) -> pandas.Da
         results: At most one per row; of several the last counts. A row without one has empty result columns.
 
     Returns:
-        A frame of Arrow types. A manifest column with the name of a result column is called `manifest_<name>`.
+        A frame of Arrow types; references stand in it without signatures and inline data. A manifest column
+        with the name of a result column is called `manifest_<name>`.
     """
     by_row = {result.row: result for result in results}
     ordered = [by_row.get(row) for row in range(1, len(manifest) + 1)]
-    own = manifest.frame.rename(columns=_new_names(list(manifest.cells)))
+    own = without_signatures(manifest.frame).rename(columns=_new_names(list(manifest.cells)))
     columns: dict[str, Any] = {}
     for name in RESULT_COLUMNS:
         values = [getattr(result, name) if result else None for result in ordered]

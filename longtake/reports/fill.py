@@ -8,14 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from longtake.identity import attempt_identity
 from longtake.ledger import Purchase
+from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.plan import Shot
 from longtake.reels import MadeReel
+from longtake.reports.text import visible
 from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 from longtake.run import ShotResult
+from longtake.transport import redact
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 
 NOT_YET = "waiting"
+MOST_CHARACTERS = 2000
+"""Of one cell of the manifest's other columns."""
 
 
 def report_view(
@@ -30,6 +35,8 @@ def report_view(
     finished: bool = True,
     notices: Sequence[str] = (),
     pictures: Iterable[str] = (),
+    manifest: Manifest | None = None,
+    before: ReportView | None = None,
 ) -> ReportView:
     """The report of one run.
 
@@ -44,11 +51,24 @@ def report_view(
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
         pictures: Keys of the posters and contact sheets that are there.
+        manifest: Whose other columns are shown beside each shot.
+        before: What the output's report told before: it knows of waiting times that no ledger has.
     """
     posters = frozenset(pictures)
     views = {
         shot: _shot(shot, result, purchases, (moments or {}).get(shot), posters) for shot, result in results.items()
     }
+    times = {shot.job_id: shot for shot in before.shots if shot.job_id} if before else {}
+    others = _other_columns(manifest) if manifest else {}
+    for shot, view in views.items():
+        told = times.get(view.job_id)
+        views[shot] = view.model_copy(
+            update={
+                "waiting_since": view.waiting_since or (told.waiting_since if told else None),
+                "started_running_at": view.started_running_at or (told.started_running_at if told else None),
+                "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},
+            }
+        )
     by_reel: dict[str, list[ShotView]] = {}
     by_vendor: dict[str, list[Shot]] = {}
     for shot, view in views.items():
@@ -121,11 +141,21 @@ def _shot(
         price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
         waiting_since=moment[1] if moment else None,
         submitted_at=accepted.at if accepted else None,
+        started_running_at=result.snapshot.seen_running_at if result and result.snapshot else None,
         finished_at=terminal.at if terminal else None,
         downloaded_at=clip.at if clip else None,
         continues_from=shot.parent.shot_id if shot.parent else "",
         usage=terminal.usage if terminal else {},
     )
+
+
+def _other_columns(manifest: Manifest) -> dict[str, list[str]]:
+    """The cells of the columns that are the manifest's own, harmless and without signatures, by column."""
+    return {
+        visible(name, 80): [visible(redact(joined(cell, ", ")), MOST_CHARACTERS) for cell in cells]
+        for name, cells in manifest.cells.items()
+        if name not in COLUMNS
+    }
 
 
 def _attempts(shot: Shot, purchases: Mapping[str, Purchase]) -> list[Purchase]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from longtake.accounts import account_name
+from longtake.coming_clip import COMING_CLIP
 from longtake.errors import LongtakeError
 from longtake.forecast import Forecast
 from longtake.identity import unsigned_url
-from longtake.plan import COMING_CLIP, Plan, Shot, Standing
+from longtake.plan import Plan, Shot, Standing
 from longtake.references import shown as reference_shown
 from longtake.request import Reference, Role, ShotRequest
 from longtake.transport import redact
@@ -76,13 +77,14 @@ class PlanView:
         for shot in self.plan.shots:
             name = key(shot)
             there = sums.get(name, Sum())
-            quote = shot.quote if self.will_be_bought(shot) else None
+            is_bought = self.will_be_bought(shot)
+            quote = shot.quote if is_bought else None
             sums[name] = Sum(
                 shots=there.shots + 1,
-                bought=there.bought + self.will_be_bought(shot),
+                bought=there.bought + is_bought,
                 low_usd=there.low_usd + (quote.low_usd if quote else 0.0),
                 high_usd=there.high_usd + (quote.high_usd if quote else 0.0),
-                unknown=there.unknown + (self.will_be_bought(shot) and quote is None),
+                unknown=there.unknown + (is_bought and quote is None),
             )
         return sums
 

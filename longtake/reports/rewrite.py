@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from longtake.errors import ConfigurationError
 from longtake.ledger import Ledger
 from longtake.names import file_name
@@ -19,6 +21,14 @@ def write_report(store: Store, view: ReportView) -> None:
     """Writes `report.html` and, for `longtake report`, the same as data."""
     store.write(DATA, view.model_dump_json().encode())
     store.write(PAGE, render_page(view).encode())
+
+
+def told_before(store: Store) -> ReportView | None:
+    """What an output's report told last, None where there is none of this release."""
+    try:
+        return ReportView.model_validate_json(store.read(DATA) or b"")
+    except ValidationError:
+        return None
 
 
 def rewrite_report(output: str) -> str:

@@ -202,7 +202,7 @@ class Desk:
         def body() -> object:
             return self.dialect.look(job, self._view(job, origin))
 
-        errand = asyncio.create_task(call_back(job, body, self.back.events))
+        errand = asyncio.create_task(call_back(job, body, self.back.events, self.back.settings.callbacks_to))
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
 

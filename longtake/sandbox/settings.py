@@ -23,6 +23,8 @@ class SandboxSettings(BaseModel):
         echo_frames: How many last frames of a reference video the new clip repeats before its own.
         allow_loopback_references: Whether references on http and on private hosts are fetched.
         allow_loopback_callbacks: Whether callback addresses on http and private hosts are taken, against the documents.
+        callbacks_to: The host:port where callbacks are really delivered, over http and with their path, as a tunnel in
+            front of the public host would; empty: to the address itself.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -38,3 +40,4 @@ class SandboxSettings(BaseModel):
     echo_frames: int = Field(default=0, ge=0)
     allow_loopback_references: bool = True
     allow_loopback_callbacks: bool = False
+    callbacks_to: str = ""

@@ -71,6 +71,11 @@ class Model:
     document: str = ""
     price: PriceRule | None = None
 
+    @property
+    def calls_back(self) -> bool:
+        """Whether the vendor calls an address when a job of this model has ended."""
+        return "callback_url" in self.limits.options
+
 
 class Adapter(ABC):
     """One vendor's side of the translation. Subclasses fill in the class variables and the abstract methods."""

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table as Drawing
+from rich.text import Text
 
 from longtake.limits import MB, Limits, MediaLimits
 from longtake.pricing import PriceRule
@@ -28,6 +32,10 @@ MODE_WORDS = {
     Mode.FIRST_AND_LAST_FRAME: "first + last",
     Mode.REFERENCE: "references",
 }
+UNBROKEN = ("model", "wire model")
+"""Headings of columns that are no use when cut."""
+LEGIBLE_COLUMNS = 16
+UNBOUNDED_COLUMNS = 10_000
 UNIT_WORDS = {"second": "s", "task": "clip", "million_tokens": "million tokens"}
 Prices = Mapping[str, PriceRule]
 """Overrides of the built-in prices, by wire model."""
@@ -86,27 +94,72 @@ def facts(adapter: Adapter) -> list[str]:
     return lines + [f"Read {each.read_on}: {each.title}, {each.address}" for each in adapter.documents]
 
 
-def describe(name: str | None = None, *, prices: Mapping[str, Prices] | None = None, width: int = 140) -> str:
-    """The tables as text for a terminal of `width` columns: the models of all vendors, or one vendor in full.
+def describe(name: str | None = None, *, prices: Mapping[str, Prices] | None = None, width: int | None = None) -> str:
+    """The tables as text for a terminal: the models of all vendors, or one vendor in full.
+
+    Args:
+        name: One vendor alone.
+        prices: Overrides of the built-in prices, by vendor and wire model.
+        width: Columns of the terminal; None: those of the one that is written to, without bound where it is none.
 
     Raises:
         UnknownVendorError: The registry has no vendor `name`.
     """
+    width = width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED_COLUMNS)
     file = io.StringIO()
-    screen = Console(file=file, width=width, no_color=True)
-    for adapter in [adapter_named(name)] if name else VENDORS.values():
+    screen = Console(file=file, width=width, no_color=True, markup=False, highlight=False)
+    adapters = [adapter_named(name)] if name else list(VENDORS.values())
+    told = {
+        adapter.name: (tables if name else _models_alone)(adapter, (prices or {}).get(adapter.name))
+        for adapter in adapters
+    }
+    fits = all(_needed_columns(table) <= width for each in told.values() for table in each)
+    for adapter in adapters:
         screen.print(f"{adapter.title} ({adapter.name})")
-        own = (prices or {}).get(adapter.name)
-        for table in tables(adapter, own) if name else [model_table(adapter, own)]:
-            drawing = Drawing(box=box.SIMPLE_HEAD, title=table.title if name else None, title_justify="left")
-            for heading in table.headings:
-                drawing.add_column(heading, no_wrap=heading in ("model", "wire model"))
-            for row in table.rows:
-                drawing.add_row(*row)
-            screen.print(drawing)
+        for table in told[adapter.name]:
+            title = table.title if name else None
+            screen.print(_drawing(table, title) if fits else _records(table, title))
         if name:
-            screen.print("\n".join(facts(adapter)), soft_wrap=True)
+            screen.print("\n".join(facts(adapter)))
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def _models_alone(adapter: Adapter, prices: Prices | None) -> list[Table]:
+    return [model_table(adapter, prices)]
+
+
+def _drawing(table: Table, title: str | None) -> Drawing:
+    drawing = Drawing(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for heading in table.headings:
+        drawing.add_column(heading, no_wrap=heading in UNBROKEN)
+    for row in table.rows:
+        drawing.add_row(*row)
+    return drawing
+
+
+def _records(table: Table, title: str | None) -> Group:
+    """The rows one under the other, a line for each cell: for terminals that are too narrow for columns."""
+    parts: list[RenderableType] = [Text(title, "italic")] if title else []
+    for row in table.rows:
+        named = dict(zip(table.headings, row, strict=True))
+        record = Drawing.grid(padding=(0, 2, 0, 0))
+        record.add_column(no_wrap=True)
+        record.add_column(overflow="fold")
+        for heading, cell in named.items():
+            if heading != "wire model" and cell:
+                record.add_row(heading, cell)
+        parts += [Text(named["wire model"], "bold"), Padding(record, (0, 0, 1, 2))]
+    return Group(Text(), *parts)
+
+
+def _needed_columns(table: Table) -> int:
+    """How wide a terminal must be for the table to be read: whole names, and no column squeezed to shreds."""
+    needed = 2
+    for place, heading in enumerate(table.headings):
+        cells = [heading, *(row[place] for row in table.rows)]
+        widest = max(cell_len(line) for cell in cells for line in cell.split("\n"))
+        needed += 2 + (widest if heading in UNBROKEN else min(widest, LEGIBLE_COLUMNS))
+    return needed
 
 
 def markdown(adapter: Adapter) -> str:

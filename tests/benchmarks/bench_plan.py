@@ -32,7 +32,7 @@ PROGRAMS = {
         "from longtake.forecast import forecast\n"
         "from longtake.manifests.reader import read_manifest\n"
         "from longtake.manifests.checker import check_manifest\n"
-        "from longtake.plan import Planner\n"
+        "from longtake.planner import Planner\n"
         "from longtake.quotes import Quotes\n"
         "from longtake.reports.plan_table import summary_line\n"
         "from longtake.reports.plan_view import PlanView\n"
@@ -46,7 +46,7 @@ PROGRAMS = {
 # Imports are paid once per process and are no part of the figure.
 MEASURE = """
 import json, resource, sys, time
-import pandas, longtake.manifests.checker, longtake.plan, longtake.reports.plan_table
+import pandas, longtake.manifests.checker, longtake.planner, longtake.reports.plan_table
 path, program = sys.argv[1:]
 code = compile(program, "program", "exec")
 began = time.perf_counter()

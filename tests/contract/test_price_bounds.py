@@ -12,7 +12,8 @@ from longtake.accounts import Account
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
 from longtake.manifests.schema import ManifestRow
-from longtake.plan import Planner, Shot
+from longtake.plan import Shot
+from longtake.planner import Planner
 from longtake.quotes import Quotes
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.sandbox.dialects import DIALECTS

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from longtake.errors import UnknownVendorError
 from longtake.pricing import PriceRule
@@ -67,6 +69,30 @@ def test_a_price_that_nobody_published_is_told_as_such() -> None:
     rows = {row[0]: row for row in tables(VENDORS["powertokens"])[-1].rows}
     assert rows["dreamina-seedance-2-0-mini-260615\ndreamina-seedance-2-0-260128"][1] == UNKNOWN_PRICE
     assert rows["dreamina-seedance-2-0-fast-260128"][2] == UNKNOWN_PRICE
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("name", [None, *VENDORS])
+def test_the_tables_keep_to_the_terminals_width_and_cut_no_name(name: str | None, width: int) -> None:
+    text = describe(name, width=width)
+    lines = [line for line in text.splitlines() if "http" not in line]
+    assert max(map(cell_len, lines)) <= width
+    assert "…" not in text
+    for adapter in [VENDORS[name]] if name else VENDORS.values():
+        assert all(model.wire in text for model in adapter.models)
+
+
+def test_without_a_terminal_every_row_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = [line for line in describe().splitlines() if "seedance-2.0-mini-image-to-video" in line]
+    assert len(lines) == 1
+    assert "first frame, first + last" in lines[0]
+
+
+def test_a_terminal_is_asked_for_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert max(map(cell_len, describe("evolink").splitlines()[:60])) <= 70
 
 
 def test_unknown_vendor_is_an_error_that_names_the_known_ones() -> None:

@@ -12,15 +12,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from tests.flows.conftest import ROOT, PrefectServer
+from tests.flows.conftest import ROOT
 from tests.flows.test_local_server import wait_for
 
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+RETRY = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+CANCEL = {"state": {"type": "CANCELLING"}}
+
+
+class Server(Protocol):
+    """A Prefect server that processes can be pointed at."""
+
+    @property
+    def api_url(self) -> str: ...
+    def environment(self) -> dict[str, str]: ...
 
 
 @dataclass
@@ -30,20 +41,36 @@ class Project:
     folder: Path
     api_url: str
     sandbox: Sandbox
+    environment: dict[str, str]
 
     def write_manifest(self, path: str, reel: str) -> None:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"reel,shot,vendor,prompt,duration_seconds\n{reel},1,evolink,a lighthouse at dusk,4\n")
 
+    def write_reels(self, name: str, reels: int) -> str:
+        """A manifest of so many reels of one shot each, its prompts told apart by `name`; returns its path."""
+        lines = ["reel,shot,vendor,prompt,duration_seconds,resolution"]
+        lines += [f"{name}-{number},1,evolink,{name} prompt {number} end,4,480p" for number in range(reels)]
+        (self.folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        return f"{name}.csv"
+
+    def billed(self, name: str) -> int:
+        """How many shots of the manifest of this name were bought."""
+        return sum(f"{name} prompt" in str(entry.body) for entry in self.sandbox.bill.entries)
+
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """A request as Prefect's own client makes it: asked again where SQLite was busy (503)."""
-        for _ in range(20):
-            reply = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+        for _ in range(60):
+            try:
+                reply = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+            except httpx.TransportError:  # it is being started again
+                time.sleep(0.5)
+                continue
             if reply.status_code != 503:
-                break
+                return reply
             time.sleep(0.5)
-        return reply
+        raise AssertionError(f"{self.api_url} does not answer")
 
     def deployment(self, name: str) -> dict[str, Any]:
         flow = "render-manifest" if name.startswith("render") else name.removesuffix("-sandbox")
@@ -76,27 +103,76 @@ class Project:
 
     def end_of(self, run_id: str) -> dict[str, Any]:
         """One run, when it has come to an end."""
-        ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        wait_for(lambda: self.call("GET", f"/flow_runs/{run_id}").json()["state_type"] in ends, 90)
-        return self.call("GET", f"/flow_runs/{run_id}").json()
+        wait_for(lambda: self.read(run_id)["state_type"] in ENDS, 90)
+        return self.read(run_id)
+
+    def read(self, run_id: str) -> dict[str, Any]:
+        """One run as the server holds it now."""
+        return self.call("GET", f"/flow_runs/{run_id}").raise_for_status().json()
+
+    def press_retry(self, run_id: str, seconds: float = 120) -> dict[str, Any]:
+        """What the UI's Retry sends; the run when it has come to its next end."""
+        before = self.read(run_id)["state_id"]
+        self.call("POST", f"/flow_runs/{run_id}/set_state", RETRY).raise_for_status()
+
+        def has_ended_anew() -> bool:
+            run = self.read(run_id)
+            return run["state_id"] != before and run["state_type"] in ENDS
+
+        wait_for(has_ended_anew, seconds)
+        return self.read(run_id)
+
+    def press_cancel(self, run_id: str) -> dict[str, Any]:
+        """What the UI's Cancel sends; the run when it has come to its end."""
+        self.call("POST", f"/flow_runs/{run_id}/set_state", CANCEL).raise_for_status()
+        return self.end_of(run_id)
+
+    def children_of(self, run_id: str) -> list[dict[str, Any]]:
+        """The child runs of a parent, in the order of their shares."""
+        body = {"flow_runs": {"tags": {"all_": [f"longtake-parent:{run_id}"]}}, "limit": 200}
+        found = self.call("POST", "/flow_runs/filter", body).json()
+        return sorted(found, key=lambda run: int(run["name"].rpartition(" ")[2]))
+
+    def log_of(self, run_id: str) -> list[str]:
+        """The messages of a run's log."""
+        body = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
+        return [line["message"] for line in self.call("POST", "/logs/filter", body).json()]
 
     def ended(self, name: str, how_many: int) -> list[dict[str, Any]]:
         """So many runs that came to an end, within a minute."""
 
         def final() -> list[dict[str, Any]]:
-            ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            return [run for run in self.runs_of(name) if run["state_type"] in ends]
+            return [run for run in self.runs_of(name) if run["state_type"] in ENDS]
 
         wait_for(lambda: len(final()) >= how_many, 90)
         return final()
 
 
 @contextmanager
-def deployed_project(prefect_server: PrefectServer, folder: Path) -> Iterator[Project]:
-    """The project in an empty folder; its worker ends with the block."""
+def worker_of(project: Project, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker on the project's pool, in a process of its own that ends with the block and takes its runs along.
+
+    Yields:
+        The process that holds the worker by a tether; the worker is its only child.
+    """
+    command = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process", "--name", name, *options]
+    with subprocess.Popen(
+        [sys.executable, "-m", "deployments.local._tether", *command],
+        env=project.environment,
+        cwd=project.folder,
+        stdin=subprocess.PIPE,
+        stdout=(project.folder / f"{name}.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    ) as process:
+        yield process
+
+
+@contextmanager
+def deployed(server: Server, folder: Path) -> Iterator[Project]:
+    """The project in an empty folder, deployed to a server, with no worker yet."""
     shutil.copy(ROOT / "prefect.yaml", folder)
     with Sandbox(SandboxSettings(job_seconds=0.5, media="stub")) as sandbox:
-        environment = prefect_server.environment() | {
+        environment = server.environment() | {
             "LONGTAKE_SANDBOX_URL": sandbox.url,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
         }
@@ -104,13 +180,11 @@ def deployed_project(prefect_server: PrefectServer, folder: Path) -> Iterator[Pr
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
         del environment["LONGTAKE_SANDBOX_URL"]  # the deployments bring it
-        worker = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process"]
-        with subprocess.Popen(
-            [sys.executable, "-m", "deployments.local._tether", *worker],
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=(folder / "worker.log").open("wb"),
-            stderr=subprocess.STDOUT,
-        ):
-            yield Project(folder, prefect_server.api_url, sandbox)
+        yield Project(folder, server.api_url, sandbox, environment)
+
+
+@contextmanager
+def deployed_project(prefect_server: Server, folder: Path) -> Iterator[Project]:
+    """The project in an empty folder; its worker ends with the block."""
+    with deployed(prefect_server, folder) as project, worker_of(project, "worker"):
+        yield project

@@ -18,7 +18,6 @@ from longtake.identity import (
     shot_identity,
     source_key,
     unsigned_url,
-    written_form,
 )
 from longtake.request import Reference, Role, ShotRequest
 
@@ -68,6 +67,21 @@ def identity(row: WrittenRow = PLAIN, **changes: object) -> str:
     return shot_identity(**given)  # type: ignore[arg-type]
 
 
+def canonical_form(row: WrittenRow) -> dict[str, object]:
+    """What is hashed of a row, as plain values: only what is given, references in the order of roles."""
+    roles = [role.value for role in Role]
+    references = [[each.role.value, source_key(each.source, digest)] for each in row.request.references]
+    form = {
+        "vendor": row.vendor,
+        "model": row.model,
+        "references": sorted(references, key=lambda pair: roles.index(pair[0])),
+        "continue_from": row.continue_from,
+        "reference_tail_seconds": row.reference_tail_seconds,
+    }
+    options = row.request.model_dump(exclude={"prompt", "model", "references"}, exclude_none=True)
+    return {name: value for name, value in form.items() if value} | {"prompt": row.request.prompt, "options": options}
+
+
 FLAGS = ("generate_audio", "watermark", "web_search", "content_filter", "return_last_frame")
 
 
@@ -93,8 +107,7 @@ class TestGolden:
         assert attempt_identity("1-ab", 2) == "1-ab-2"
 
     def test_the_hashed_text_is_canonical_json(self) -> None:
-        form = written_form(FULL, digest)
-        assert form == {
+        form = {
             "vendor": "evolink/studio",
             "model": "seedance-2.0",
             "prompt": FULL.request.prompt,
@@ -121,6 +134,7 @@ class TestGolden:
             "continue_from": "clip",
             "reference_tail_seconds": 3.5,
         }
+        assert canonical_form(FULL) == form
         text = json.dumps(
             {"version": 1, "reel": "r", "shot": "1", "take": 1, "row": form, "parent": None},
             ensure_ascii=False,
@@ -128,6 +142,44 @@ class TestGolden:
             separators=(",", ":"),
         )
         assert identity(FULL) == f"1-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+    @given(
+        row=st.builds(
+            WrittenRow,
+            vendor=st.none() | st.text(),
+            model=st.none() | st.text(),
+            continue_from=st.sampled_from([None, "clip", "last_frame"]),
+            reference_tail_seconds=st.none() | st.floats(min_value=0, max_value=60),
+            request=st.builds(
+                ShotRequest,
+                prompt=st.text(),
+                duration_seconds=st.none() | st.just("auto") | st.integers(),
+                resolution=st.none() | st.text(),
+                seed=st.none() | st.integers(0, 2),
+                watermark=st.none() | st.booleans(),
+                web_search=st.none() | st.booleans(),
+                safety_identifier=st.none() | st.text(),
+                references=st.lists(
+                    st.builds(
+                        reference, st.sampled_from(Role), st.sampled_from(["/a.png", "https://h/ö?x=1", "asset://i"])
+                    )
+                ).map(tuple),
+            ),
+        ),
+        reel=st.text(),
+        shot=st.text(),
+        take=st.integers(1),
+        parent=st.none() | st.text(),
+        made_with=st.lists(st.text()),
+    )
+    def test_every_row_is_hashed_as_the_canonical_json_of_its_form(
+        self, row, reel, shot, take, parent, made_with
+    ) -> None:
+        form = {"version": 1, "reel": reel, "shot": shot, "take": take, "row": canonical_form(row), "parent": parent}
+        form |= {"made_with": sorted(made_with)} if made_with else {}
+        text = json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        expected = f"1-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+        assert identity(row, reel=reel, shot=shot, take=take, parent=parent, made_with=made_with) == expected
 
 
 class TestWhatDecides:

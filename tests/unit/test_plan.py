@@ -14,7 +14,8 @@ from longtake.identity import WrittenRow
 from longtake.job import Clip, Job
 from longtake.ledger import Accepted, ClipRecord, Intent, Purchase
 from longtake.manifests.schema import ManifestRow
-from longtake.plan import Planner, Standing
+from longtake.plan import Standing
+from longtake.planner import Planner
 from longtake.pricing import Quote
 from longtake.quotes import Quotes, missing_prices
 from longtake.request import MediaFacts, Reference, Role, ShotRequest

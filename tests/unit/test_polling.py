@@ -125,5 +125,20 @@ def test_the_first_look_comes_at_the_expected_end():
 def test_gaps_grow_with_a_jobs_age_and_are_bounded():
     cadence = Cadence(2.0)
     assert cadence.gap(10) == 2.0
-    assert cadence.gap(100) == 8.0
+    assert cadence.gap(100) == 10.0
     assert cadence.gap(1e6) == 60.0
+
+
+@pytest.mark.parametrize(("ends", "gap"), [(range(60, 301), 17.5), (range(118, 123), 2.4), (range(10, 2000), 15.0)])
+def test_looks_are_spread_over_the_time_in_which_jobs_are_known_to_end(ends, gap):
+    cadence = Cadence(2.0)
+    for number in range(50):
+        cadence.learn(ends[number * len(ends) // 50])
+    assert cadence.gap(180 if len(ends) == 241 else 150 if len(ends) > 241 else 120) == pytest.approx(gap, rel=0.03)
+
+
+def test_a_job_older_than_any_known_one_is_looked_at_as_if_nothing_were_known():
+    cadence = Cadence(2.0)
+    for age in (80.0, 90.0, 100.0):
+        cadence.learn(age)
+    assert cadence.gap(200) == Cadence(2.0).gap(200) == 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from longtake.errors import ConfigurationError
 from longtake.prompts import EXTEND, check_prompt, extension_prompt, extension_template
 from longtake.request import Reference, Role, ShotRequest
 
@@ -122,8 +123,12 @@ def test_the_template_can_be_set_or_switched_off():
     assert extension_prompt(own, "{index} {prompt} {x}") == "Go on from video 1. {index} {prompt} {x}"
     assert own.label.startswith("custom@")
     assert own.label != extension_template("Other {prompt}").label
-    with pytest.raises(ValueError, match="prompt"):
-        extension_template("no place for it")
+
+
+@pytest.mark.parametrize("written", ["no place for it", "{prompt} of {column}", "{prompt} {", "}{prompt}", "{{prompt}}"])
+def test_a_template_without_a_place_for_the_prompt_or_with_other_braces_is_refused(written):
+    with pytest.raises(ConfigurationError, match="such as: Extend video"):
+        extension_template(written)
 
 
 def test_the_extension_wording_names_a_reference_that_is_there():

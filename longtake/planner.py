@@ -1,0 +1,196 @@
+"""From checked rows to shots that can be bought: who makes each, what is asked, what it continues, what was bought.
+
+Pure: rows, adapters, measured facts and the ledger's purchases come in; shots with their violations go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from longtake.coming_clip import ComingClip, coming_clip
+from longtake.errors import UnknownVendorError
+from longtake.hosting import Hosting
+from longtake.identity import ContentDigest, attempt_identity, shot_identity
+from longtake.ledger import Purchase
+from longtake.manifests.garbage import uncollected
+from longtake.manifests.schema import ManifestRow
+from longtake.plan import Plan, Shot, Standing
+from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
+from longtake.references import FIT, FixedReference, shown
+from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
+from longtake.terms import PriceOf, TermsBook, Wanted
+from longtake.vendors import Model, adapter_named
+from longtake.violations import Violation
+
+INHERITED = ("duration_seconds", "resolution", "ratio")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was known when the plan was made: the ledger, and the rows that the manifest's own check refused."""
+
+    purchases: Mapping[str, Purchase]
+    by_shot: Mapping[str, list[Purchase]]
+    refused: Mapping[int, list[Violation]]
+    terms: TermsBook
+    now: float
+
+
+@dataclass
+class Planner:
+    """Makes plans.
+
+    Args:
+        vendor: The run's vendor, for rows that name none.
+        model: The run's model, for rows that name none.
+        digest: Hashes local and `s3://` references.
+        facts: What a probe measured, by reference source.
+        hosting: How references would be hosted.
+        quote: Prices a request; None where the price is unknown.
+        extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
+        fixed: Copies of references that were made to fit, by row and source.
+    """
+
+    vendor: str | None
+    digest: ContentDigest
+    model: str = DEFAULT_MODEL
+    facts: Mapping[str, MediaFacts] = field(default_factory=dict)
+    hosting: Hosting = field(default_factory=Hosting)
+    quote: PriceOf = lambda request, model, account: None
+    extension: ExtensionTemplate | None = EXTEND
+    fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
+
+    def plan(
+        self,
+        reels: Mapping[str, Sequence[ManifestRow]],
+        purchases: Mapping[str, Purchase],
+        now: float,
+        violations: Sequence[Violation] = (),
+        unreadable: Sequence[Violation] = (),
+    ) -> Plan:
+        """Plans every reel.
+
+        Args:
+            reels: Checked rows by reel, in the order in which their clips are joined.
+            purchases: The output's ledger.
+            now: Unix time.
+            violations: What the manifest's own check found.
+            unreadable: References that cannot be read; they count only for shots that are still to be bought.
+        """
+        refused: dict[int, list[Violation]] = {}
+        for violation in (*violations, *unreadable):
+            refused.setdefault(violation.row, []).append(violation)
+        known = _Known(purchases, _by_shot(purchases), refused, TermsBook(self.hosting, self.quote), now)
+        shots: list[Shot] = []
+        with uncollected():
+            for rows in reels.values():
+                previous: Shot | None = None
+                for row in rows:
+                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
+                    shots += takes
+                    previous = takes[0]
+        own = (violation for shot in shots for violation in shot.violations)
+        return Plan(shots, list(dict.fromkeys([*violations, *own])))
+
+    def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: _Known) -> Shot:
+        written = row.written
+        parent = previous if written.continue_from else None
+        take = (row.take - 1) * row.variants + variant + 1
+        vendor = written.vendor or self.vendor or ""
+        shot = Shot(row, take, variant, vendor, self._request(row, parent), parent=parent, now=known.now)
+        shot.identity = shot_identity(
+            reel=row.reel,
+            shot=row.shot,
+            take=take,
+            row=written,
+            digest=self.digest,
+            parent=parent.identity if parent else None,
+            made_with=self._made_with(row),
+        )
+        while (purchase := known.purchases.get(attempt_identity(shot.identity, len(shot.attempts) + 1))) is not None:
+            shot.attempts.append(purchase)
+        if fixed := self.fixed.get(row.row):
+            shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
+        if others := known.by_shot.get(row.shot_id):
+            shot.replaces = [
+                purchase.identity
+                for purchase in others
+                if purchase.intent and purchase.intent.take == take and not purchase.identity.startswith(shot.identity)
+            ]
+        if shot.attempts and shot.standing in (Standing.DONE, Standing.RESUME):
+            shot.model = _bought_model(shot)
+            return shot
+        shot.violations = list(known.refused.get(row.row, ()))
+        if not shot.is_refused:
+            self._judge(shot, known.terms)
+        return shot
+
+    def _judge(self, shot: Shot, book: TermsBook) -> None:
+        """Fills in on which terms the shot can be bought, or why it cannot."""
+        row, parent = shot.row, shot.parent
+        brings: ComingClip | None = None
+        if parent is not None:
+            brings = parent.brings or coming_clip(parent.request, parent.model)
+        terms = book.terms(
+            Wanted(
+                request=shot.request,
+                prompt=row.written.request.prompt,
+                vendor=shot.vendor,
+                account=shot.account,
+                how=row.written.continue_from if parent is not None else None,
+                tail_seconds=row.written.reference_tail_seconds,
+                parent=brings,
+                refused_parent=parent.shot_id if parent is not None and parent.is_refused else "",
+            )
+        )
+        shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
+        shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
+
+    def _request(self, row: ManifestRow, parent: Shot | None) -> ShotRequest:
+        """The row's request with the run's model, what it inherits from its parent, and measured facts."""
+        request = row.written.request
+        changes: dict[str, object] = {} if row.written.model else {"model": self.model}
+        if parent is not None:
+            for name in INHERITED:
+                if getattr(request, name) is None and (value := getattr(parent.request, name)) is not None:
+                    changes[name] = value
+        if row.written.continue_from == "clip":
+            changes["prompt"] = extension_prompt(self.extension, request.prompt)
+        if request.references and (self.facts or self.fixed):
+            fixed = self.fixed.get(row.row, {})
+            changes["references"] = tuple(self._measured(reference, fixed) for reference in request.references)
+        # Twice as fast as a copy.
+        return ShotRequest(**(vars(request) | changes)) if changes else request
+
+    def _measured(self, reference: Reference, fixed: Mapping[str, FixedReference]) -> Reference:
+        if (copy := fixed.get(reference.source)) is not None:
+            return reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
+        facts = self.facts.get(reference.source)
+        return reference if facts is reference.facts else reference.model_copy(update={"facts": facts})
+
+    def _made_with(self, row: ManifestRow) -> list[str]:
+        """Names and versions of what changes the request on its way from the row."""
+        labels = [FIT] if self.fixed.get(row.row) else []
+        if self.extension is not None and row.written.continue_from == "clip":
+            labels.append(self.extension.label)
+        return labels
+
+
+def _bought_model(shot: Shot) -> Model | None:
+    intent = shot.purchase.intent if shot.purchase else None
+    if intent is None:
+        return None
+    try:
+        adapter = adapter_named(intent.vendor)
+    except UnknownVendorError:
+        return None
+    return next((model for model in adapter.models if model.wire == intent.wire_model), None)
+
+
+def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:
+    found: dict[str, list[Purchase]] = {}
+    for purchase in purchases.values():
+        if purchase.intent and purchase.was_bought:
+            found.setdefault(purchase.intent.shot_id, []).append(purchase)
+    return found

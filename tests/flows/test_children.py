@@ -1,0 +1,213 @@
+"""A run spread over child runs: one table of results, Retry and cancel as the UI sends them, nothing bought twice."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flows._shares import Share, child_parameters, shares
+from flows.render_manifest import render_manifest
+from longtake.production import Wishes
+from longtake.sandbox.faults import Fault
+from tests.flows.project import Project
+from tests.flows.test_local_server import wait_for
+
+DEPLOYMENT = "render-manifest-sandbox"
+
+
+def started(project: Project, name: str, reels: int, **parameters: Any) -> str:
+    """A parent run over shares of two reels each."""
+    manifest = project.write_reels(name, reels)
+    run = project.run(DEPLOYMENT, manifest=manifest, output=f"out-{name}", reels_per_run=2, **parameters)
+    return str(run.raise_for_status().json()["id"])
+
+
+def results(project: Project, name: str) -> list[dict[str, str]]:
+    with (project.folder / f"out-{name}/results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_parent_over_shares_ends_with_one_table_and_the_next_parent_has_its_own_children(project: Project):
+    parent = started(project, "spread", 5)
+
+    end = project.end_of(parent)
+    assert end["state_name"] == "Completed", end["state"]["message"]
+    assert "5/5 rows done; 5 bought now; 5 reels" in end["state"]["message"]
+    children = project.children_of(parent)
+    assert [child["parameters"]["reels"] for child in children] == [
+        ["spread-0", "spread-1"],
+        ["spread-2", "spread-3"],
+        ["spread-4"],
+    ]
+    assert {child["state_name"] for child in children} == {"Completed"}
+    assert all(child["parent_task_run_id"] for child in children)  # the UI shows them below their parent
+    assert [(row["shot_id"], row["verdict"]) for row in results(project, "spread")] == [
+        (f"spread-{number}/1", "done") for number in range(5)
+    ]
+    assert all((project.folder / f"out-spread/reels/spread-{number}.mp4").is_file() for number in range(5))
+    assert project.billed("spread") == 5
+
+    again = project.run(DEPLOYMENT, manifest="spread.csv", output="out-spread", reels_per_run=2).json()["id"]
+    assert "5/5 rows done; 0 bought now" in project.end_of(again)["state"]["message"]
+    assert {child["id"] for child in project.children_of(again)}.isdisjoint(child["id"] for child in children)
+    assert project.billed("spread") == 5
+
+
+def test_retry_of_the_parent_runs_only_the_child_that_did_not_complete(project: Project):
+    project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="refused prompt 3 end"))
+    parent = started(project, "refused", 6)
+    first = project.end_of(parent)
+    assert first["state_type"] == "FAILED"
+    assert "5/6 rows done" in first["state"]["message"]
+    assert any("share 2 (2 reels): Failed" in line for line in project.log_of(parent))
+
+    second = project.press_retry(parent)
+    assert second["state_type"] == "COMPLETED", second["state"]["message"]
+    assert "6/6 rows done; 1 bought now" in second["state"]["message"]
+    assert [child["run_count"] for child in project.children_of(parent)] == [1, 2, 1]
+    assert {row["verdict"] for row in results(project, "refused")} == {"done"}
+    assert project.billed("refused") == 6
+
+
+def test_retry_of_one_child_works_alone_and_leaves_the_parent_nothing_to_do(project: Project):
+    project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="alone prompt 0 end"))
+    parent = started(project, "alone", 4)
+    assert project.end_of(parent)["state_type"] == "FAILED"
+
+    child = next(child for child in project.children_of(parent) if child["state_type"] == "FAILED")
+    assert project.press_retry(child["id"])["state_type"] == "COMPLETED"
+    assert {row["verdict"] for row in results(project, "alone")} == {"done"}
+    assert project.press_retry(parent)["state_type"] == "COMPLETED"
+    assert [child["run_count"] for child in project.children_of(parent)] == [2, 1]
+    assert project.billed("alone") == 4
+
+
+def test_cancelling_the_parent_cancels_its_children_and_retry_takes_up_their_jobs(project: Project):
+    project.sandbox.settings.job_seconds = 15
+    parent = started(project, "cancelled", 5)
+    wait_for(lambda: project.billed("cancelled") == 3, 60)  # all slots of the account
+
+    assert project.press_cancel(parent)["state_type"] == "CANCELLED"
+    wait_for(lambda: {child["state_type"] for child in project.children_of(parent)} == {"CANCELLED"}, 40)
+    time.sleep(3)
+    assert project.billed("cancelled") == 3
+
+    project.sandbox.settings.job_seconds = 0.5
+    end = project.press_retry(parent)
+    assert end["state_type"] == "COMPLETED", end["state"]["message"]
+    assert project.billed("cancelled") == 5
+    assert project.sandbox.peak_in_flight("evolink") <= 3
+
+
+@pytest.mark.slow
+def test_a_row_edited_before_retry_is_rendered_although_its_child_completed(project: Project):
+    project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="edited prompt 3 end"))
+    parent = started(project, "edited", 4)
+    assert project.end_of(parent)["state_type"] == "FAILED"
+
+    manifest = project.folder / "edited.csv"
+    head, first, *rest = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([f"{head},take", f"{first},2", *(f"{line},1" for line in rest)]) + "\n")
+    end = project.press_retry(parent)
+
+    assert end["state_type"] == "COMPLETED", end["state"]["message"]
+    assert results(project, "edited")[0]["take"] == "2"
+    assert project.billed("edited") == 5
+
+
+@pytest.mark.slow
+def test_a_server_without_the_childrens_deployment_is_told_of_before_anything_is_spent(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LONGTAKE_SANDBOX_URL", project.sandbox.url)
+    monkeypatch.setenv("LONGTAKE_SHARE_DEPLOYMENT", "render-manifest/nowhere")
+    monkeypatch.chdir(project.folder)
+    manifest = project.write_reels("undeployed", 2)
+    import asyncio
+
+    flow: Any = render_manifest
+    state = asyncio.run(flow(manifest, "out-undeployed", reels_per_run=1, return_state=True))
+
+    assert "refused, nothing spent: reels_per_run needs the deployment render-manifest/nowhere" in state.message
+    assert project.billed("undeployed") == 0
+
+
+def wished() -> Wishes:
+    """Wishes that differ from the defaults in every field."""
+    values: dict[str, Any] = {
+        "manifest": "m.csv",
+        "output": "out",
+        "vendor": "evolink",
+        "budget_usd": 7.5,
+        "on_unknown": "resubmit",
+        "reels": ("one", "two"),
+        "limit": 9,
+        "skip_refused": True,
+        "replace": True,
+        "max_attempts": 3,
+        "partial_reels": True,
+        "fix_references": True,
+        "reel_style": {"fps": "24"},
+        "gate": {"black": "off"},
+        "drift_limits": {"brightness": 0.5},
+        "run": "parent",
+    }
+    wishes = Wishes.model_validate(values)
+    plain = Wishes(manifest="", output="")
+    assert [name for name in Wishes.model_fields if getattr(wishes, name) == getattr(plain, name)] == []
+    return wishes
+
+
+async def test_every_wish_of_the_parent_reaches_its_children(monkeypatch: pytest.MonkeyPatch):
+    wishes = wished()
+    seen: list[Wishes] = []
+
+    async def note(wishes: Wishes, reels_per_run: int) -> None:
+        assert reels_per_run == 0
+        seen.append(wishes)
+
+    monkeypatch.setattr("flows.render_manifest.render_wishes", note)
+    sent = child_parameters(wishes, Share(1, ("two",), limit=4, is_bought=False))
+    flow: Any = render_manifest
+    await flow.fn(**flow.validate_parameters(sent))
+
+    assert seen == [wishes.model_copy(update={"reels": ("two",), "limit": 4, "run": ""})]
+    assert set(inspect.signature(flow.fn).parameters) - {"reels_per_run"} == set(sent)
+
+
+class Planned:
+    """As much of a production as shares are made from."""
+
+    def __init__(self, standings: dict[str, str], limit: int | None) -> None:
+        from types import SimpleNamespace
+
+        from longtake.plan import Standing
+
+        self.wishes = Wishes(manifest="m", output="o", limit=limit)
+        self.rendered_shots = [
+            SimpleNamespace(row=SimpleNamespace(reel=reel), standing=Standing(standing))
+            for reel, standing in standings.items()
+        ]
+
+
+def test_shares_together_keep_to_the_limit_of_the_run():
+    standings = {"a": "done", "b": "new", "c": "new", "d": "new", "e": "new", "f": "done"}
+    production: Any = Planned(standings, limit=2)
+
+    found = shares(production, 2)
+
+    assert [(share.reels, share.limit) for share in found] == [(("a", "b"), 1), (("c", "d"), 1)]
+    assert [share.limit for share in shares(Planned(standings, None), 2)] == [None, None, None]  # type: ignore[arg-type]
+
+
+def test_a_shares_key_is_the_same_on_retry_and_another_for_other_reels_or_another_parent():
+    share = Share(1, ("a", "b"), None, is_bought=False)
+
+    assert share.key("run") == replace(share, number=2, is_bought=True).key("run")
+    assert share.key("run") != share.key("next")
+    assert share.key("run") != replace(share, reels=("a,b",)).key("run")

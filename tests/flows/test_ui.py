@@ -1,0 +1,224 @@
+"""What a person sees of a run in the Prefect UI: names, tags, message, log, artifacts; and in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake.sandbox import mishaps
+from longtake.sandbox.faults import Fault
+from tests.flows.conftest import ROOT
+from tests.flows.project import Project
+from tests.flows.test_local_server import wait_for
+from tests.flows.test_retry import press_retry
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"]
+IMAGE = "orchard <img src=x onerror='window.harmed=1'>"
+LINK = "[free](javascript:window.harmed=2)"
+MESSAGE = "![x](http://127.0.0.1:9/x.png) <script>window.harmed=3</script> `code` | \x1b[31mred"
+COLUMNS = "reel,shot,vendor,prompt,duration_seconds,resolution\n"
+TODAY = datetime.now(UTC).date().isoformat()
+
+
+@dataclass
+class Told:
+    """A run that ended with failures, as the server tells it."""
+
+    project: Project
+    run: dict[str, Any]
+
+    def artifacts(self) -> dict[str, dict[str, Any]]:
+        return artifacts(self.project, self.run["id"])
+
+    def log(self) -> list[str]:
+        body = {"logs": {"flow_run_id": {"any_": [self.run["id"]]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
+        return [entry["message"] for entry in self.project.call("POST", "/logs/filter", body).json()]
+
+    def task_runs(self) -> list[dict[str, Any]]:
+        body = {"flow_runs": {"id": {"any_": [self.run["id"]]}}, "limit": 200}
+        return self.project.call("POST", "/task_runs/filter", body).json()
+
+
+def artifacts(project: Project, run_id: str) -> dict[str, dict[str, Any]]:
+    """The artifacts of a run by key; each key stands once."""
+    found = project.call("POST", "/artifacts/filter", {"flow_runs": {"id": {"any_": [run_id]}}}).json()
+    assert len({artifact["key"] for artifact in found}) == len(found)
+    return {artifact["key"]: artifact for artifact in found}
+
+
+@pytest.fixture(scope="module")
+def told(deployed: Project) -> Iterator[Told]:
+    """Two shots of one reel are done; two are refused in hostile words; one waits for an account that is refused."""
+    patch = pytest.MonkeyPatch()
+    patch.setitem(mishaps._WORDS, "bad_request", MESSAGE)
+    project = deployed
+    project.sandbox.settings.job_seconds = 0.5
+    project.sandbox.faults.clear()
+    for number in (1, 2):
+        project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt=f"hostile {number}"))
+    project.sandbox.faults.add(Fault(kind="unauthorized", step="submit", vendor="anyfast", times=None))
+    rows = [
+        'harbour,1,evolink,"a harbour at dawn",4,480p',
+        'harbour,2,evolink,"the same harbour at noon",4,480p',
+        f'"{IMAGE}",1,evolink,"hostile 1",4,480p',
+        f'"{LINK}",1,evolink,"hostile 2",4,480p',
+        'held,1,anyfast,"never bought",4,480p',
+    ]
+    (project.folder / f"ui-{TODAY}.csv").write_text(COLUMNS + "\n".join(rows) + "\n")
+    started = project.run("render-manifest-sandbox", manifest="ui-{date}.csv", output="ui/{date}").raise_for_status()
+    yield Told(project, project.end_of(started.json()["id"]))
+    patch.undo()
+    project.sandbox.faults.clear()
+
+
+def test_the_runs_name_has_its_date_and_its_tags_name_the_vendors(told: Told) -> None:
+    assert told.run["name"] == f"render ui-{TODAY}.csv"
+    assert {"longtake", "vendor:evolink", "vendor:anyfast"} <= set(told.run["tags"])
+
+
+def test_task_runs_tell_their_shot_and_vendor(told: Told) -> None:
+    wait_for(lambda: len(told.task_runs()) >= 9, 30)
+    by_name = {run["name"]: run["tags"] for run in told.task_runs()}
+    assert by_name["submit harbour/2"] == ["vendor:evolink"]
+    assert by_name["submit held/1"] == ["vendor:anyfast"]
+    assert {"poll harbour/1", "download harbour/1", "stitch harbour"} <= set(by_name)
+
+
+def test_the_state_message_says_it_all_in_a_line(told: Told) -> None:
+    message = told.run["state"]["message"]
+    assert told.run["state_type"] == "FAILED"
+    assert message.startswith("2/5 rows done; 2 bought now; 1 reels (1 held, 2 refused); 3 reels not made; spent $")
+    assert message.endswith(f"report {told.project.folder}/ui/{TODAY}/report.html")
+    assert "\n" not in message
+
+
+def test_progress_is_told_at_the_end_as_it_is(told: Told) -> None:
+    progress = told.artifacts()["longtake-progress"]
+    assert (progress["type"], progress["data"]) == ("progress", 100.0)
+    assert "**2 / 5 shots done**" in progress["description"]
+    assert "3 not done" in progress["description"]
+    assert "| `evolink` | 0 | 0 | 2 / 4 | 2 |" in progress["description"]
+    assert "- spent: $" in progress["description"]
+
+
+def test_the_table_of_what_is_not_done_tells_verdict_reason_and_next_action(told: Told) -> None:
+    artifact = told.artifacts()["longtake-not-done"]
+    rows = {row["shot"]: row for row in json.loads(artifact["data"])}
+    assert artifact["description"] == "3 not done"
+    assert set(rows) == {f"{IMAGE}/1", f"{LINK}/1", "held/1"}
+    assert rows["held/1"]["verdict"] == "held"
+    assert "raise the budget or mend the vendor's account" in rows["held/1"]["next"]
+    assert rows[f"{LINK}/1"]["verdict"] == "refused"
+    assert "\x1b" not in artifact["data"]
+    assert "␛[31mred" in rows[f"{LINK}/1"]["reason"]
+
+
+def test_the_report_is_linked_by_its_absolute_path(told: Told) -> None:
+    link = told.artifacts()["longtake-report"]["data"]
+    path = told.project.folder / f"ui/{TODAY}/report.html"
+    assert path.is_file()
+    assert path.as_uri() in link
+    assert f"`{path}`" in link
+
+
+def test_the_log_has_one_readable_line_for_each_event_of_a_shot(told: Told) -> None:
+    wait_for(lambda: any("stitch" in line or "reel of" in line for line in told.log()), 30)
+    lines = [line for line in told.log() if line.startswith("harbour/1: ")]
+    assert [line.partition(": ")[2].partition(",")[0] for line in lines] == [
+        "queued at evolink/default",
+        "costs $0.120 at evolink/default",
+        "bought",
+        "made",
+        "done",
+    ]
+    [held] = [line for line in told.log() if line.startswith("held/1: held")]
+    assert held.endswith("Next: raise the budget or mend the vendor's account; the next run tries again")
+    assert not any("\n" in line or "\x1b" in line for line in told.log() if line.startswith((IMAGE, LINK)))
+
+
+def test_retry_replaces_what_was_shown(project: Project) -> None:
+    rows = "".join(f"again-{number},1,evolink,again {number} end,4,480p\n" for number in range(2))
+    (project.folder / "again.csv").write_text(COLUMNS + rows)
+    project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="again 1 end"))
+    run = project.run("render-manifest-sandbox", manifest="again.csv", output="out-again").raise_for_status().json()
+    assert project.end_of(run["id"])["state_type"] == "FAILED"
+    first = artifacts(project, run["id"])
+    assert set(first) == {"longtake-progress", "longtake-not-done", "longtake-report"}
+
+    assert press_retry(project, run["id"])["type"] == "COMPLETED"
+
+    second = artifacts(project, run["id"])
+    assert set(second) == {"longtake-progress", "longtake-report"}
+    assert {key: second[key]["id"] for key in second} == {key: first[key]["id"] for key in second}
+    assert "**2 / 2 shots done**" in second["longtake-progress"]["description"]
+
+
+def test_a_refused_manifest_is_told_row_by_row(project: Project) -> None:
+    (project.folder / "wrong.csv").write_text(COLUMNS + "a,1,evolink,x,99,480p\nb,1,evolink,<b>y</b>,4,9000p\n")
+    run = project.run("render-manifest-sandbox", manifest="wrong.csv", output="out-wrong").raise_for_status().json()
+    end = project.end_of(run["id"])
+    assert end["state"]["message"].startswith("refused, nothing spent")
+    table = artifacts(project, run["id"])["longtake-not-done"]
+    assert {row["shot"] for row in json.loads(table["data"])} == {"a/1", "b/1"}
+    assert table["description"].endswith("wrong in the manifest, nothing was spent")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
+class TestInTheBrowser:
+    @pytest.fixture(scope="class")
+    def page(self) -> Iterator[Any]:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(20_000)
+            yield page
+            browser.close()
+
+    @pytest.fixture(autouse=True)
+    def nothing_acts(self, page: Any) -> Iterator[None]:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        yield
+        assert page.evaluate("window.harmed") is None
+        assert page.locator("img[onerror], a[href^='javascript'], img[src*='127.0.0.1:9']").count() == 0
+        assert not [url for url in asked if "127.0.0.1:9/" in url or url.endswith("/x")]
+
+    def picture(self, page: Any, name: str, tmp_path: Path) -> None:
+        folder = ROOT / "docs/pictures" if "LONGTAKE_KEEP_PICTURES" in os.environ else tmp_path
+        page.wait_for_timeout(500)
+        page.screenshot(path=folder / f"{name}.png")
+        assert (folder / f"{name}.png").stat().st_size > 10_000
+
+    def test_the_run_page_shows_name_message_and_log(self, told: Told, page: Any, tmp_path: Path) -> None:
+        page.goto(f"{told.project.api_url.removesuffix('/api')}/runs/flow-run/{told.run['id']}")
+        page.get_by_text(f"render ui-{TODAY}.csv").first.wait_for()
+        page.get_by_text("2/5 rows done; 2 bought now").first.wait_for()
+        page.get_by_text("vendor:evolink").first.wait_for()
+        page.get_by_text("harbour/1: done").first.wait_for()
+        self.picture(page, "ui-run", tmp_path)
+
+    def test_the_runs_artifacts_show_progress_and_what_is_not_done(self, told: Told, page: Any, tmp_path: Path) -> None:
+        page.goto(f"{told.project.api_url.removesuffix('/api')}/runs/flow-run/{told.run['id']}?tab=Artifacts")
+        page.get_by_text("longtake-progress").first.wait_for()
+        page.get_by_text("longtake-not-done").first.wait_for()
+        self.picture(page, "ui-artifacts", tmp_path)
+        shown = told.artifacts()
+        for key, name in (
+            ("longtake-not-done", "ui-not-done"),
+            ("longtake-progress", "ui-progress"),
+            ("longtake-report", "ui-report"),
+        ):
+            page.goto(f"{told.project.api_url.removesuffix('/api')}/artifacts/artifact/{shown[key]['id']}")
+            page.get_by_text(key).first.wait_for()
+            self.picture(page, name, tmp_path)
