@@ -173,10 +173,10 @@ class Purchase(BaseModel):
 
     def state(self, now: float) -> State:
         """Where the purchase stands at a Unix time; anything unreadable wins over everything but a finished clip."""
+        if self.clip and self.accepted:
+            return State.DONE
         if self.unreadable:
             return State.UNREADABLE
-        if self.clip:
-            return State.DONE
         if self.verdict:
             return State.OVER
         if self.terminal:

@@ -35,6 +35,8 @@ BARE_SUCCESS_LOOKS = 5
 """A success without a link is asked again so often: relays set the word before the link."""
 MAX_GAP_SECONDS = 60.0
 LOOKS_PER_SECOND = 20.0
+LAST_LOOK_SECONDS = 60.0
+"""Waiting ends so long after its time whatever holds up the last look: the waiter holds a slot."""
 ENOUGH_TO_LEARN = 3
 LOOKS_OVER_ENDS = 11
 """Looks over the time in which the middle eight of ten jobs end."""
@@ -178,9 +180,13 @@ class Poller:
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._run())
         try:
-            return await future
+            await asyncio.wait({future}, timeout=deadline - now + LAST_LOOK_SECONDS)
+            if not future.done():
+                raise self._still_running(watch)
+            return future.result()
         finally:
             self._watches.discard(watch)
+            future.cancel()
 
     def look_soon(self, job_id: str) -> None:
         """Brings the next look at a job forward, as far as the shortest gap and the vendor's rate allow; never blocks.
@@ -235,6 +241,8 @@ class Poller:
         self.looks += 1
         try:
             snapshot = await self._look(watch.job_id)
+            if watch.on_look:
+                watch.on_look(snapshot)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # whatever a look raises belongs to the one who waits
@@ -246,8 +254,6 @@ class Poller:
             log.warning(
                 "job %s: the word %r is in no document; it counts as still running", watch.job_id, snapshot.word
             )
-        if watch.on_look:
-            watch.on_look(snapshot)
         self._seen(watch, snapshot)
 
     def _seen(self, watch: _Watch, snapshot: JobSnapshot) -> None:
@@ -269,14 +275,15 @@ class Poller:
     def _later(self, watch: _Watch, gap_seconds: float) -> None:
         now = self._clock()
         if now >= watch.deadline:
-            watch.future.set_exception(
-                StillRunningError(f"no end after {now - watch.submitted_at:.0f} s; the job runs on")
-            )
+            watch.future.set_exception(self._still_running(watch))
             return
         if watch.hinted and not watch.in_doubt:
             gap_seconds = self.cadence.shortest_gap_seconds
         watch.hinted = False
         self._push(watch, min(now + gap_seconds, watch.deadline))
+
+    def _still_running(self, watch: _Watch) -> StillRunningError:
+        return StillRunningError(f"no end after {self._clock() - watch.submitted_at:.0f} s; the job runs on")
 
     def _trouble(self, watch: _Watch, error: Exception) -> None:
         if watch.future.done():

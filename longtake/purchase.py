@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -26,7 +27,7 @@ from longtake.errors import (
     UnsupportedRequestError,
     VendorAccountError,
 )
-from longtake.identity import WrittenRow, shot_identity, source_key
+from longtake.identity import Identities, WrittenRow, source_key
 from longtake.job import Job, JobSnapshot
 from longtake.ledger import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Ledger, Purchase, State, VerdictRecord
 from longtake.pricing import Quote
@@ -82,7 +83,7 @@ class Order(BaseModel):
             return self
         reel, _, shot = self.shot_id.partition("/")
         row = WrittenRow(vendor=self.account, model=self.request.model, request=self.request)
-        identity = shot_identity(reel=reel, shot=shot or "1", take=self.take, row=row, digest=_no_local_file)
+        identity = Identities(_no_local_file).of_shot(reel=reel, shot=shot or "1", take=self.take, row=row)
         return self.model_copy(update={"identity": identity, "account": account_name(self.account)})
 
 
@@ -141,13 +142,16 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
 
 async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) -> Job:
     give_up_at = time.monotonic() + desk.account.max_wait_seconds
-    unsent = 0
+    unsent = waited_for = 0
     while True:
         purchase = await asyncio.to_thread(ledger.purchase, order.identity)
         if (job := _settled(purchase, ledger)) is not None:
             return job
         if purchase.state(ledger.clock()) is State.SUBMITTING:
-            await asyncio.sleep(OTHER_RUN_LOOK_SECONDS)
+            if waited_for == purchase.last_try:
+                raise UnknownOutcomeError("another run began to submit it and told no end; its clock is ahead of ours")
+            waited_for = purchase.last_try
+            await wait_for_other_run(order.identity, ledger)
             continue
         if time.monotonic() > give_up_at:
             raise StillRunningError("the vendor throttled every submit; nothing was bought")
@@ -160,7 +164,8 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
         intent = _intent(order, desk, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue
-        if budget is not None and not budget.is_fresh:
+        too_late = ledger.clock() + submit_timeout_seconds() > intent.deadline
+        if too_late or (budget is not None and not budget.is_fresh):
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
@@ -176,11 +181,14 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
 
 
 async def wait_for_other_run(identity: str, ledger: Ledger) -> None:
-    """Waits while another run submits this purchase, at most until its intent's deadline."""
-    while True:
+    """Waits while another run makes one try to submit this purchase, at most as long as a try may take."""
+    # By our own clock: that of the other run may be ahead, and its deadline days away.
+    end, number = time.monotonic() + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS, 0
+    while time.monotonic() <= end:
         purchase = await asyncio.to_thread(ledger.purchase, identity)
-        if purchase.state(ledger.clock()) is not State.SUBMITTING:
+        if purchase.state(ledger.clock()) is not State.SUBMITTING or number not in (0, purchase.last_try):
             return
+        number = purchase.last_try
         await asyncio.sleep(OTHER_RUN_LOOK_SECONDS)
 
 
@@ -237,7 +245,17 @@ async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> J
     except UnknownOutcomeError as error:
         await asyncio.to_thread(ledger.unknown, intent, str(error))
         raise
-    job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
+    try:
+        job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
+    except Exception as error:  # whatever the store's fault: the job is paid, and its id is known here alone
+        words = (
+            f"accepted as job {accepted.job_id}, which the ledger could not keep ({type(error).__name__}: {error}); "
+            f"longtake reconcile --output {order.output} --adopt {order.shot_id}={accepted.job_id}"
+        )
+        log.error("%s: %s", order.shot_id, words)  # noqa: TRY400 - told once, in words
+        with contextlib.suppress(Exception):
+            await asyncio.to_thread(ledger.unknown, intent, words)
+        raise UnknownOutcomeError(words) from None
     desk.expect_callback(sent, job.job_id)
     return job
 

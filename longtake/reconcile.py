@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from longtake.desk import Office
 from longtake.errors import ConfigurationError, LongtakeError
 from longtake.job import Clip, Job, JobSnapshot
-from longtake.ledger import FOLDER, Accepted, Ledger, Purchase, State, VerdictRecord
+from longtake.ledger import FOLDER, Accepted, Ledger, Purchase, Record, State, VerdictRecord
 from longtake.storage import open_store
 from longtake.verdicts import Verdict
 
@@ -91,25 +91,48 @@ def settle(ledger: Ledger, decisions: Decisions) -> list[str]:
     Raises:
         ConfigurationError: A shot has no unknown outcome to settle, or several.
     """
-    purchases = ledger.load_open()
-    now = ledger.clock()
+    purchases, now = ledger.load() if decisions.adopt else ledger.load_open(), ledger.clock()
+    records: dict[str, Record] = {}
     words: list[str] = []
+    if nameless := [shot_id for shot_id, job_id in decisions.adopt.items() if not job_id.strip()]:
+        raise ConfigurationError(f"{', '.join(nameless)}: adopt needs the vendor's job id")
     for shot_id, job_id in decisions.adopt.items():
-        purchase = _the_unknown(purchases, shot_id, now)
-        ledger.add(Accepted(identity=purchase.identity, job=_adopted(purchase, job_id), adopted_by="reconcile --adopt"))
+        job = _adopted(_the_unknown(purchases, shot_id, now), job_id)
+        _require_unclaimed(job, [*(one.accepted.job for one in purchases.values() if one.accepted), *_jobs(records)])
+        records[job.identity] = Accepted(identity=job.identity, job=job, adopted_by="reconcile --adopt")
         words.append(f"{shot_id}: job {job_id} adopted")
     for shot_id in decisions.resubmit:
         purchase = _the_unknown(purchases, shot_id, now)
         evidence = f"{purchase.evidence_of_unknown()}; to be bought again on a person's word"
         verdict = VerdictRecord(identity=purchase.identity, verdict=Verdict.UNKNOWN_OUTCOME, evidence=evidence)
-        ledger.add(verdict.model_copy(update={"resubmitted": True}))
+        _decide(records, verdict.model_copy(update={"resubmitted": True}), shot_id)
         words.append(f"{shot_id}: the next run buys it again")
     for shot_id in decisions.give_up:
         purchase = _the_unknown(purchases, shot_id, now)
         evidence = f"{purchase.evidence_of_unknown()}; given up on a person's word"
-        ledger.add(VerdictRecord(identity=purchase.identity, verdict=Verdict.FAILED, evidence=evidence))
+        verdict = VerdictRecord(identity=purchase.identity, verdict=Verdict.FAILED, evidence=evidence)
+        _decide(records, verdict, shot_id)
         words.append(f"{shot_id}: given up")
+    for record in records.values():
+        ledger.add(record)
     return words
+
+
+def _decide(records: dict[str, Record], verdict: VerdictRecord, shot_id: str) -> None:
+    if verdict.identity in records:
+        raise ConfigurationError(f"{shot_id}: two decisions on one outcome; give one")
+    records[verdict.identity] = verdict
+
+
+def _jobs(records: Mapping[str, Record]) -> list[Job]:
+    return [record.job for record in records.values() if isinstance(record, Accepted)]
+
+
+def _require_unclaimed(job: Job, others: Iterable[Job]) -> None:
+    """A job id that belongs to another shot is a slip of the pen; the shot's own paid job would be lost for it."""
+    for other in others:
+        if (other.base_url, other.job_id) == (job.base_url, job.job_id):
+            raise ConfigurationError(f"{job.shot_id}: job {job.job_id} is that of {other.shot_id}; adopt its own job")
 
 
 def _the_unknown(purchases: Mapping[str, Purchase], shot_id: str, now: float) -> Purchase:

@@ -5,6 +5,7 @@ A call that may buy something is sent once, on a connection of its own. Calls th
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,19 +18,22 @@ import httpx
 
 from longtake.accounts import Account
 from longtake.errors import NotSentError, UnknownOutcomeError, VendorUnavailableError
+from longtake.redaction import spellings
 from longtake.trust import trusted
 from longtake.vendors import Call, Reply
 
 LOOK_TIMEOUT_SECONDS = 30.0
 UPLOAD_TIMEOUT_SECONDS = 300.0
 CONNECT_TIMEOUT_SECONDS = 10.0
+GRACE_SECONDS = 1.0
+"""A call that hangs at one place is ended by httpx, which knows the place; one that drips ends so much later."""
 REPLY_LIMIT_BYTES = 4 * 2**20
 SHOWN_CHARACTERS = 2000
 CALLBACK_MARK = "ltcb_"
 """How the secret part of a callback address begins, so that it is known wherever a vendor repeats it."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_SIGNED = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+")
+_SIGNED = re.compile(r"(https?:\\?/\\?/[^\s\"'<>?]+)\?[^\s\"'<>]+")  # JSON may escape its slashes
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{32,}")
 _CALLBACK = re.compile(rf"{CALLBACK_MARK}[\w-]+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{6,}")
@@ -44,7 +48,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without keys, bearer tokens, signed queries, callback addresses' tokens and inline data."""
     for secret in secrets:
         if len(secret) >= 4:
-            text = text.replace(secret, "***")
+            for spelling in spellings(secret):
+                text = text.replace(spelling, "***")
     text = _CALLBACK.sub(f"{CALLBACK_MARK}***", text)
     text = _BEARER.sub(r"\1***", _DATA.sub(r"\1…", text))
     return _SIGNED.sub(r"\1", text)
@@ -99,7 +104,7 @@ class Transport:
             return await self._send(self._fresh, call, submit_timeout_seconds())
         except _NOT_SENT as error:
             raise NotSentError(self.redact(f"no connection to {self.account.base_url}: {error}")) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise UnknownOutcomeError(self.redact(f"no answer to the submit: {_named(error)}")) from None
 
     async def send_again(self, call: Call, *, timeout_seconds: float = LOOK_TIMEOUT_SECONDS) -> Reply:
@@ -110,7 +115,7 @@ class Transport:
         """
         try:
             return await self._send(self._kept, call, timeout_seconds)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise VendorUnavailableError(self.redact(f"no answer: {_named(error)}")) from None
 
     async def send_file(self, call: Call, path: Path) -> Reply:
@@ -122,7 +127,7 @@ class Transport:
         try:
             with path.open("rb") as file:
                 return await self._send(self._kept, call, UPLOAD_TIMEOUT_SECONDS, (path.name, file))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise VendorUnavailableError(self.redact(f"the upload was not answered: {_named(error)}")) from None
 
     async def _send(
@@ -141,15 +146,17 @@ class Transport:
             headers={"Authorization": f"Bearer {self._secret}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)),
         )
-        response = await client.send(request, stream=True)
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > REPLY_LIMIT_BYTES:
-                    break
-        finally:
-            await response.aclose()
+        # httpx counts the time between bytes: an answer that drips would never end.
+        async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
+            response = await client.send(request, stream=True)
+            try:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > REPLY_LIMIT_BYTES:
+                        break
+            finally:
+                await response.aclose()
         return self._reply(response, bytes(body))
 
     def _reply(self, response: httpx.Response, body: bytes) -> Reply:
@@ -158,7 +165,7 @@ class Transport:
             parsed: object = json.loads(text)
         except ValueError:
             parsed = None
-        shown = self.redact(text[:SHOWN_CHARACTERS])
+        shown = self.redact(text)[:SHOWN_CHARACTERS]  # not the other way: half a key is no key that is known
         return Reply(status=response.status_code, body=parsed, text=shown, headers=dict(response.headers))
 
 

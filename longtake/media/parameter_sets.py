@@ -92,6 +92,9 @@ def _golomb(data: bytes) -> int:
     return int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1
 
 
+_FORBIDDEN = (b"\0\0\0", b"\0\0\1", b"\0\0\2")
+
+
 def split_annex_b(data: bytes) -> Iterator[bytes]:
     """The units of a byte stream that separates them by start codes."""
     for unit in re.split(b"\x00\x00\x01", data):
@@ -118,6 +121,24 @@ class KeyUnits(NamedTuple):
 
     is_idr: bool
     sets: frozenset[bytes]
+
+
+def damage_in_units(data: bytes, length_bytes: int) -> str:
+    """Why these cannot be the units that an encoder wrote, "" where they can.
+
+    An encoder never writes two zero bytes before 0, 1 or 2 (ITU-T H.264 and H.265, 7.4.1 and 7.4.2): a hole in a file
+    shows, though a decoder may make a picture of it without a word.
+    """
+    offset = 0
+    while offset < len(data):
+        size = int.from_bytes(data[offset : offset + length_bytes], "big")
+        unit = data[offset + length_bytes : offset + length_bytes + size]
+        if not 0 < size == len(unit):
+            return "its units do not fill it"
+        if any(mark in unit.rstrip(b"\0") for mark in _FORBIDDEN):
+            return "it holds bytes that no encoder writes"
+        offset += length_bytes + size
+    return ""
 
 
 def key_units(codec: str, data: bytes, length_bytes: int) -> KeyUnits:

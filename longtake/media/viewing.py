@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from longtake.media.clock import exact
 from longtake.media.opening import reading
+from longtake.media.parameter_sets import damage_in_units, read_parameter_sets
 from longtake.media.pictures import decode_strictly, grey
 from longtake.media.probe import ClipFacts, open_clip
 
@@ -74,6 +75,7 @@ def view(clip: Path) -> Viewing:
         streams = [video, *opened.container.streams.audio[:1]] if opened.facts.has_audio else [video]
         start = float((video.start_time or 0) * exact(video.time_base))
         eyes, ears = _Eyes(viewing, start), _Ears(viewing, start)
+        sets = read_parameter_sets(opened.facts.video_codec, bytes(video.codec_context.extradata or b""))
         demuxed = opened.container.demux(streams)
         while True:
             try:
@@ -85,11 +87,13 @@ def view(clip: Path) -> Viewing:
                 break
             watch = eyes.see if packet.stream is video else ears.hear
             at = packet.pts if packet.pts is not None else packet.dts
+            seconds = float((at or 0) * exact(packet.time_base)) - start if at is not None else viewing.seconds
+            if sets and packet.stream is video and (words := damage_in_units(bytes(packet), sets.length_bytes)):
+                viewing.complaints.append((max(seconds, 0.0), words))
             try:
                 for frame in packet.decode():
                     watch(cast(Any, frame))
             except FFmpegError as error:
-                seconds = float((at or 0) * exact(packet.time_base)) - start if at is not None else viewing.seconds
                 viewing.complaints.append((max(seconds, 0.0), _words(error)))
         ears.finish()
     return viewing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from longtake.sandbox.measuring import Fetched
@@ -71,9 +71,18 @@ class Bill:
         )
 
     def as_json(self) -> dict[str, object]:
-        """The whole bill as plain data."""
+        """The whole bill as plain data, references without their bytes."""
         return {
             "total_usd": self.total_usd,
-            "entries": [asdict(entry) for entry in tuple(self.entries)],
+            "entries": [_without_bytes(entry) for entry in tuple(self.entries)],
             "requests": {vendor: dict(steps) for vendor, steps in tuple(self.requests.items())},
         }
+
+
+def _without_bytes(entry: BillEntry) -> dict[str, object]:
+    references = [
+        {part.name: getattr(reference, part.name) for part in fields(reference) if part.name != "content"}
+        for reference in entry.references
+    ]
+    told: dict[str, object] = asdict(replace(entry, references=()))
+    return told | {"references": references}

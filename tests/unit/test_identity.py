@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from longtake.identity import (
     VERSION,
+    Identities,
     WrittenRow,
     attempt_identity,
     data_uri_bytes,
-    request_hash,
-    shot_identity,
     source_key,
     unsigned_url,
 )
@@ -63,8 +62,8 @@ FULL = WrittenRow(
 
 
 def identity(row: WrittenRow = PLAIN, **changes: object) -> str:
-    given = {"reel": "r", "shot": "1", "take": 1, "row": row, "digest": digest} | changes
-    return shot_identity(**given)  # type: ignore[arg-type]
+    given = {"reel": "r", "shot": "1", "take": 1, "row": row} | changes
+    return Identities(digest).of_shot(**given)  # type: ignore[arg-type]
 
 
 def canonical_form(row: WrittenRow) -> dict[str, object]:
@@ -93,14 +92,14 @@ class TestGolden:
 
     def test_of_a_plain_row(self) -> None:
         assert identity() == "1-79140021a09155c5db5ae4d3238acde45e325cb7"
-        assert request_hash(PLAIN, digest) == "699d482c6b17"
+        assert Identities(digest).of_request(PLAIN) == "699d482c6b17"
 
     def test_of_a_row_with_everything(self) -> None:
         assert (
             identity(FULL, reel="海/😀", shot="010", take=3, parent="1-" + "0" * 40)
             == "1-9e2fe39f2b02b5e30e7c96e8ebf39f23bc593272"
         )
-        assert request_hash(FULL, digest) == "4e3e75e4072a"
+        assert Identities(digest).of_request(FULL) == "4e3e75e4072a"
 
     def test_of_later_attempts(self) -> None:
         assert attempt_identity("1-ab", 1) == "1-ab"
@@ -202,7 +201,7 @@ class TestWhatDecides:
     def test_every_option_does(self, name: str) -> None:
         values = {"duration_seconds": "auto", "seed": 0, **dict.fromkeys(FLAGS, False)}
         value = values.get(name, "another")
-        changed = PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={name: value})})
+        changed = PLAIN._replace(request=PLAIN.request.model_copy(update={name: value}))
         assert identity(changed) != identity()
 
     @pytest.mark.parametrize(
@@ -215,21 +214,19 @@ class TestWhatDecides:
         ],
     )
     def test_vendor_model_and_continuation_do(self, changes: dict[str, object]) -> None:
-        assert identity(PLAIN.model_copy(update=changes)) != identity()
+        assert identity(PLAIN._replace(**changes)) != identity()
 
     def test_false_is_not_the_same_as_not_given(self) -> None:
-        silent = PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"generate_audio": False})})
+        silent = PLAIN._replace(request=PLAIN.request.model_copy(update={"generate_audio": False}))
         assert identity(silent) != identity()
 
     def test_the_runs_model_does_not(self) -> None:
-        other = PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"model": "seedance-2.0-fast"})})
+        other = PLAIN._replace(request=PLAIN.request.model_copy(update={"model": "seedance-2.0-fast"}))
         assert identity(other) == identity()
 
     def with_images(self, *sources: str, role: Role = Role.REFERENCE_IMAGE) -> str:
         references = tuple(reference(role, source) for source in sources)
-        return identity(
-            PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"references": references})})
-        )
+        return identity(PLAIN._replace(request=PLAIN.request.model_copy(update={"references": references})))
 
     def test_a_local_file_counts_by_its_bytes_and_not_its_place(self) -> None:
         assert self.with_images("/x/a.png") == self.with_images("/y/a.png") == self.with_images("s3://b/k/a.png")
@@ -242,7 +239,7 @@ class TestWhatDecides:
     def test_the_order_of_roles_among_themselves_does_not(self) -> None:
         image, video = reference(Role.REFERENCE_IMAGE, "/a"), reference(Role.REFERENCE_VIDEO, "/b")
         rows = [
-            PLAIN.model_copy(update={"request": PLAIN.request.model_copy(update={"references": order})})
+            PLAIN._replace(request=PLAIN.request.model_copy(update={"references": order}))
             for order in ((image, video), (video, image))
         ]
         assert identity(rows[0]) == identity(rows[1])
@@ -250,7 +247,7 @@ class TestWhatDecides:
     def test_measured_facts_and_hosted_links_do_not(self) -> None:
         hosted = Reference(role=Role.REFERENCE_IMAGE, source="/x/a.png", url="https://host/presigned")
         request = PLAIN.request.model_copy(update={"references": (hosted,)})
-        assert identity(PLAIN.model_copy(update={"request": request})) == self.with_images("/x/a.png")
+        assert identity(PLAIN._replace(request=request)) == self.with_images("/x/a.png")
 
     @given(st.text(), st.text())
     def test_two_prompts_have_two_identities(self, one: str, other: str) -> None:

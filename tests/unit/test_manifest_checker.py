@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longtake.identity import request_hash, shot_identity
+from longtake.identity import Identities
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import content_digest, read_manifest
 from longtake.manifests.schema import COLUMNS, ManifestRow, natural_key
@@ -350,7 +350,7 @@ class TestLoneRows:
 
     def test_the_request_names_a_row_without_id(self, folder: Path) -> None:
         row = row_of(folder)
-        assert row.reel == f"row-{request_hash(row.written, content_digest)}"
+        assert row.reel == f"row-{Identities(content_digest).of_request(row.written)}"
 
     def test_identical_rows_are_numbered_and_a_new_row_renames_none(self, folder: Path) -> None:
         def names(*prompts: str) -> dict[str, list[str]]:
@@ -483,4 +483,4 @@ class TestWhole:
         sound = [row for row in checked.rows if row.row not in checked.refused]
         assert len({row.shot_id for row in sound}) == len(sound)
         for row in sound:
-            shot_identity(reel=row.reel, shot=row.shot, take=row.take, row=row.written, digest=checked.digest)
+            Identities(checked.digest).of_shot(reel=row.reel, shot=row.shot, take=row.take, row=row.written)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longtake.identity import shot_identity
+from longtake.identity import Identities
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest
@@ -55,7 +55,7 @@ def csv_rows(data: bytes) -> list[dict[str, str]]:
 
 def identities(checked: CheckedManifest) -> dict[str, str]:
     return {
-        row.shot_id: shot_identity(reel=row.reel, shot=row.shot, take=row.take, row=row.written, digest=checked.digest)
+        row.shot_id: Identities(checked.digest).of_shot(reel=row.reel, shot=row.shot, take=row.take, row=row.written)
         for row in checked.rows
     }
 

@@ -263,3 +263,24 @@ def test_what_is_sent_inline_is_bounded_alone_and_in_all(tmp_path):
     assert "at most 8388608 are sent inline" in found(1, 8 * 2**20 + 1)[0]
     assert "its files have 54.0 MB, more than one request to Anyfast can carry" in found(9, 6 * 10**6)[0]
     assert found(9, 5 * 10**6) == []
+
+
+def test_shots_alike_behind_unlike_parents_are_each_judged_by_their_own_parent():
+    settings = {"resolution": "480p", "ratio": "1:1"}
+    rows = []
+    for number, reel in enumerate("abc"):
+        length, size = [(15, "480p"), (5, "480p"), (5, "720p")][number]
+        rows.append(row(1, reel, duration_seconds=length, resolution=size, ratio="1:1"))
+        rows.append(row(2, reel, continues="clip", duration_seconds=5, prompt="the same", **settings))
+    plan = made(*rows, quote=prices())
+    followers = [shot for shot in plan.shots if shot.parent]
+    assert [shot.tail_seconds for shot in followers] == [15.0, None, None]
+    assert [shot.quote.high_usd for shot in followers] == [20, 11, 11]
+    assert [shot.parent.brings.width for shot in followers] == [640, 640, 960]
+
+
+def test_of_rows_that_are_alike_only_the_one_with_the_bad_prompt_is_refused():
+    plan = made(
+        *(row(number, f"r{number}", prompt=prompt) for number, prompt in enumerate(["a cat", "like @Image1", ""]))
+    )
+    assert [shot.is_refused for shot in plan.shots] == [False, True, True]

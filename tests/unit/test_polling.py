@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from longtake import polling
 from longtake.errors import (
     AuthenticationError,
     JobLostError,
@@ -111,6 +112,28 @@ async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_
     await poller.close()
     gaps = [later - earlier for times in looked.values() for earlier, later in itertools.pairwise(times)]
     assert min(gaps) >= 0.095
+
+
+@pytest.mark.parametrize("trouble", ["quiet", "hanging", "listener"])
+async def test_waiting_ends_whatever_keeps_a_look_from_being_made(monkeypatch, trouble):
+    """A slot is held as long as somebody waits: no vendor's word, silence or fault of ours may hold it for ever."""
+    monkeypatch.setattr(polling, "LAST_LOOK_SECONDS", 0.2)
+
+    async def look(job_id):
+        if trouble == "hanging":
+            await asyncio.sleep(3600)
+        if trouble == "quiet":
+            raise RateLimitedError("come back tomorrow", "", 429, 86_400)
+        return RUNNING
+
+    def listener(snapshot):
+        if trouble == "listener":
+            raise ZeroDivisionError("a fault of the one who listens")
+
+    poller = Poller(look, lambda error: False, shortest_gap_seconds=0.05, max_wait_seconds=0.3)
+    with pytest.raises(ZeroDivisionError if trouble == "listener" else StillRunningError):
+        await asyncio.wait_for(poller.wait("j", submitted_at=time.time(), on_look=listener), 3)
+    await poller.close()
 
 
 def test_the_first_look_comes_at_the_expected_end():

@@ -1,0 +1,130 @@
+"""Buying when the machine, the clock or the store misbehaves: nothing is sent late, no job id is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from longtake import purchase
+from longtake.accounts import Account
+from longtake.client import VendorClient
+from longtake.desk import Desk, open_desk
+from longtake.directory_store import DirectoryStore
+from longtake.errors import UnknownOutcomeError
+from longtake.ledger import Intent, Ledger, State, VerdictRecord
+from longtake.purchase import Order, buy
+from longtake.request import ShotRequest
+from longtake.transport import Transport
+from longtake.verdicts import Verdict
+
+
+class Vendor:
+    """Accepts every order and counts them."""
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.prompts.append(json.loads(request.content)["prompt"])
+        return httpx.Response(200, json={"id": f"task-{len(self.prompts)}", "status": "pending"})
+
+
+def desk_at(vendor) -> Desk:
+    account = Account(vendor="evolink", api_key=SecretStr("key-of-the-account"), base_url="https://vendor.test")
+    desk = open_desk(account)
+    desk.client = VendorClient(account, transport=Transport(account, transport=httpx.MockTransport(vendor)))
+    return desk
+
+
+def order(folder) -> Order:
+    return Order(output=str(folder), account="evolink", shot_id="r/1", request=ShotRequest(prompt="a cat")).identified()
+
+
+class SleepyLedger(Ledger):
+    """The machine is suspended right after the first intent is durable; meanwhile `meanwhile` happens elsewhere."""
+
+    def __init__(self, store, seconds, meanwhile) -> None:
+        super().__init__(store, clock=lambda: time.time() + self.slept)
+        self.slept = 0.0
+        self._seconds, self._meanwhile = seconds, meanwhile
+
+    def intend(self, intent: Intent) -> bool:
+        claimed = super().intend(intent)
+        if not self.slept:
+            self.slept = self._seconds
+            self._meanwhile(intent)
+        return claimed
+
+
+async def test_a_run_that_slept_past_its_deadline_does_not_send_what_was_bought_again_meanwhile(tmp_path):
+    """Another run finds the outcome unknown and buys the shot again on a person's word; then we wake."""
+    vendor, store = Vendor(), DirectoryStore(tmp_path)
+
+    def resubmitted(intent: Intent) -> None:
+        verdict = VerdictRecord(identity=intent.identity, verdict=Verdict.UNKNOWN_OUTCOME, evidence="resubmitted")
+        Ledger(store).add(verdict.model_copy(update={"resubmitted": True}))
+
+    ledger, desk = SleepyLedger(store, 3600.0, resubmitted), desk_at(vendor)
+    with pytest.raises(Exception, match="over"):
+        await buy(order(tmp_path), desk, ledger)
+    await desk.close()
+    assert vendor.prompts == []
+
+
+async def test_a_run_that_slept_and_finds_nothing_changed_buys_once_with_a_new_intent(tmp_path):
+    vendor = Vendor()
+    ledger, desk = SleepyLedger(DirectoryStore(tmp_path), 40.0, lambda intent: None), desk_at(vendor)
+    job = await buy(order(tmp_path), desk, ledger)
+    await desk.close()
+    assert vendor.prompts == ["a cat"]
+    bought = ledger.purchase(job.identity)
+    assert (bought.state(time.time()), bought.last_try, list(bought.voids)) == (State.IN_FLIGHT, 2, [1])
+
+
+class FullStore(DirectoryStore):
+    """A disk that is full when the job's id is to be kept."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        if key.endswith("accepted.json"):
+            raise OSError(28, "No space left on device")
+        return super().create(key, data)
+
+
+async def test_a_job_id_that_the_ledger_cannot_keep_is_told_with_the_way_to_adopt_it(tmp_path):
+    vendor, ledger = Vendor(), Ledger(FullStore(tmp_path))
+    desk, wanted = desk_at(vendor), order(tmp_path)
+    with pytest.raises(UnknownOutcomeError, match=r"task-1.*No space left.*--adopt r/1=task-1"):
+        await buy(wanted, desk, ledger)
+    await desk.close()
+    bought = ledger.purchase(wanted.identity)
+    assert bought.state(time.time()) is State.UNKNOWN
+    assert "--adopt r/1=task-1" in bought.evidence_of_unknown()
+
+
+async def test_an_intent_from_a_clock_that_runs_ahead_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    """Its writer was killed; by our clock its deadline is a day away, and we hold a slot."""
+    monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "0.5")
+    monkeypatch.setattr(purchase, "UNKNOWN_AFTER_SECONDS", 0.5)
+    vendor, wanted = Vendor(), order(tmp_path)
+    ahead = Ledger(DirectoryStore(tmp_path), clock=lambda: time.time() + 86_400)
+    desk = desk_at(vendor)
+    ahead.intend(purchase._intent(wanted, desk, 1, ahead))
+    with pytest.raises(UnknownOutcomeError, match="clock"):
+        await asyncio.wait_for(buy(wanted, desk, Ledger(DirectoryStore(tmp_path))), 6)
+    await desk.close()
+    assert vendor.prompts == []
+
+
+async def test_two_runs_that_share_an_output_buy_a_shot_once(tmp_path):
+    vendor = Vendor()
+    desks = [desk_at(vendor) for _ in range(4)]
+    jobs = await asyncio.gather(*(buy(order(tmp_path), desk, Ledger(DirectoryStore(tmp_path))) for desk in desks))
+    for desk in desks:
+        await desk.close()
+    assert vendor.prompts == ["a cat"]
+    assert {job.job_id for job in jobs} == {"task-1"}
