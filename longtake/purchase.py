@@ -21,7 +21,6 @@ from longtake.errors import (
     NotSentError,
     RateLimitedError,
     RejectedRequestError,
-    StillRunningError,
     UnknownOutcomeError,
     UnreadableRecordError,
     UnsupportedRequestError,
@@ -52,7 +51,6 @@ NOTHING_BOUGHT = (
     ContentRefusedError,
     UnsupportedRequestError,
     VendorAccountError,
-    StillRunningError,
 )
 """Errors of a purchase after which its money is free again."""
 
@@ -125,7 +123,7 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
         RejectedRequestError: Refused as it stands; nothing was bought.
         ContentRefusedError: Refused by moderation; recorded as such.
         NotSentError: The vendor could not be reached; nothing was bought.
-        StillRunningError: The vendor throttled us all along; nothing was bought.
+        RateLimitedError: The vendor throttled us all along; nothing was bought.
         LedgerError: The purchase is over.
         BudgetExceededError: It does not fit into the budget; nothing was bought.
     """
@@ -154,7 +152,7 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
             await wait_for_other_run(order.identity, ledger)
             continue
         if time.monotonic() > give_up_at:
-            raise StillRunningError("the vendor throttled every submit; nothing was bought")
+            raise RateLimitedError("the vendor throttled every submit; nothing was bought")
         if desk.trouble is not None:
             raise desk.trouble
         await desk.pace.turn()

@@ -15,10 +15,11 @@ from longtake.accounts import Account
 from longtake.client import VendorClient
 from longtake.desk import Desk, open_desk
 from longtake.directory_store import DirectoryStore
-from longtake.errors import UnknownOutcomeError
+from longtake.errors import RateLimitedError, UnknownOutcomeError
 from longtake.ledger import Intent, Ledger, State, VerdictRecord
 from longtake.purchase import Order, buy
 from longtake.request import ShotRequest
+from longtake.run import outcome_of
 from longtake.transport import Transport
 from longtake.verdicts import Verdict
 
@@ -128,3 +129,12 @@ async def test_two_runs_that_share_an_output_buy_a_shot_once(tmp_path):
         await desk.close()
     assert vendor.prompts == ["a cat"]
     assert {job.job_id for job in jobs} == {"task-1"}
+
+
+async def test_a_submit_that_is_throttled_to_the_end_bought_nothing_and_says_so(tmp_path):
+    desk = desk_at(lambda request: httpx.Response(429, json={"error": {"message": "slow down"}}))
+    desk.account = desk.account.model_copy(update={"max_wait_seconds": 1})
+    with pytest.raises(RateLimitedError, match="nothing was bought") as caught:
+        await buy(order(tmp_path), desk, Ledger(DirectoryStore(tmp_path)))
+    await desk.close()
+    assert outcome_of(caught.value).verdict is Verdict.HELD
