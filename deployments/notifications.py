@@ -58,7 +58,7 @@ async def notification_block(client: PrefectClient) -> tuple[UUID, str]:
 
 def notifications(block: UUID) -> Sequence[AutomationCore]:
     """The automations, all switched off."""
-    run = "{{ flow_run.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
+    run = "{{ flow_run.name }}: {{ flow_run.state.message }}\n{{ (flow_run|ui_url) or 'flow run ' ~ flow_run.id }}"
     failed = EventTrigger(
         # A share's parent speaks for it.
         match=ResourceSpecification(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
-import time
-from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -26,15 +25,11 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from longtake.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
 from longtake.limits import Violation
 from longtake.manifests.writer import RowResult
-from longtake.plan import Shot, Standing
-from longtake.production import Production
 from longtake.rendering import Summary
-from longtake.reports.figures import duration, money
+from longtake.reports.figures import money
 from longtake.reports.rewrite import PAGE
-from longtake.reports.tally import Tallies, Tally
 from longtake.reports.text import one_line
 from longtake.storage import Store
 from longtake.transport import redact
@@ -48,7 +43,8 @@ CALL_SECONDS = 10.0
 MOST_ROWS = 100
 REASON_CHARACTERS = 300
 _MONEY_FIRST = (Verdict.UNKNOWN_OUTCOME, Verdict.LOST, Verdict.STILL_RUNNING)
-_TO_BUY = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
+_ACTS = re.compile(r"[`*<>\[\]!|~\\&#@]|(?<!\w)_|_(?!\w)|:/|www\.|^\s*(?:[-+=]|\d+[.)])")
+"""What Markdown may take for more than text."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class RunPage:
         self._client = await self._stack.enter_async_context(get_client())
         ours = FlowRunFilter(id=FlowRunFilterId(any_=[self._run]))
         for artifact in await self._client.read_artifacts(flow_run_filter=ours):
-            if artifact.key in (PROGRESS, NOT_DONE, REPORT):
+            if artifact.key is not None:
                 self._standing[artifact.key] = artifact.id
 
     async def _show(self, key: str, shown: Shown | None) -> None:
@@ -121,74 +117,6 @@ class RunPage:
             log.warning("the Prefect server does not take what is shown of this run: %r", error)
 
 
-class Meter:
-    """What a run has done so far and what is still to come, kept by its events."""
-
-    def __init__(self, production: Production, beforehand: Forecast) -> None:
-        shots = production.rendered_shots
-        self._title = production.wishes.manifest
-        self._budget_usd = production.wishes.budget_usd
-        self._tallies = Tallies(Counter(shot.account for shot in shots), _job_seconds(production, shots))
-        for shot in shots:
-            for purchase in shot.attempts:
-                if purchase.was_bought and purchase.intent is not None:
-                    self._spend(purchase.intent.account, purchase.intent.price_low_usd, purchase.intent.price_high_usd)
-        self._coming = {shot: shot.quote for shot in shots if shot.standing in _TO_BUY}
-        self._beforehand = beforehand
-        self._begun = time.monotonic()
-        self.changes = 0
-
-    def count(self, event: str, shot: Shot) -> None:
-        """Takes in an event of `longtake.run`."""
-        self.changes += 1
-        self._tallies.count(event, shot.shot_id, shot.account, time.monotonic())
-        if event == "bought" and shot.quote is not None:
-            self._spend(shot.account, shot.quote.low_usd, shot.quote.high_usd)
-        if event in ("bought", "done", "ended"):
-            self._coming.pop(shot, None)
-
-    def shown(self, *, over: bool = False) -> Shown:
-        """The progress artifact as it should stand now."""
-        total = self._tallies.total()
-        percent = 100.0 * (total.done + total.ended) / total.all if total.all else 100.0
-        head = f"**{total.done:,} / {total.all:,} shots done** of {code(self._title)}"
-        if total.ended:
-            head += f", {total.ended:,} not done"
-        lines = [head, "", *self._money(total)]
-        if not over:
-            lines.append(f"- time left: {self._time_left(total)}")
-        lines += ["", "| vendor | queued | running | done | not done | spent |", "|---|--:|--:|--:|--:|--:|"]
-        for account, tally in self._tallies.by_vendor.items():
-            lines.append(
-                f"| {code(account.removesuffix('/default'))} | {tally.queued:,} | {tally.running:,} "
-                f"| {tally.done:,} / {tally.all:,} | {tally.ended:,} | {_spent(tally)} |"
-            )
-        return Shown("progress", round(percent, 1), "\n".join(lines))
-
-    def _spend(self, account: str, low_usd: float | None, high_usd: float | None) -> None:
-        self._tallies.of(account).spend(low_usd, high_usd)
-
-    def _money(self, total: Tally) -> list[str]:
-        coming = Tally(low_usd=total.low_usd, high_usd=total.high_usd)
-        for quote in self._coming.values():
-            if quote is not None:
-                coming.spend(quote.low_usd, quote.high_usd)
-        unknown = sum(quote is None for quote in self._coming.values())
-        budget = f" of a budget of {money(self._budget_usd, self._budget_usd)}" if self._budget_usd is not None else ""
-        beside = f", {unknown:,} prices unknown" if unknown else ""
-        return [f"- spent: {_spent(total)}{budget}", f"- projected: {_spent(coming)}{beside}"]
-
-    def _time_left(self, total: Tally) -> str:
-        passed = time.monotonic() - self._begun
-        if not any(tally.took_seconds for tally in self._tallies.by_vendor.values()) and self._beforehand.jobs:
-            # Nothing is learned yet: what was foretold, less what has passed.
-            foretold = self._beforehand.low_seconds, self._beforehand.high_seconds
-            first, last = (max(0.0, each - passed) for each in foretold)
-            return f"{duration(first)} to {duration(last)}" if last else "soon"
-        left = self._tallies.seconds_left()
-        return f"about {duration(left)}" if left is not None and total.all > total.done + total.ended else "–"
-
-
 def not_done(rows: Sequence[RowResult], reels_missing: Iterable[tuple[str, str]] = ()) -> Shown | None:
     """The table of what is not done: open money first, then in manifest order; None where all is done."""
     open_rows = [row for row in rows if row.verdict is not Verdict.DONE]
@@ -207,7 +135,10 @@ def violations(found: Sequence[Violation]) -> Shown | None:
     """The table of what is wrong in a manifest; None where nothing is."""
     entries = [
         _entry(
-            each.shot_id or f"row {each.row}", "refused", f"{each.column} = {each.value[:80]!r}: {each.rule}", each.fix
+            shot=each.shot_id or f"row {each.row}",
+            verdict="refused",
+            reason=f"{each.column} = {each.value[:80]!r}: {each.rule}",
+            next_action=plain(each.fix),
         )
         for each in found[:MOST_ROWS]
     ]
@@ -241,16 +172,23 @@ def state_message(summary: Summary, store: Store) -> str:
     return one_line("; ".join([*parts, f"report {report_address(store)}"]), 2000)
 
 
-def code(text: str) -> str:
+def code(text: str, limit: int = 200) -> str:
     """Text of others as a code span of Markdown, in which nothing acts."""
-    return "`" + one_line(redact(text), 200).replace("`", "ˋ").replace("|", "¦") + "`"
+    return "`" + one_line(redact(text), limit).replace("`", "ˋ").replace("|", "¦") + "`"
+
+
+def plain(text: str, limit: int = REASON_CHARACTERS) -> str:
+    """Text of others for the cell of a table, which the UI takes for Markdown: as it is, or as a code span."""
+    text = one_line(redact(text), limit)
+    return code(text, limit) if _ACTS.search(text) else text
 
 
 def _entry(
     shot: str, verdict: str, reason: str, next_action: str, vendor: str = "", job_id: str | None = None
 ) -> dict[str, str]:
-    told = {"shot": shot, "verdict": verdict, "reason": reason, "next": next_action, "vendor": vendor}
-    return {name: one_line(redact(text), REASON_CHARACTERS) for name, text in (told | {"job": job_id or ""}).items()}
+    """A row of a table; `verdict` and `next_action` are our own Markdown."""
+    told = {"shot": plain(shot), "verdict": verdict, "next": next_action, "reason": plain(reason)}
+    return told | {"vendor": plain(vendor), "job": plain(job_id or "")}
 
 
 def _table(entries: list[dict[str, str]], count: int, what: str) -> Shown | None:
@@ -259,18 +197,3 @@ def _table(entries: list[dict[str, str]], count: int, what: str) -> Shown | None
     more = count - len(entries)
     rest = f"; the first {len(entries):,} are here, {more:,} more in the report and in `results.csv`" if more else ""
     return Shown("table", json.dumps(entries), f"{count:,} {what}{rest}")
-
-
-def _spent(tally: Tally) -> str:
-    return money(tally.low_usd, tally.high_usd) if tally.high_usd is not None else money(0.0, 0.0)
-
-
-def _job_seconds(production: Production, shots: Iterable[Shot]) -> dict[str, float]:
-    """How long a job of each account should take, from what earlier ones took."""
-    spans = learned_times(production.purchases.values())
-    found: dict[str, float] = {}
-    for shot in shots:
-        span = spans.get((shot.account, shot.model.wire if shot.model else ""))
-        seconds = (span.low + span.high) / 2 if span else DEFAULT_JOB_SECONDS
-        found[shot.account] = max(found.get(shot.account, 0.0), seconds)
-    return found

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flows._render_options import add_render_options, render_parameters
+from flows._render_options import add_extension_option, add_render_options, render_parameters
 from longtake.reports.text import visible
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--vendor", help="vendor for rows that name none")
     plan.add_argument("--budget", type=float, metavar="USD", help="most that the output may cost")
     plan.add_argument("--json", metavar="FILE", help="write the plan as JSON")
+    plan.add_argument("--parquet", metavar="FILE", help="write the plan's rows as Parquet")
+    add_extension_option(plan)
     plan.set_defaults(command=_plan)
 
     render = commands.add_parser("render", help="render a manifest; again: finish what is missing")
@@ -108,7 +110,7 @@ def _server() -> Any:
 def _plan(chosen: argparse.Namespace) -> int:
     from flows._plan_command import plan  # noqa: PLC0415
 
-    return plan(chosen.manifest, chosen.output, chosen.vendor, chosen.budget, chosen.json)
+    return plan(chosen)
 
 
 def _render(chosen: argparse.Namespace) -> int:

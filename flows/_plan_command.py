@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 from pathlib import Path
 
+from longtake.errors import ConfigurationError
 from longtake.production import Wishes, prepare
-from longtake.reports.plan_table import plan_json, print_plan
+from longtake.reports.plan_markdown import plan_figures
+from longtake.reports.plan_table import plan_json, plan_rows, print_plan
 from longtake.reports.plan_view import PlanView
 from longtake.roots import reference_roots
 
 
-def plan(manifest: str, output: str | None, vendor: str | None, budget_usd: float | None, json_file: str | None) -> int:
+def plan(chosen: argparse.Namespace) -> int:
     """Prints the plan; returns 0 where all rows fit, 2 where some do not.
+
+    Args:
+        chosen: The command's options.
 
     Raises:
         ManifestError: The manifest cannot be read.
-        ConfigurationError: The output or the credentials cannot be used.
+        ConfigurationError: The output, the credentials or the extension template cannot be used, or a file that was
+            asked for cannot be written.
     """
-    wishes = Wishes(manifest=manifest, output=output or "", vendor=vendor, budget_usd=budget_usd)
+    wishes = Wishes(
+        manifest=chosen.manifest,
+        output=chosen.output or "",
+        vendor=chosen.vendor,
+        budget_usd=chosen.budget,
+        extension_template=chosen.extension_template,
+    )
     view = asyncio.run(_prepared(wishes))
     print_plan(view)
-    if json_file:
-        Path(json_file).write_text(json.dumps(plan_json(view), ensure_ascii=False, indent=1), encoding="utf-8")
-    return 2 if view.plan.refusals else 0
+    if chosen.json:
+        _write(chosen.json, json.dumps(plan_json(view), ensure_ascii=False, indent=1).encode())
+    if chosen.parquet:
+        from longtake.manifests.plan_frame import plan_parquet  # noqa: PLC0415 - Arrow, for those who ask for it
+
+        _write(chosen.parquet, plan_parquet(plan_rows(view)))
+    return plan_figures(view).exit_code
+
+
+def _write(file: str, data: bytes) -> None:
+    try:
+        Path(file).write_bytes(data)
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
 
 
 async def _prepared(wishes: Wishes) -> PlanView:

@@ -26,6 +26,7 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
     render.add_argument("--max-attempts", type=int, default=1, metavar="N", help="purchases of one shot take in all")
     render.add_argument("--partial-reels", action="store_true", help="make reels although shots are missing")
     render.add_argument("--fix-references", action="store_true", help="make references fit the vendor's limits")
+    add_extension_option(render)
     render.add_argument("--reels-per-run", type=int, default=0, metavar="N", help="spread reels over child runs")
     render.add_argument("--json", action="store_true", help="one JSON line per event on standard output")
 
@@ -50,6 +51,15 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
         type=_setting(DRIFT_LIMITS),
         metavar="LIMIT=VALUE",
         help=f"hold a chain whose last clip has drifted; limits are {', '.join(DRIFT_LIMITS)}",
+    )
+
+
+def add_extension_option(command: argparse.ArgumentParser) -> None:
+    """Adds `--extension-template`, the same for every command that plans."""
+    command.add_argument(
+        "--extension-template",
+        metavar="TEXT",
+        help="wording of shots that continue from a clip, such as 'Extend video {index}: {prompt}'; off for none",
     )
 
 
@@ -79,6 +89,7 @@ def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:
         "reel_style": {name: value for name, value in style.items() if value is not None} or None,
         "gate": dict(chosen.gate) if chosen.gate else None,
         "drift_limits": None if chosen.hold_drift is None else dict(chosen.hold_drift),
+        "extension_template": chosen.extension_template,
     }
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from blocks.credentials import load_account
@@ -20,6 +21,8 @@ from tasks.slots import PrefectSlots
 from tasks.submit import submit_shot
 
 OnPurchase = Callable[[Order, Job], None]
+MOST_LINKS = 20_000
+"""Links from results to the task runs that gave them, of which a shot leaves about thirty."""
 
 
 def office_of_run() -> AbstractAsyncContextManager[Office]:
@@ -46,9 +49,18 @@ def task_steps(output: str, on_purchase: OnPurchase = lambda order, job: None) -
         return await await_job.with_options(**vendor_tags(job.account))(job, output, taken_up)
 
     async def download(job: Job, link: str | None) -> Clip:
-        return await download_clip.with_options(**vendor_tags(job.account))(job, output, link)
+        clip = await download_clip.with_options(**vendor_tags(job.account))(job, output, link)
+        _forget_old_links()
+        return clip
 
     return Steps(submit=submit, await_job=follow, download=download)
+
+
+def _forget_old_links() -> None:
+    """Lets go of the oldest links, which Prefect keeps till the flow ends: 10 kB for every shot long done."""
+    if (context := FlowRunContext.get()) is not None:
+        while len(context.run_results) > MOST_LINKS:
+            del context.run_results[next(iter(context.run_results))]
 
 
 def run_id() -> str:

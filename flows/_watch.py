@@ -19,12 +19,12 @@ from flows._artifacts import (
     NOT_DONE,
     PROGRESS,
     REPORT,
-    Meter,
     RunPage,
     not_done,
     report_link,
 )
 from flows._events import RunEvents, deliver
+from flows._meter import Meter
 from longtake.forecast import forecast, learned_times
 from longtake.job import Job
 from longtake.plan import Shot
@@ -36,6 +36,7 @@ from longtake.reports.figures import money
 from longtake.reports.text import one_line
 from longtake.run import OnEvent, ShotResult
 from longtake.transport import redact
+from longtake.verdicts import Verdict
 
 BEGINNERS: list[Callable[[Production], None]] = []
 """Called once a run is planned and about to spend."""
@@ -57,26 +58,28 @@ class Watch:
         self._production = production
         self._meter = meter
         self._seen = -1
+        self._over = asyncio.Event()
 
     def event(self, event: str, shot: Shot, words: str) -> None:
         """A step of a shot, as `longtake.run` tells it."""
         self._meter.count(event, shot)
         if event not in ("done", "ended"):
-            place = f" at {shot.account}" if event == "queued" else ""
+            place = f" at {shot.account}" if event in ("queued", "bought") else ""
             said = f", {one_line(words)}" if words else ""
-            self._log.info("%s: %s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said)
+            price = f", {_price(shot)}" if event == "bought" else ""
+            self._log.info("%s: %s%s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said, price)
         for watcher in WATCHERS:
             watcher(event, shot, words)
 
     def purchased(self, order: Order, job: Job) -> None:
         """A job was bought now."""
-        price = money(order.quote.low_usd, order.quote.high_usd) if order.quote else "price unknown"
-        self._log.info("%s: costs %s at %s, %s", one_line(job.shot_id), price, job.account, job.wire_model)
         self._events.bought(order, job)
 
     def ended(self, result: ShotResult) -> None:
         """A shot came to its end."""
         name, outcome = one_line(result.shot.shot_id), result.outcome
+        if outcome.verdict is Verdict.UNKNOWN_OUTCOME:
+            self._meter.may_be_bought(result.shot)
         if result.is_done:
             self._log.info("%s: done", name)
         else:
@@ -98,20 +101,24 @@ class Watch:
         return stitched
 
     async def keep(self) -> None:
-        """Shows the progress anew where it changed."""
-        while True:
+        """Shows the progress anew where it changed, until the run is over and all is told."""
+        await self._page.show(REPORT, report_link(self._production.store))
+        await self._page.show(NOT_DONE, None)
+        while not self._over.is_set():
             await self._show_progress()
-            await asyncio.sleep(EVERY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), EVERY_SECONDS)
+        await self._show_progress(over=True)
+        await asyncio.to_thread(deliver)
+
+    def close(self) -> None:
+        """The run is over."""
+        self._over.set()
 
     async def _show_progress(self, *, over: bool = False) -> None:
         if over or self._meter.changes != self._seen:
             self._seen = self._meter.changes
             await self._page.show(PROGRESS, self._meter.shown(over=over))
-
-    async def close(self) -> None:
-        """Shows how far the run came."""
-        await self._show_progress(over=True)
-        await asyncio.to_thread(deliver)
 
 
 @asynccontextmanager
@@ -122,20 +129,18 @@ async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch
     shots, accounts = production.rendered_shots, production.accounts
     beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
     watch = Watch(production, page, Meter(production, beforehand))
-    await page.show(REPORT, report_link(production.store))
-    await page.show(NOT_DONE, None)
+    # Beside the run: a server that is slow to answer delays no purchase.
     keeping = asyncio.create_task(watch.keep())
     try:
         yield watch
     finally:
-        keeping.cancel()
+        watch.close()
         await asyncio.gather(keeping, return_exceptions=True)
-        await watch.close()
 
 
 async def show_end(page: RunPage, production: Production, summary: Summary) -> None:
     """Shows what is not done; what an earlier execution of the run left there is replaced."""
-    await page.show(REPORT, report_link(production.store))
+    await page.show(REPORT, report_link(production.store))  # a parent of child runs has none yet
     await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
 
 
@@ -152,6 +157,10 @@ async def tagged(vendors: Iterable[str]) -> None:
     wanted = {f"vendor:{vendor}" for vendor in vendors}
     if run is not None and not wanted <= set(run.tags):
         await _update(run, tags=sorted({*run.tags, *wanted}))
+
+
+def _price(shot: Shot) -> str:
+    return money(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "price unknown"
 
 
 def _this_run() -> FlowRun | None:

@@ -1,7 +1,8 @@
-"""Flow: a manifest in; violations, requests and standing of every row out. Spends nothing."""
+"""Flow: a manifest in; violations, requests, price and forecast out. Spends nothing."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from prefect import flow
@@ -11,13 +12,19 @@ from pydantic import Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
-from flows._artifacts import NOT_DONE, RunPage, violations
+from flows._artifacts import RunPage, Shown
 from flows._dates import dated
 from flows._watch import named, tagged
 from longtake.errors import ConfigurationError, ManifestError
 from longtake.production import Wishes, prepare
+from longtake.reports.plan_markdown import harmless, plan_figures, summary_markdown, violations_table
+from longtake.reports.plan_view import PlanView
 from longtake.roots import reference_roots
 from longtake.transport import redact
+
+SUMMARY, VIOLATIONS = "longtake-plan", "longtake-violations"
+LOGGED_VIOLATIONS = 100
+MESSAGE_CHARACTERS = 4000
 
 
 @flow(name="plan-manifest", persist_result=False)
@@ -26,17 +33,25 @@ async def plan_manifest(
     output: str | None = None,
     vendor: str | None = None,
     budget_usd: Annotated[float, Field(ge=0)] | None = None,
+    extension_template: str | None = None,
 ) -> Any:
     """Checks every row and reference and tells what a run would buy; spends nothing.
+
+    The run's page gets a summary and a table of violations; the run's result are the plan's figures.
 
     Args:
         manifest: CSV or Parquet file, folder or glob of Parquet; local or s3://. {date} is the scheduled day.
         output: Output whose ledger tells which rows are done; none: every row counts as new.
         vendor: Vendor for rows that name none.
         budget_usd: Most that the output may cost in US dollars.
+        extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
     """
     wishes = Wishes(
-        manifest=await dated(manifest), output=await dated(output or ""), vendor=vendor, budget_usd=budget_usd
+        manifest=await dated(manifest),
+        output=await dated(output or ""),
+        vendor=vendor,
+        budget_usd=budget_usd,
+        extension_template=extension_template,
     )
     await named(f"plan {wishes.manifest}")
     try:
@@ -47,15 +62,30 @@ async def plan_manifest(
             need_keys=False,
             reference_roots=reference_roots(),
         )
+        view = await production.forecast()
     except (ManifestError, ConfigurationError) as error:
-        return Failed(message=redact(str(error))[:4000])
+        return Failed(message=redact(str(error))[:MESSAGE_CHARACTERS])
     await tagged(account.partition("/")[0] for account in production.accounts)
-    async with RunPage() as page:
-        await page.show(NOT_DONE, violations(production.plan.refusals))
+    _log(view)
+    await _show(view, wishes.manifest)
+    figures = plan_figures(view)
+    return (Failed if figures.exit_code else Completed)(message=figures.line, data=figures)
+
+
+def _log(view: PlanView) -> None:
     logger = get_run_logger()
-    for notice in production.notices:
+    for notice in view.notices:
         logger.warning(notice)
-    for violation in production.plan.violations:
+    for violation in view.plan.violations[:LOGGED_VIOLATIONS]:
         logger.log(30 if violation.warning else 40, redact(str(violation)))
-    words = f"{len(production.plan.shots)} shots, {len(production.plan.refusals)} violations"
-    return (Failed if production.plan.refusals else Completed)(message=words)
+    if (more := len(view.plan.violations) - LOGGED_VIOLATIONS) > 0:
+        logger.warning("… and %d more violations and warnings", more)
+
+
+async def _show(view: PlanView, title: str) -> None:
+    """Puts the plan on the run's page; a retry replaces what stood there."""
+    table = violations_table(view)
+    violations = f"{len(view.plan.refusals):,} violations of {harmless(title)}"
+    async with RunPage() as page:
+        await page.show(SUMMARY, Shown("markdown", summary_markdown(view, title), "What a run would do and cost"))
+        await page.show(VIOLATIONS, Shown("table", json.dumps(table), violations) if table else None)

@@ -64,6 +64,7 @@ async def render_manifest(
     reel_style: ReelStyle | None = None,
     gate: GatePolicy | None = None,
     drift_limits: DriftLimits | None = None,
+    extension_template: str | None = None,
 ) -> Any:
     """Renders a manifest into an output. Running it again, or Retry, finishes what is missing and buys nothing twice.
 
@@ -84,6 +85,7 @@ async def render_manifest(
         reel_style: Size, rate, fit, crossfade and loudness of the reels.
         gate: What each check of a downloaded clip means: strict (bad_clip), warn or off.
         drift_limits: Hold a chain whose last clip has drifted further from its first.
+        extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
     """
     wishes = Wishes(
         manifest=manifest,
@@ -101,6 +103,7 @@ async def render_manifest(
         reel_style=reel_style or ReelStyle(),
         gate=gate or GatePolicy(),
         drift_limits=drift_limits,
+        extension_template=extension_template,
     )
     return await render_wishes(wishes, reels_per_run)
 

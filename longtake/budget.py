@@ -1,7 +1,8 @@
 """Holding a run to its budget: whole reels are set aside before the first purchase, and nothing is bought beyond.
 
 Every purchase counts at its high bound from before its submit on: a clip, a failed or lost job and an unknown outcome
-alike, since no answer of these vendors proves a refund. Only what was certainly not accepted is free again.
+alike, since no answer of these vendors proves a refund. Only what was certainly not accepted is free again, and a clip
+whose vendor reports what it billed counts for that from the next run on.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _BUYING = frozenset({"new", "replaces", "follows"})
 _INTENT = re.compile(r"try-(\d+)\.intent\.json")
 
 Reprice = Callable[[Purchase], Quote | None]
+Settle = Callable[[Purchase], float | None]
 Decision = Callable[[Draft], Any]
 
 
@@ -74,6 +76,7 @@ class Budget:
         budget_usd: Most that the output may cost in all, earlier runs included; None: no bound.
         caps: Most that it may cost at one account (`vendor/document`).
         reprice: Prices a purchase that was made when its price was unknown.
+        settle: What a purchase has cost in US dollars, None where its high bound stands.
         clock: Unix time.
     """
 
@@ -84,12 +87,14 @@ class Budget:
         budget_usd: float | None = None,
         caps: Mapping[str, float] | None = None,
         reprice: Reprice = lambda purchase: None,
+        settle: Settle = lambda purchase: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.owner = uuid.uuid4().hex
         self.bounds = Bounds(budget_usd, dict(caps or {}))
         self._ledger = ledger
         self._reprice = reprice
+        self._settle = settle
         self._clock = clock
         self._log = SpendingLog(ledger.store)
         self._waiting: list[tuple[Decision, asyncio.Future[Any]]] = []
@@ -109,6 +114,12 @@ class Budget:
             purchases = await asyncio.to_thread(self._ledger.load)
         bought = {identity: self._share(purchase) for identity, purchase in purchases.items() if is_charged(purchase)}
         self._log.state.count(LEDGER, bought)
+        settled = {
+            identity: share._replace(usd=usd)
+            for identity, share in bought.items()
+            if (usd := self._settle(purchases[identity])) is not None
+        }
+        self._log.state.settle(LEDGER, settled)
         return self
 
     async def __aenter__(self) -> Self:

@@ -12,11 +12,10 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict
-
+from longtake.memo import Memo
 from longtake.request import OPTIONS, Reference, Role, ShotRequest, option_values
 
 VERSION = 1
@@ -37,13 +36,11 @@ Continuation = Literal["clip", "last_frame"]
 """What of the shot before it a shot goes on from."""
 
 
-class WrittenRow(BaseModel):
+class WrittenRow(NamedTuple):
     """A row as written, after templating: what decides about money, and nothing else.
 
     `vendor` and `model` are None where the row leaves them to the run; `request.model` is then ignored.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     vendor: str | None = None
     model: str | None = None
@@ -52,7 +49,6 @@ class WrittenRow(BaseModel):
     reference_tail_seconds: float | None = None
 
 
-@lru_cache(maxsize=8192)
 def unsigned_url(url: str) -> str:
     """The address without user, fragment and the parameters of a signature; what is safe to store and to compare."""
     parts = urlsplit(url)
@@ -106,76 +102,78 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",
 _text = lru_cache(maxsize=8192, typed=True)(_CANONICAL.encode)
 
 
-def _row_text(row: WrittenRow, digest: ContentDigest) -> str:
-    """The row as canonical JSON: what is given and nothing else, names in order.
+class Identities:
+    """Makes identities.
 
-    It is put together from the texts of its parts, since the rows of a manifest differ in little but their prompt.
+    What is hashed is canonical JSON: names in order, no blanks, what is given and nothing else. It is put together from
+    the texts of its parts, since the rows of a manifest differ in little but their prompt.
+
+    Args:
+        digest: Hashes the bytes of local and `s3://` references; asked once for each tuple of references.
     """
-    members = [
-        _member("continue_from", row.continue_from),
-        _member("model", row.model),
-        f'"options":{_options_text(*option_values(row.request))}',
-        f'"prompt":{_CANONICAL.encode(row.request.prompt)}',
-        _member("reference_tail_seconds", row.reference_tail_seconds),
-        _references_member(row.request.references, digest),
-        _member("vendor", row.vendor),
-    ]
-    return f"{{{','.join(filter(None, members))}}}"
 
+    def __init__(self, digest: ContentDigest) -> None:
+        self._digest = digest
+        self._references = Memo(self._references_member)
 
-def _member(name: str, value: str | float | None) -> str:
-    return f'"{name}":{_text(value)}' if value else ""
+    def of_request(self, row: WrittenRow) -> str:
+        """Twelve hex digits naming a row that has neither reel nor id."""
+        return _hash(self._row_text(row))[:12]
+
+    def of_shot(
+        self,
+        *,
+        reel: str,
+        shot: str,
+        take: int,
+        row: WrittenRow,
+        parent: str | None = None,
+        made_with: Sequence[str] = (),
+    ) -> str:
+        """The identity of one take of a shot, before attempts: `1-` and 40 hex digits.
+
+        Args:
+            reel: The reel's name as written.
+            shot: The shot's name as written.
+            take: Which take, from 1.
+            row: The row as written, after templating.
+            parent: Identity of the purchase whose clip this shot continues.
+            made_with: Names and versions of the templates and fixes that change what is sent.
+        """
+        made = f'"made_with":{_CANONICAL.encode(sorted(made_with))},' if made_with else ""
+        text = (
+            f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_text(reel)},"row":{self._row_text(row)},'
+            f'"shot":{_text(shot)},"take":{take},"version":{VERSION}}}'
+        )
+        return f"{VERSION}-{_hash(text)[:40]}"
+
+    def _row_text(self, row: WrittenRow) -> str:
+        request = row.request
+        before = _before_prompt(row.continue_from, row.model, *option_values(request))
+        references = self._references(request.references) if request.references else ""
+        after = f"{_member('reference_tail_seconds', row.reference_tail_seconds)}{references}"
+        return f'{{{before}"prompt":{_CANONICAL.encode(request.prompt)}{after}{_member("vendor", row.vendor)}}}'
+
+    def _references_member(self, references: tuple[Reference, ...]) -> str:
+        ordered = sorted(references, key=lambda reference: _PLACE[reference.role])
+        pairs = [[each.role.value, source_key(each.source, self._digest)] for each in ordered]
+        return f',"references":{_CANONICAL.encode(pairs)}'
 
 
 @lru_cache(maxsize=8192, typed=True)
-def _options_text(*values: object) -> str:
-    return _CANONICAL.encode({name: value for name, value in zip(OPTIONS, values, strict=True) if value is not None})
+def _before_prompt(continue_from: str | None, model: str | None, *options: object) -> str:
+    given = {name: value for name, value in zip(OPTIONS, options, strict=True) if value is not None}
+    named = {"continue_from": continue_from, "model": model}
+    form = {name: value for name, value in named.items() if value} | {"options": given}
+    return f"{_CANONICAL.encode(form)[1:-1]},"
 
 
-def _references_member(references: Sequence[Reference], digest: ContentDigest) -> str:
-    if not references:
-        return ""
-    ordered = sorted(references, key=lambda reference: _PLACE[reference.role])
-    pairs = [f'["{each.role.value}",{_text(source_key(each.source, digest))}]' for each in ordered]
-    return f'"references":[{",".join(pairs)}]'
+def _member(name: str, value: str | float | None) -> str:
+    return f',"{name}":{_text(value)}' if value else ""
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def request_hash(row: WrittenRow, digest: ContentDigest) -> str:
-    """Twelve hex digits naming a row that has neither reel nor id."""
-    return _hash(_row_text(row, digest))[:12]
-
-
-def shot_identity(
-    *,
-    reel: str,
-    shot: str,
-    take: int,
-    row: WrittenRow,
-    digest: ContentDigest,
-    parent: str | None = None,
-    made_with: Sequence[str] = (),
-) -> str:
-    """The identity of one take of a shot, before attempts: `1-` and 40 hex digits.
-
-    Args:
-        reel: The reel's name as written.
-        shot: The shot's name as written.
-        take: Which take, from 1.
-        row: The row as written, after templating.
-        digest: Hashes the bytes of local and `s3://` references.
-        parent: Identity of the purchase whose clip this shot continues.
-        made_with: Names and versions of the templates and fixes that change what is sent.
-    """
-    made = f'"made_with":{_CANONICAL.encode(sorted(made_with))},' if made_with else ""
-    text = (
-        f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_text(reel)},"row":{_row_text(row, digest)},'
-        f'"shot":{_text(shot)},"take":{take},"version":{VERSION}}}'
-    )
-    return f"{VERSION}-{_hash(text)[:40]}"
 
 
 def attempt_identity(identity: str, attempt: int) -> str:

@@ -9,6 +9,7 @@ from longtake.ledger import Purchase
 from longtake.names import file_name
 from longtake.plan import Shot
 from longtake.run import ShotResult
+from longtake.settlement import drift_percent, reported_usage
 from longtake.storage import Store
 
 
@@ -85,7 +86,8 @@ def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:
         "submitted_at": accepted.at if accepted else None,
         "ended_at": purchase.terminal.at if purchase.terminal else None,
         "finished_at": purchase.clip.at if purchase.clip else None,
-        "usage": purchase.terminal.usage if purchase.terminal else {},
+        "usage": reported_usage(purchase),
+        "drift_percent": drift_percent([purchase]),
         "clip": result.clip.model_dump() if result.clip else None,
         "findings": purchase.clip.findings if purchase.clip else [],
     }

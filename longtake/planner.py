@@ -5,16 +5,17 @@ Pure: rows, adapters, measured facts and the ledger's purchases come in; shots w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from longtake.coming_clip import ComingClip, coming_clip
 from longtake.errors import UnknownVendorError
 from longtake.hosting import Hosting
-from longtake.identity import ContentDigest, attempt_identity, shot_identity
+from longtake.identity import ContentDigest, Identities, attempt_identity
 from longtake.ledger import Purchase
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import ManifestRow
+from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
 from longtake.references import FIT, FixedReference, shown
@@ -23,6 +24,7 @@ from longtake.terms import PriceOf, TermsBook, Wanted
 from longtake.vendors import Model, adapter_named
 from longtake.violations import Violation
 
+References = tuple[Reference, ...]
 INHERITED = ("duration_seconds", "resolution", "ratio")
 
 
@@ -33,6 +35,8 @@ class _Known:
     purchases: Mapping[str, Purchase]
     by_shot: Mapping[str, list[Purchase]]
     refused: Mapping[int, list[Violation]]
+    measured: Callable[[References], References]
+    identities: Identities
     terms: TermsBook
     now: float
 
@@ -81,7 +85,15 @@ class Planner:
         refused: dict[int, list[Violation]] = {}
         for violation in (*violations, *unreadable):
             refused.setdefault(violation.row, []).append(violation)
-        known = _Known(purchases, _by_shot(purchases), refused, TermsBook(self.hosting, self.quote), now)
+        known = _Known(
+            purchases=purchases,
+            by_shot=_by_shot(purchases),
+            refused=refused,
+            measured=Memo(self._measured),
+            identities=Identities(self.digest),
+            terms=TermsBook(self.hosting, self.quote),
+            now=now,
+        )
         shots: list[Shot] = []
         with uncollected():
             for rows in reels.values():
@@ -98,13 +110,12 @@ class Planner:
         parent = previous if written.continue_from else None
         take = (row.take - 1) * row.variants + variant + 1
         vendor = written.vendor or self.vendor or ""
-        shot = Shot(row, take, variant, vendor, self._request(row, parent), parent=parent, now=known.now)
-        shot.identity = shot_identity(
+        shot = Shot(row, take, variant, vendor, self._request(row, parent, known), parent=parent, now=known.now)
+        shot.identity = known.identities.of_shot(
             reel=row.reel,
             shot=row.shot,
             take=take,
             row=written,
-            digest=self.digest,
             parent=parent.identity if parent else None,
             made_with=self._made_with(row),
         )
@@ -147,7 +158,7 @@ class Planner:
         shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
         shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
 
-    def _request(self, row: ManifestRow, parent: Shot | None) -> ShotRequest:
+    def _request(self, row: ManifestRow, parent: Shot | None, known: _Known) -> ShotRequest:
         """The row's request with the run's model, what it inherits from its parent, and measured facts."""
         request = row.written.request
         changes: dict[str, object] = {} if row.written.model else {"model": self.model}
@@ -157,17 +168,23 @@ class Planner:
                     changes[name] = value
         if row.written.continue_from == "clip":
             changes["prompt"] = extension_prompt(self.extension, request.prompt)
-        if request.references and (self.facts or self.fixed):
-            fixed = self.fixed.get(row.row, {})
-            changes["references"] = tuple(self._measured(reference, fixed) for reference in request.references)
-        # Twice as fast as a copy.
-        return ShotRequest(**(vars(request) | changes)) if changes else request
+        references = request.references
+        if fixed := self.fixed.get(row.row):
+            references = tuple(_fixed(reference, fixed) for reference in references)
+        if references and (measured := known.measured(references)) is not request.references:
+            changes["references"] = measured
+        return request.model_copy(update=changes) if changes else request
 
-    def _measured(self, reference: Reference, fixed: Mapping[str, FixedReference]) -> Reference:
-        if (copy := fixed.get(reference.source)) is not None:
-            return reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
-        facts = self.facts.get(reference.source)
-        return reference if facts is reference.facts else reference.model_copy(update={"facts": facts})
+    def _measured(self, references: References) -> References:
+        """The references with what a probe measured; the same tuple where nothing was measured."""
+        if not any(reference.source in self.facts for reference in references):
+            return references
+        return tuple(
+            reference.model_copy(update={"facts": self.facts.get(reference.source)})
+            if reference.url is None
+            else reference
+            for reference in references
+        )
 
     def _made_with(self, row: ManifestRow) -> list[str]:
         """Names and versions of what changes the request on its way from the row."""
@@ -175,6 +192,11 @@ class Planner:
         if self.extension is not None and row.written.continue_from == "clip":
             labels.append(self.extension.label)
         return labels
+
+
+def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:
+    copy = copies.get(reference.source)
+    return reference if copy is None else reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
 
 
 def _bought_model(shot: Shot) -> Model | None:

@@ -139,6 +139,20 @@ def _units(
     if rule.unit == "second":
         # A vendor may round the seconds of a video either way before it bills them.
         return Span(made.low + math.floor(taken.low), made.high + math.ceil(taken.high))
+    counted = _tokens(request, limits, resolution, made, taken)
+    return Span(counted.low / 1e6, counted.high / 1e6) if counted else None
+
+
+def tokens(request: ShotRequest, limits: Limits) -> Span | None:
+    """How many tokens upstream counts for a request, reference seconds added; None where nobody can tell."""
+    taken = _reference_seconds(request.having(Role.REFERENCE_VIDEO), limits)
+    if math.isinf(taken.high):
+        return None
+    resolution = request.resolution or limits.default_resolution or ""
+    return _tokens(request, limits, resolution, _output_seconds(request, limits), taken)
+
+
+def _tokens(request: ShotRequest, limits: Limits, resolution: str, made: Span, taken: Span) -> Span | None:
     pixels = _pixels(request, limits, resolution)
     if pixels is None:
         return None
@@ -150,7 +164,7 @@ def _units(
         FRAMES_PER_SECOND * (made.low + taken.low) + 1, math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
     )
     # Tokens are billed whole, whichever way the vendor rounds them.
-    return Span(math.floor(frames.low * pixels.low / 1024) / 1e6, math.ceil(frames.high * pixels.high / 1024) / 1e6)
+    return Span(math.floor(frames.low * pixels.low / 1024), math.ceil(frames.high * pixels.high / 1024))
 
 
 def _output_seconds(request: ShotRequest, limits: Limits) -> Span:

@@ -37,6 +37,7 @@ from longtake.media.inspect import GatePolicy
 from longtake.media.receipt import ReelStyle
 from longtake.plan import Plan, Shot, Standing
 from longtake.planner import Planner
+from longtake.prompts import extension_template
 from longtake.quotes import Quotes, missing_prices
 from longtake.references import measure_references, reference_sources, reference_violations, shown
 from longtake.reports.plan_view import PlanView
@@ -65,6 +66,7 @@ class Wishes(BaseModel):
     reel_style: ReelStyle = ReelStyle()
     gate: GatePolicy = GatePolicy()
     drift_limits: DriftLimits | None = None
+    extension_template: str | None = None
     run: str = ""
 
 
@@ -102,7 +104,13 @@ class Production:
         bounded = {name: cap for name, cap in caps.items() if cap is not None}
         if self.wishes.budget_usd is None and not bounded:
             return None
-        return Budget(self.ledger, budget_usd=self.wishes.budget_usd, caps=bounded, reprice=self.quotes.reprice)
+        return Budget(
+            self.ledger,
+            budget_usd=self.wishes.budget_usd,
+            caps=bounded,
+            reprice=self.quotes.reprice,
+            settle=self.quotes.settled,
+        )
 
     async def forecast(self) -> PlanView:
         """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
@@ -173,8 +181,9 @@ async def prepare(
         UnreadableManifestError: The manifest cannot be read.
         MissingCredentialsError: A vendor of the manifest has no credentials.
         UnsafeStoreError: The output cannot keep a ledger.
-        ConfigurationError: The output's ledger is not this release's.
+        ConfigurationError: The output's ledger is not this release's, or the extension template cannot be used.
     """
+    extension = extension_template(wishes.extension_template)
     manifest = await asyncio.to_thread(read_manifest, wishes.manifest)
     ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
     origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if wishes.output else []
@@ -186,7 +195,7 @@ async def prepare(
         await asyncio.to_thread(ledger.store.prove_exclusive)
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
     require_own_identities(purchases.values())
-    planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes)
+    planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes, extension=extension)
     reels, found = checked.reels(), checked.violations
     if unknown := [name for name in wishes.reels if name not in reels]:
         raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from pydantic import ValidationError
-
 from longtake.accounts import Account
-from longtake.errors import ConfigurationError, UnknownVendorError
+from longtake.errors import ConfigurationError
+from longtake.job import JobStatus
 from longtake.ledger import Purchase
 from longtake.plan import Shot
-from longtake.pricing import PriceRule, Quote, price_rules, quote
-from longtake.request import ShotRequest
+from longtake.pricing import PriceRule, Quote, price_rules, quote, tokens
+from longtake.request import Role, ShotRequest
+from longtake.settlement import OUTPUT_TOKENS, TOKENS, bought_request
 from longtake.vendors import Model, adapter_named
 
 
@@ -42,16 +42,35 @@ class Quotes:
 
     def reprice(self, purchase: Purchase) -> Quote | None:
         """Prices an earlier purchase by today's list, for one that was made when its price was unknown."""
-        intent = purchase.intent
-        if intent is None:
+        bought = bought_request(purchase)
+        if bought is None or purchase.intent is None:
             return None
-        try:
-            models = adapter_named(intent.vendor).models
-            request = ShotRequest.model_validate(intent.request)
-        except (UnknownVendorError, ValidationError):
+        return self(*bought, purchase.intent.account)
+
+    def settled(self, purchase: Purchase) -> float | None:
+        """What a clip cost in US dollars by the tokens that the vendor reports; None where that is not sure.
+
+        Sure is a clip that came, billed by tokens at the price of its purchase. A vendor may bill more tokens than it
+        reports where a video goes in, and searches beside them; then, as for all else, the high bound stands.
+        """
+        bought, intent, terminal = bought_request(purchase), purchase.intent, purchase.terminal
+        if bought is None or intent is None or terminal is None or terminal.status is not JobStatus.SUCCEEDED:
             return None
-        model = next((model for model in models if model.wire == intent.wire_model), None)
-        return self(request, model, intent.account) if model is not None else None
+        request, model = bought
+        rule, quoted = self.rule(model, intent.account), self(request, model, intent.account)
+        told = terminal.usage.get(TOKENS, 0.0)
+        reckoned = tokens(request, model.limits)
+        if rule is None or rule.unit != "million_tokens" or quoted is None or not reckoned or told <= 0:
+            return None
+        if (
+            request.having(Role.REFERENCE_VIDEO)
+            or request.web_search
+            or terminal.usage.keys() - {TOKENS, OUTPUT_TOKENS}
+        ):
+            return None
+        if (intent.price_low_usd, intent.price_high_usd) != (quoted.low_usd, quoted.high_usd):
+            return None
+        return max(quoted.low_usd, round(quoted.high_usd * told / reckoned.high, 9))
 
     @property
     def fictitious(self) -> list[str]:

@@ -31,7 +31,7 @@ log = logging.getLogger("longtake.rendering")
 
 @dataclass
 class Summary:
-    """How a run ended. `verdicts` counts the rows of the reels asked for, `rows` holds all; `line` says it in a line."""
+    """How a run ended: `verdicts` of the rows asked for, `rows` of the whole manifest, `line` that says it all."""
 
     verdicts: Counter[str]
     reels_made: list[MadeReel]
@@ -96,29 +96,27 @@ async def render(
 
 
 async def _to_the_end(production: Production, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
-    office = run.office
-    run.start()
-    stitching = {
-        reel: asyncio.create_task(_reel_when_done(production, shots, run, stitch, office))
-        for reel, shots in Plan(production.rendered_shots, []).reels.items()
-    }
-    watching = asyncio.create_task(report.keep(run.results, stitching))
+    ends: dict[str, ReelEnd] = {}
+
+    async def with_reel(shots: Sequence[Shot]) -> None:
+        reel = shots[0].row.reel
+        try:
+            ends[reel] = await _reel_when_done(production, shots, run, stitch)
+        except Exception as error:  # one reel that cannot be made stops no other
+            log.warning("%s: the reel was not made: %s", reel, error)
+            ends[reel] = None, f"{type(error).__name__}: {error}"
+
+    watching = asyncio.create_task(report.keep(run.results, ends))
     try:
-        await run.finish()
-        await asyncio.gather(*stitching.values())
+        await run.finish(with_reel)
     finally:
         watching.cancel()
-        for task in stitching.values():
-            task.cancel()
-        ended = await asyncio.gather(*stitching.values(), return_exceptions=True)
-        made = {reel: end for reel, end in zip(stitching, ended, strict=True) if not isinstance(end, BaseException)}
+        made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
         summary = await asyncio.shield(asyncio.to_thread(write_up, production, run.results, made, report))
     return summary
 
 
-async def _reel_when_done(
-    production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep, office: Office
-) -> ReelEnd:
+async def _reel_when_done(production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:
     """Publishes a reel's clips as they come, then makes the reel; tells why where it is not made."""
     reel = shots[0].row.reel
     results: list[ShotResult] = []
@@ -131,16 +129,12 @@ async def _reel_when_done(
             if await asyncio.to_thread(publish_clip, production.store, result, purchase):
                 fresh.append(result)
     if fresh:
-        await make_pictures(reel, results, production.store, office.crew, fresh=fresh)
+        await make_pictures(reel, results, production.store, run.office.crew, fresh=fresh)
     order = _reel_order(production, reel, results)
     if isinstance(order, str):
         return None, order
-    try:
-        there = await asyncio.to_thread(standing_reel, order, production.store)
-        return there or await stitch(order), ""
-    except Exception as error:  # one reel that cannot be made stops no other
-        log.warning("%s: the reel was not made: %s", reel, error)
-        return None, f"{type(error).__name__}: {error}"
+    there = await asyncio.to_thread(standing_reel, order, production.store)
+    return there or await stitch(order), ""
 
 
 def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:

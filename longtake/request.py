@@ -28,6 +28,8 @@ class Role(StrEnum):
     REFERENCE_VIDEO = "reference_video"
     REFERENCE_AUDIO = "reference_audio"
 
+    __hash__ = str.__hash__  # it equals its text, and an enum's own hash is slow
+
     @property
     def kind(self) -> MediaKind:
         """What sort of file this role takes."""
@@ -87,7 +89,7 @@ class Reference(BaseModel):
     @property
     def scheme(self) -> str:
         """`http`, `https`, `s3`, `asset`, `data` or `file` (a path) of what the vendor receives."""
-        head = self.wire_url.split(":", 1)[0].lower()
+        head = self.wire_url[:6].split(":", 1)[0].lower()
         return head if head in ("http", "https", "s3", "asset", "data") else "file"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from longtake.manifests.writer import RowResult
 from longtake.outputs import clip_key
 from longtake.plan import Shot
 from longtake.run import ShotResult
+from longtake.settlement import reported_usage
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 
 NEEDS_TAKE = BOUGHT_AND_OVER - {Verdict.LOST}
@@ -41,6 +43,7 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
         clip_seconds=round(clip.duration_seconds, 4) if clip else None,
         price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
         price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
+        reported_usage=json.dumps(usage) if purchase and (usage := reported_usage(purchase)) else None,
         submitted_at=_moment(purchase.accepted if purchase else None),
         finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,

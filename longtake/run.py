@@ -6,9 +6,10 @@ Plain asyncio. The steps (submit, await, download, stitch) are handed in, so tha
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,6 +49,7 @@ from longtake.purchase import Order, stored_request, wait_for_other_run
 from longtake.request import ShotRequest
 from longtake.slots import Lease
 from longtake.verdicts import Outcome, Verdict
+from longtake.window import Bring, bring_in_turn, opening_order
 
 log = logging.getLogger("longtake.run")
 
@@ -132,24 +134,35 @@ class Run:
         self.on_end = on_end
         self._downloads = asyncio.Semaphore(max_downloads)
         self._bought = 0
-        self._order = {shot: place for place, shot in enumerate(plan.shots)}
-        self.results: dict[Shot, asyncio.Task[ShotResult]] = {}
+        self._paid: set[Shot] = set()
+        self._reels = opening_order(plan)
+        turns = itertools.chain.from_iterable(self._reels)
+        self._order = {shot: place for place, shot in enumerate(turns)}
+        self.results: dict[Shot, asyncio.Future[ShotResult]] = {
+            shot: asyncio.get_running_loop().create_future() for shot in plan.shots
+        }
 
-    def start(self) -> None:
-        """Starts every shot."""
-        for shot in self.plan.shots:
-            self.results[shot] = asyncio.create_task(self._guarded(shot), name=shot.shot_id)
+    async def finish(self, with_reel: Bring) -> None:
+        """Brings all shots to their end, reel by reel as the window opens. Never raises for a single shot.
 
-    async def finish(self) -> list[ShotResult]:
-        """Waits for all shots; returns their results in the plan's order. Never raises for a single shot."""
+        Args:
+            with_reel: Awaited beside the shots of each reel; never raises.
+        """
+
+        async def bring(shots: Sequence[Shot]) -> None:
+            async with asyncio.TaskGroup() as group:
+                for shot in shots:
+                    group.create_task(self._settle(shot), name=shot.shot_id)
+                group.create_task(with_reel(shots))
+
+        await bring_in_turn(self._reels, bring)
+
+    async def _settle(self, shot: Shot) -> None:
         try:
-            await asyncio.gather(*self.results.values())
+            self.results[shot].set_result(await self._guarded(shot))
         except asyncio.CancelledError:
-            for task in self.results.values():
-                task.cancel()
-            await asyncio.gather(*self.results.values(), return_exceptions=True)
+            self.results[shot].cancel()
             raise
-        return [task.result() for task in self.results.values()]
 
     async def _guarded(self, shot: Shot) -> ShotResult:
         try:
@@ -159,6 +172,7 @@ class Run:
             outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=f"{type(error).__name__}: {error}")
             result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
         result.finished_at = result.finished_at or time.time()
+        result.bought_now = shot in self._paid
         self.on_end(result)
         self.on_event("done" if result.is_done else "ended", shot, result.outcome.evidence or result.outcome.verdict)
         return result
@@ -269,6 +283,7 @@ class Run:
             _raise_trouble(desk)
             order = await self._order_for(shot, number, parent, desk)
             job = await self.steps.submit(order)
+            self._paid.add(shot)
             self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
@@ -277,9 +292,7 @@ class Run:
                 desk.slots.release(lease)
             raise
         desk.slots.release(lease)
-        result = await self._bring_home(shot, job, snapshot)
-        result.bought_now = True
-        return result
+        return await self._bring_home(shot, job, snapshot)
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
         self.on_event("finished", shot, "")

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from longtake.ledger import Purchase
 from longtake.plan import Shot, Standing
@@ -24,7 +24,7 @@ log = logging.getLogger("longtake.run_report")
 EVERY_SECONDS = 5.0
 """The report is written anew at most so often while a run goes on."""
 
-Ended = Mapping[Shot, asyncio.Task[ShotResult]]
+Ended = Mapping[Shot, asyncio.Future[ShotResult]]
 """A run's shots; those of other runs are not in it."""
 ReelEnd = tuple[MadeReel | None, str]
 """A reel, or why it is not made."""
@@ -63,17 +63,16 @@ class RunReport:
             self._moments[shot] = (self.STAGES[event], since)
         self._on_event(event, shot, words)
 
-    async def keep(self, ended: Ended, stitching: Mapping[str, asyncio.Task[ReelEnd]]) -> None:
+    async def keep(self, ended: Ended, made: Mapping[str, ReelEnd]) -> None:
         """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time."""
         seen = -1
         while True:
             begun = time.monotonic()
             if self._changes != seen:
                 seen = self._changes
-                made = {reel: task.result() for reel, task in stitching.items() if _has_result(task)}
                 try:
                     purchases = await asyncio.to_thread(self._production.ledger.load)
-                    await asyncio.to_thread(self.write, ended, made, purchases, finished=False)
+                    await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
                 except OSError as error:
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
@@ -110,10 +109,6 @@ class RunReport:
         if anew or not self._looked_before:
             self._looked_before, self._told_before = True, told_before(self._production.store)
         return self._told_before
-
-
-def _has_result(task: asyncio.Task[Any]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _result_now(shot: Shot, ended: Ended) -> ShotResult | None:

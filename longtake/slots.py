@@ -120,8 +120,8 @@ class SlotPool:
         while True:
             self._changed.clear()
             await self._retire()
-            self._waiting = [entry for entry in self._waiting if not entry[2].done()]
-            heapq.heapify(self._waiting)
+            while self._waiting and self._waiting[0][2].done():  # they gave up
+                heapq.heappop(self._waiting)
             if not self._waiting:
                 if await self._nothing_comes():
                     await self._give_idle()

@@ -88,6 +88,13 @@ class Reservations:
         for identity, share in shares.items():
             self._change(identity, owner, share)
 
+    def settle(self, owner: str, shares: Mapping[str, Share]) -> None:
+        """Counts purchases at what they cost, whatever was set aside for them."""
+        for identity in shares:
+            for other in tuple(self.shares.get(identity, ())):
+                self._change(identity, other, None)
+        self.count(owner, shares)
+
     def share(self, identity: str, owner: str) -> Share | None:
         """What an owner has set aside for a purchase."""
         return self.shares.get(identity, {}).get(owner)

@@ -15,6 +15,7 @@ from longtake.errors import UnknownVendorError, UnsupportedRequestError
 from longtake.hosting import Hosting
 from longtake.identity import Continuation
 from longtake.limits import MB, Limits, Violation, check_prompt_length, refusal
+from longtake.memo import Memo
 from longtake.pricing import Quote
 from longtake.prompts import check_prompt, speaks_of_media
 from longtake.request import Reference, ShotRequest, option_values
@@ -74,10 +75,11 @@ class TermsBook:
     hosting: Hosting
     price_of: PriceOf
     _known: dict[Hashable, Terms] = field(default_factory=dict)
+    _forms: Memo[tuple[Reference, ...], tuple[Hashable, ...] | None] = field(default_factory=lambda: Memo(forms))
 
     def terms(self, wanted: Wanted) -> Terms:
         """The terms of a shot."""
-        key = make_up(wanted)
+        key = self._make_up(wanted)
         known = self._known.get(key) if key is not None else None
         if known is not None and known.model is not None and _prompt_fits(wanted, known.model):
             return known
@@ -85,6 +87,16 @@ class TermsBook:
         if key is not None and not terms.violations and _has_room(terms.model):
             self._known[key] = terms
         return terms
+
+    def _make_up(self, wanted: Wanted) -> Hashable | None:
+        """All that decides about a shot but the words of its prompt; None: it is looked at for itself."""
+        request = wanted.request
+        forms = self._forms(request.references)
+        if forms is None or len(request.prompt) > LONG_PROMPT_CHARACTERS or wanted.refused_parent:
+            return None
+        has_prompt = bool(request.prompt.strip())
+        going_on = (wanted.how, wanted.tail_seconds, wanted.parent)
+        return wanted.vendor, wanted.account, has_prompt, request.model, option_values(request), forms, going_on
 
     def _worked_out(self, wanted: Wanted) -> Terms:
         if not wanted.vendor:
@@ -143,27 +155,15 @@ class TermsBook:
         return Quote(low_usd=low.low_usd if low else high.low_usd, high_usd=high.high_usd)
 
 
-def make_up(wanted: Wanted) -> Hashable | None:
-    """All that decides about a shot but the words of its prompt; None: it is looked at for itself."""
-    request = wanted.request
-    if len(request.prompt) > LONG_PROMPT_CHARACTERS or wanted.refused_parent:
-        return None
-    forms: tuple[Hashable, ...] = ()
-    if request.references:
-        forms = tuple(map(_form, request.references))
-        if None in forms:
-            return None
-    has_prompt = bool(request.prompt.strip())
-    going_on = (wanted.how, wanted.tail_seconds, wanted.parent)
-    return wanted.vendor, wanted.account, has_prompt, request.model, option_values(request), forms, going_on
-
-
-def _form(reference: Reference) -> Hashable | None:
-    """What of a reference decides; None: plain http is judged by its host, inline data by its head and length."""
-    scheme = reference.scheme
-    if scheme in ("http", "data") or len(reference.wire_url) > LONG_ADDRESS_CHARACTERS:
-        return None
-    return None if reference.source.startswith(MADE_HERE) else (reference.role, scheme, reference.facts)
+def forms(references: tuple[Reference, ...]) -> tuple[Hashable, ...] | None:
+    """What of references decides; None: plain http is judged by its host, inline data by its head and length."""
+    alike = all(
+        reference.scheme not in ("http", "data")
+        and len(reference.wire_url) <= LONG_ADDRESS_CHARACTERS
+        and not reference.source.startswith(MADE_HERE)
+        for reference in references
+    )
+    return tuple((each.role, each.scheme, each.facts) for each in references) if alike else None
 
 
 def _has_room(model: Model | None) -> bool:

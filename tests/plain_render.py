@@ -105,8 +105,8 @@ async def render_plain(
 
 
 if __name__ == "__main__":
-    # Half a minute beyond the submit's time limit guards against slow clocks; here it would only be waited for.
-    purchase.UNKNOWN_AFTER_SECONDS = 0.5
+    # Half a minute beyond the submit's time limit guards against slow clocks and disks; here it would only be waited.
+    purchase.UNKNOWN_AFTER_SECONDS = 2.0
     MANIFEST, OUTPUT, ON_UNKNOWN = sys.argv[1:4]
     END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), on_unknown=ON_UNKNOWN))
     print(json.dumps({"line": END.line, "verdicts": {row.shot_id: row.verdict.value for row in END.rows}}))

@@ -17,7 +17,9 @@ _LAST_WORDS_SECONDS = 10.0
 
 def main() -> int:
     """Runs `sys.argv[1:]` and returns its exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the end of standard input is what counts
+    # Ctrl-C reaches us too; the end of standard input is what counts. Ignored outright, the command would inherit it: a
+    # worker that is told to stop tells itself by SIGINT.
+    signal.signal(signal.SIGINT, lambda *_: None)
     if sys.platform == "linux":
         # A worker starts its runs in sessions of their own. Orphaned, they become our children and not init's.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
-from longtake.identity import ContentDigest, WrittenRow, request_hash
+from longtake.identity import ContentDigest, Identities, WrittenRow
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
 from longtake.manifests.garbage import uncollected
@@ -106,6 +106,7 @@ class _Check:
         self.size = len(manifest)
         self.roots = Roots(manifest.base, reference_roots)
         self.digest = KnownDigests(digest)
+        self.identities = Identities(self.digest)
         self.found: list[Violation] = []
         self.refused: set[int] = set()
 
@@ -182,10 +183,18 @@ class _Check:
         given = {
             name: self._parsed(name, parse, None) for name, parse in _OPTIONS.items() if name in self.manifest.cells
         }
-        names = ("prompt", "references", *given)
+
+        @cache
+        def with_settings(model: str, *options: Any) -> ShotRequest:
+            return ShotRequest(model=model, **dict(zip(given, options, strict=True)))
+
         requests = [
-            ShotRequest(**dict(zip(names, values, strict=True)), model=model or DEFAULT_MODEL)
-            for model, *values in zip(models, self._prompts(), self._references(), *given.values(), strict=True)
+            with_settings(model or DEFAULT_MODEL, *options).model_copy(
+                update={"prompt": prompt, "references": references}
+            )
+            for prompt, references, model, *options in zip(
+                self._prompts(), self._references(), models, *given.values(), strict=True
+            )
         ]
         return [
             WrittenRow(vendor=vendor, model=model, request=request, continue_from=source, reference_tail_seconds=tail)
@@ -270,7 +279,7 @@ class _Check:
     def _hashed_name(self, place: int, written: WrittenRow) -> str:
         if place + 1 not in self.refused:
             try:
-                return f"row-{request_hash(written, self.digest)}"
+                return f"row-{self.identities.of_request(written)}"
             except OSError as error:
                 column = written.request.references[0].role.column
                 fix = "mend the address or its permissions"

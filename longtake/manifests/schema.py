@@ -6,10 +6,10 @@ import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas
 import pyarrow
-from pydantic import BaseModel, ConfigDict
 
 from longtake.identity import WrittenRow
 
@@ -70,22 +70,20 @@ def likely_column(name: str) -> str | None:
     return _OTHER_WORDS.get(plain) or (close[0] if close else None)
 
 
-class ManifestRow(BaseModel):
+class ManifestRow(NamedTuple):
     """One row as checked.
 
     `row` counts data rows from 1. `lone`: the row named no reel and is a reel of its own. `written` holds the templated
     prompt and references as absolute path, `s3://`, http(s), `asset://` or data URI.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     row: int
     reel: str
     shot: str
-    take: int = 1
-    variants: int = 1
     lone: bool
     written: WrittenRow
+    take: int = 1
+    variants: int = 1
 
     @property
     def shot_id(self) -> str:

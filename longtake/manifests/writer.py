@@ -29,6 +29,8 @@ from longtake.verdicts import Verdict
 class RowResult(BaseModel):
     """How one row ended.
 
+    `reported_usage` is what the vendor told of it, as JSON.
+
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """
 
@@ -52,6 +54,7 @@ class RowResult(BaseModel):
     finished_at: datetime | None = None
     error: str | None = None
     next_action: str | None = None
+    reported_usage: str | None = None
 
 
 _TIME = pyarrow.timestamp("us", "UTC")

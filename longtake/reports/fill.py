@@ -15,6 +15,7 @@ from longtake.reels import MadeReel
 from longtake.reports.text import visible
 from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 from longtake.run import ShotResult
+from longtake.settlement import is_charged_but_failed, reported_usage, reported_words
 from longtake.transport import redact
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 
@@ -82,7 +83,11 @@ def report_view(
         run=run,
         totals=Totals.model_validate(_totals(results, views, purchases)),
         by_vendor=[
-            VendorTotals.model_validate({"vendor": vendor} | _counts(shots, views) | _totals(shots, views, purchases))
+            VendorTotals.model_validate(
+                {"vendor": vendor, "reported": _reported(shots, purchases)}
+                | _counts(shots, views)
+                | _totals(shots, views, purchases)
+            )
             for vendor, shots in by_vendor.items()
         ],
         reels=[_reel(name, shots, posters, *reels.get(name, (None, ""))) for name, shots in by_reel.items()],
@@ -145,7 +150,7 @@ def _shot(
         finished_at=terminal.at if terminal else None,
         downloaded_at=clip.at if clip else None,
         continues_from=shot.parent.shot_id if shot.parent else "",
-        usage=terminal.usage if terminal else {},
+        usage=reported_usage(bought) if bought else {},
     )
 
 
@@ -165,6 +170,10 @@ def _attempts(shot: Shot, purchases: Mapping[str, Purchase]) -> list[Purchase]:
     return found
 
 
+def _reported(shots: Iterable[Shot], purchases: Mapping[str, Purchase]) -> str:
+    return reported_words(purchase for shot in shots for purchase in _attempts(shot, purchases))
+
+
 def _counts(shots: Iterable[Shot], views: Mapping[Shot, ShotView]) -> dict[str, int]:
     verdicts = Counter(views[shot].verdict for shot in shots)
     return {"queued": verdicts["queued"], "running": verdicts["running"]}
@@ -178,6 +187,7 @@ def _totals(
     spent: list[tuple[float | None, float | None]] = []
     coming: list[tuple[float | None, float | None]] = []
     failed: list[float | None] = []
+    charged_but_failed = 0
     for shot in shots:
         view = views[shot]
         count += 1
@@ -185,6 +195,7 @@ def _totals(
         bought = [purchase for purchase in _attempts(shot, purchases) if purchase.was_bought]
         prices = [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
         spent += prices
+        charged_but_failed += sum(map(is_charged_but_failed, bought))
         if view.verdict in {verdict.value for verdict in BOUGHT_AND_OVER}:
             failed += [high for _, high in prices]
         if not bought and not shot.is_refused:
@@ -199,6 +210,7 @@ def _totals(
         "projected_low_usd": _sum((low, more_low)),
         "projected_high_usd": _sum((high, more_high)),
         "charged_but_failed_usd": _sum(failed),
+        "charged_but_failed": charged_but_failed,
     }
 
 

@@ -48,7 +48,7 @@ def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: in
 def summary_line(view: PlanView) -> str:
     """All in a line: how many rows, how many are bought, the price, the time, and whether anything forbids it."""
     total = view.total
-    price = _price(total)
+    price = price_words(total)
     unit = " USD" if price[-1].isdigit() else ""
     parts = [f"{_count(total.shots, 'shot')}, {total.bought} to buy for {price}{unit}"]
     if view.budget_usd is not None:
@@ -154,7 +154,7 @@ def _sums_table(title: str, sums: dict[str, Sum]) -> Table:
     for heading in ("shots", "to buy", "USD"):
         table.add_column(heading, justify="right")
     for name, each in sums.items():
-        table.add_row(Text(one_line(name, 80) or "–"), str(each.shots), str(each.bought), _price(each))
+        table.add_row(Text(one_line(name, 80) or "–"), str(each.shots), str(each.bought), price_words(each))
     return table
 
 
@@ -168,7 +168,8 @@ def _print_violations(view: PlanView, console: Console) -> None:
             console.print(f"… and {len(found) - SHOWN_VIOLATIONS:,} more {word}s; --json writes all of them")
 
 
-def _price(total: Sum) -> str:
+def price_words(total: Sum) -> str:
+    """A sum's price in US dollars, unknown ones named as such."""
     known = _span(total.low_usd, total.high_usd)
     if not total.unknown:
         return known

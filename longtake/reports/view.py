@@ -87,7 +87,8 @@ class ReelView(_View):
 class Totals(_View):
     """Counts of shots, and money. `projected` is what the run will have cost at its end.
 
-    `charged_but_failed_usd` is what was paid for shots without a clip, at its high bound.
+    `charged_but_failed_usd` is what was paid for shots without a clip, at its high bound;
+    `charged_but_failed` counts purchases without a clip for which the vendor still names a charge.
     """
 
     done: int
@@ -97,6 +98,7 @@ class Totals(_View):
     projected_low_usd: Number = None
     projected_high_usd: Number = None
     charged_but_failed_usd: Number = None
+    charged_but_failed: int = 0
 
 
 class VendorTotals(Totals):

@@ -108,7 +108,9 @@ async def by_poller(vendor: Vendor, jobs: int, at_once: int, gap: float) -> list
 
 async def by_interval(vendor: Vendor, jobs: int, at_once: int, seconds: float) -> list[tuple[float, float]]:
     async def follow(job_id: str, at: float) -> None:
-        while not (await vendor.look(job_id)).status.is_terminal:
+        while True:
+            if (await vendor.look(job_id)).status.is_terminal:
+                return
             await asyncio.sleep(seconds)
 
     return await watched(vendor, jobs, at_once, follow)

@@ -2,12 +2,12 @@
 
     python -m tests.benchmarks.bench_saturation [--full] [--reels N] [--slots 50 30 20] [--job-seconds S] [--repeats N]
 
-Wall time ÷ the ideal, in which every slot is in use from the first second to the last, beside a plain Prefect `task.map`
-pipeline and a plain asyncio script (`whole_runs/peers.py`). `--full` is the whole size: 1,000 reels, 50, 30 and 20
-slots, jobs of 20 s, not scaled down: 5 clips a second to buy, fetch, decode and publish keep two cores busy as it is.
-The small size keeps jobs and slots in about that proportion. Jobs last ±10 %, and the ideal is reckoned from what they
-really lasted. Ours looks at a job no more often than each 2 % of its length (2 s for a job of 100 s), the others each
-second.
+Wall time ÷ the ideal, in which every slot is in use from the first second to the last, beside a plain Prefect
+`task.map` pipeline and a plain asyncio script (`whole_runs/peers.py`). `--full` is the whole size: 1,000 reels, 50, 30
+and 20 slots, jobs of 20 s, not scaled down: 5 clips a second to buy, fetch, decode and publish keep two cores busy as
+it is. The small size keeps jobs and slots in about that proportion. Jobs last ±10 %, and the ideal is reckoned from
+what they really lasted. Ours looks at a job no more often than each 2 % of its length (2 s for a job of 100 s), the
+others each second.
 """
 
 from __future__ import annotations

@@ -6,11 +6,15 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, Terminal
+from tests.docs.pages import ROOT, Terminal, blocks_of
+
+LOCAL = ".venv/bin/python -m deployments.local"
+OPERATOR = ROOT / "docs" / "guides" / "operator.md"
 
 FOREIGN = ("PREFECT_", "POWERTOKENS_", "ANYFAST_", "EVOLINK_", "JIMMYAI_", "LONGTAKE_", "AWS_")
 COPIED = ("docs", "examples", "prefect.yaml")
@@ -44,14 +48,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def local(checkout: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """`python -m deployments.local` in a terminal of its own for all pages: it takes half a minute to start."""
-    from tests.docs.test_pages import LOCAL, local_blocks
-
+    """`python -m deployments.local`, once for all pages, since it starts slowly. Yields what stands for the ports."""
     ports = {"4200": free_port(), "4280": free_port()}
-    terminal = Terminal(checkout, environment, ports | {LOCAL: f"{LOCAL} --port 4200 --sandbox-port 4280"})
-    terminal.instead = {LOCAL: f"{LOCAL} --port {ports['4200']} --sandbox-port {ports['4280']}"} | ports
+    with_ports = f"{LOCAL} --port {ports['4200']} --sandbox-port {ports['4280']}"
+    terminal = Terminal(checkout, environment, {LOCAL: with_ports})
+    blocks = blocks_of(OPERATOR)
+    [(started, said)] = [pair for pair in pairwise(blocks) if pair[0].text.strip() == LOCAL]
     try:
-        started, said = local_blocks()
         terminal.type_elsewhere(started, said.text)
         yield ports
     finally:

@@ -142,13 +142,24 @@ class Terminal:
             assert process.poll() is None and time.monotonic() < deadline, f"{block}:\n{log.read_text('utf-8')}"
             time.sleep(0.1)
 
-    def close(self) -> None:
-        """Presses Ctrl-C in the other terminals."""
+    def close(self, *, seconds: float = 60) -> None:
+        """Ends what runs in the other terminals and waits until all that was started there has ended."""
         for process in self._others:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # Ctrl-C would be ignored wherever these tests run in the background themselves
+        deadline = time.monotonic() + seconds
         for process in self._others:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(30)
+            # The last of a group may still be ending what it has started itself, elsewhere.
+            while _has_members(process) and time.monotonic() < deadline:
+                time.sleep(0.1)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _has_members(leader: subprocess.Popen[bytes]) -> bool:
+    leader.poll()
+    try:
+        os.killpg(leader.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -9,25 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import free_port
+from tests.docs.conftest import LOCAL, OPERATOR, free_port
 from tests.docs.pages import ROOT, Block, Terminal, blocks_of, prints
 
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-PAGES = [ROOT / "README.md", *GUIDES, ROOT / "docs" / "own-flows.md"]
-LOCAL = ".venv/bin/python -m deployments.local"
+README = ROOT / "README.md"
+FOLLOWED = [ROOT / "docs" / "own-flows.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+"""The first one starts a Prefect server that the others find running."""
+LONG = [README, OPERATOR, ROOT / "docs" / "guides" / "scheduled-production.md"]
+"""A minute each, and more: demo, cancelled runs, runs that wait for one another."""
 DONE_HERE = {"make setup", "make test"}
 """Lines that are not typed: the environment is there, and this is the test suite."""
 NAMED = ("csv", "python", "yaml")
-
-
-def local_blocks() -> tuple[Block, Block]:
-    """How the first page that wants it starts server, sandbox and worker, and what that prints."""
-    for page in GUIDES:
-        blocks = blocks_of(page)
-        for block, after in zip(blocks, blocks[1:], strict=False):
-            if block.text.strip() == LOCAL:
-                return block, after
-    raise LookupError(LOCAL)
 
 
 @pytest.fixture
@@ -61,19 +53,17 @@ def without_done(block: Block) -> Block:
     return Block(block.page, block.line, block.language, block.marks, "".join(lines), block.before)
 
 
-@pytest.mark.parametrize("page", GUIDES + [ROOT / "docs" / "own-flows.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page in LONG else (), id=page.stem) for page in [*FOLLOWED, README]],
+)
 def test_the_page_can_be_followed_to_its_end(page: Path, terminal: Terminal, request: pytest.FixtureRequest) -> None:
     if LOCAL in page.read_text("utf-8"):
         terminal.instead = request.getfixturevalue("local")
     follow(page, terminal)
 
 
-@pytest.mark.slow
-def test_the_readme_can_be_followed_to_its_end(terminal: Terminal) -> None:
-    follow(ROOT / "README.md", terminal)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, *FOLLOWED], ids=lambda page: page.stem)
 def test_what_is_not_run_says_that_it_is_for_production(page: Path) -> None:
     for block in blocks_of(page):
         if "no-run" in block.marks:
@@ -83,9 +73,30 @@ def test_what_is_not_run_says_that_it_is_for_production(page: Path) -> None:
             assert f"`{block.marks[0]}`" in block.before, f"{block}: a reader cannot know that this is {block.marks[0]}"
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem)
+@pytest.mark.parametrize("client", ["openai", "Ark|volcengine-ark", "fal-client", "LiteLLM", "Prefect", "Longtake"])
+def test_the_bill_in_the_readme_is_the_one_that_was_measured(client: str) -> None:
+    def bill(page: Path) -> list[str]:
+        table = page.read_text("utf-8").partition("answer lost |")[2].partition("\n\n")[0]
+        row = next(row for row in table.splitlines() if re.search(client, row, re.IGNORECASE))
+        return [cell.strip(" *") for cell in row.strip("|").split("|")][1:4]
+
+    assert bill(README) == bill(ROOT / "docs" / "performance.md")
+
+
+@pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if not target.startswith(("http://", "https://", "#")):
-            assert os.path.exists(page.parent / target.split("#")[0]), f"{page.name} links to {target}"  # noqa: PTH110
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, heading = target.partition("#")
+        place = Path(os.path.normpath(page.parent / name)) if name else page
+        assert place.exists(), f"{page.name} links to {target}"
+        if heading:
+            assert heading in headings(place), f"{page.name} links to {target}"
+
+
+def headings(page: Path) -> set[str]:
+    """The headings of a page as its addresses have them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}

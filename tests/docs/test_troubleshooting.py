@@ -80,6 +80,12 @@ def test_every_verdict_has_its_entry_with_its_next_action(verdict: Verdict) -> N
     assert found == ([NEXT_ACTION[verdict]] if NEXT_ACTION[verdict] else [])
 
 
+def test_the_readme_tells_what_the_next_run_does_about_every_verdict() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.partition("| verdict | what the next run does |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) - {"take"} == {verdict.value for verdict in Verdict}
+
+
 def test_every_message_is_quoted_as_it_is() -> None:
     code, vendors = words_of_the_code(), words_of_vendors()
     said = {(name, quoted) for name, section in SECTIONS.items() for quoted in quotes(section)}

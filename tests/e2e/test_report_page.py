@@ -210,6 +210,17 @@ def test_every_shot_shows_prompt_price_times_reason_and_next_action(look: Look) 
         assert ("Submitted" in told) == (shot.submitted_at is not None)
 
 
+@pytest.mark.parametrize(("size", "columns"), [(DESK, 4), (PHONE, 2)], ids=["desk", "phone"])
+def test_the_details_of_a_shot_stand_side_by_side(look: Look, size: dict[str, int], columns: int) -> None:
+    visit = look(small_run(), viewport=size)
+    visit.page.locator("#reel-0 details.shots > summary").click()
+    item = visit.page.locator("#reel-0 details.shots .shot").first
+    item.get_by_text("Details").click()
+    item.locator("dl").wait_for()
+    tops = item.locator("dl > div").evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().top)")
+    assert tops.count(tops[0]) == columns
+
+
 def test_the_keyboard_reaches_everything(look: Look) -> None:
     visit = look(small_run())
     press = visit.page.keyboard.press

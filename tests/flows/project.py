@@ -80,6 +80,12 @@ class Project:
         body = {"parameters": parameters, "state": {"type": state}}
         return self.call("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)
 
+    def scheduled(self, name: str, moment: datetime, **parameters: Any) -> httpx.Response:
+        """A run that was due at this moment."""
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": moment.isoformat()}}
+        body = {"state": state, "parameters": parameters}
+        return self.call("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)
+
     def runs_of(self, name: str) -> list[dict[str, Any]]:
         body = {"deployments": {"id": {"any_": [self.deployment(name)["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
         return self.call("POST", "/flow_runs/filter", body).json()
@@ -101,16 +107,16 @@ class Project:
         self.call("POST", f"{path}/schedules", [{"schedule": schedule, "active": True}]).raise_for_status()
         self.call("PATCH", path, {"paused": False}).raise_for_status()  # else it is looked at within a minute
 
-    def end_of(self, run_id: str) -> dict[str, Any]:
+    def end_of(self, run_id: str, seconds: float = 300) -> dict[str, Any]:
         """One run, when it has come to an end."""
-        wait_for(lambda: self.read(run_id)["state_type"] in ENDS, 90)
+        wait_for(lambda: self.read(run_id)["state_type"] in ENDS, seconds)
         return self.read(run_id)
 
     def read(self, run_id: str) -> dict[str, Any]:
         """One run as the server holds it now."""
         return self.call("GET", f"/flow_runs/{run_id}").raise_for_status().json()
 
-    def press_retry(self, run_id: str, seconds: float = 120) -> dict[str, Any]:
+    def press_retry(self, run_id: str, seconds: float = 300) -> dict[str, Any]:
         """What the UI's Retry sends; the run when it has come to its next end."""
         before = self.read(run_id)["state_id"]
         self.call("POST", f"/flow_runs/{run_id}/set_state", RETRY).raise_for_status()
@@ -131,7 +137,7 @@ class Project:
         """The child runs of a parent, in the order of their shares."""
         body = {"flow_runs": {"tags": {"all_": [f"longtake-parent:{run_id}"]}}, "limit": 200}
         found = self.call("POST", "/flow_runs/filter", body).json()
-        return sorted(found, key=lambda run: int(run["name"].rpartition(" ")[2]))
+        return sorted(found, key=lambda run: run["created"])
 
     def log_of(self, run_id: str) -> list[str]:
         """The messages of a run's log."""
@@ -139,12 +145,12 @@ class Project:
         return [line["message"] for line in self.call("POST", "/logs/filter", body).json()]
 
     def ended(self, name: str, how_many: int) -> list[dict[str, Any]]:
-        """So many runs that came to an end, within a minute."""
+        """So many runs that came to an end."""
 
         def final() -> list[dict[str, Any]]:
             return [run for run in self.runs_of(name) if run["state_type"] in ENDS]
 
-        wait_for(lambda: len(final()) >= how_many, 90)
+        wait_for(lambda: len(final()) >= how_many, 300)
         return final()
 
 

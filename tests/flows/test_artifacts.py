@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from flows import _artifacts
-from flows._artifacts import Meter, RunPage, Shown, code, not_done, state_message, violations
+from flows._artifacts import RunPage, Shown, code, not_done, state_message, violations
+from flows._meter import Meter
 from longtake.forecast import Forecast
 from longtake.limits import refusal
 from longtake.manifests.writer import RowResult

@@ -67,6 +67,32 @@ def test_the_form_has_help_on_every_field_and_refuses_bad_values_before_a_run(pr
     assert len(project.runs_of(name)) == runs
 
 
+def test_a_manifest_that_is_not_there_yet_fails_the_run_and_retry_renders_the_same_day(project: Project) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    day, paths = yesterday.date().isoformat(), {"manifest": "manifests/{date}.csv", "output": "reels-sandbox/{date}"}
+    run = project.scheduled("render-manifest-sandbox", yesterday, **paths).raise_for_status().json()["id"]
+
+    first = project.end_of(run)
+    assert first["state_type"] == "FAILED"
+    assert first["state"]["message"] == f"refused, nothing spent: manifests/{day}.csv: there is no such file"
+
+    project.write_manifest(f"manifests/{day}.csv", "came-late")
+    assert project.press_retry(run)["state_name"] == "Completed"
+    assert (project.folder / f"reels-sandbox/{day}/reels/came-late.mp4").is_file()
+
+
+@pytest.mark.parametrize("name", ["plan-manifest", "reconcile-jobs", "render-manifest-share", "render-manifest-daily"])
+def test_every_deployment_has_a_form_with_help_that_refuses_bad_values(project: Project, name: str) -> None:
+    deployment = project.deployment(name)
+    fields = deployment["parameter_openapi_schema"]["properties"]
+
+    assert deployment["enforce_parameter_schema"]
+    assert deployment["description"]
+    assert [field for field, shown in fields.items() if not shown.get("description")] == []
+    needed = dict.fromkeys(deployment["parameter_openapi_schema"]["required"], "x")
+    assert project.run(name, **needed | {"output": 7}).status_code in (409, 422)
+
+
 def test_a_fresh_deployment_buys_nothing_by_itself(project: Project) -> None:
     automations = {found["name"]: found["enabled"] for found in project.call("POST", "/automations/filter", {}).json()}
 

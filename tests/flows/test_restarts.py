@@ -55,7 +55,7 @@ def check_restart(server: OwnServer, folder: Path) -> None:
         project.sandbox.settings.job_seconds = 4
         manifest = project.write_reels("restart", ROWS)
         run = project.run("render-manifest-sandbox", manifest=manifest, output="out").raise_for_status().json()["id"]
-        wait_for(lambda: project.billed("restart") >= 4, 60)
+        wait_for(lambda: project.billed("restart") >= 4, 240)
         assert active_slots(project) > 0
 
         server.kill()
@@ -68,7 +68,7 @@ def check_restart(server: OwnServer, folder: Path) -> None:
         assert end["run_count"] == 1
         assert project.billed("restart") == ROWS
         assert project.sandbox.peak_in_flight("evolink") <= 3
-        wait_for(lambda: active_slots(project) == 0, 5)
+        wait_for(lambda: active_slots(project) == 0, 10)
 
 
 def active_slots(project: Project) -> int:

@@ -21,6 +21,7 @@ from tests.flows.test_local_server import wait_for
 from tests.flows.test_retry import press_retry
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+KEEP_PICTURES = "KEEP_PICTURES" in os.environ  # read here: the server's fixture clears the environment
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"]
 IMAGE = "orchard <img src=x onerror='window.harmed=1'>"
 LINK = "[free](javascript:window.harmed=2)"
@@ -114,12 +115,12 @@ def test_the_table_of_what_is_not_done_tells_verdict_reason_and_next_action(told
     artifact = told.artifacts()["longtake-not-done"]
     rows = {row["shot"]: row for row in json.loads(artifact["data"])}
     assert artifact["description"] == "3 not done"
-    assert set(rows) == {f"{IMAGE}/1", f"{LINK}/1", "held/1"}
+    assert set(rows) == {f"`{IMAGE}/1`", f"`{LINK}/1`", "held/1"}
     assert rows["held/1"]["verdict"] == "held"
     assert "raise the budget or mend the vendor's account" in rows["held/1"]["next"]
-    assert rows[f"{LINK}/1"]["verdict"] == "refused"
+    assert rows[f"`{LINK}/1`"]["verdict"] == "refused"
     assert "\x1b" not in artifact["data"]
-    assert "␛[31mred" in rows[f"{LINK}/1"]["reason"]
+    assert "ˋcodeˋ ¦ ␛[31mred" in rows[f"`{LINK}/1`"]["reason"]
 
 
 def test_the_report_is_linked_by_its_absolute_path(told: Told) -> None:
@@ -135,14 +136,15 @@ def test_the_log_has_one_readable_line_for_each_event_of_a_shot(told: Told) -> N
     lines = [line for line in told.log() if line.startswith("harbour/1: ")]
     assert [line.partition(": ")[2].partition(",")[0] for line in lines] == [
         "queued at evolink/default",
-        "costs $0.120 at evolink/default",
-        "bought",
+        "bought at evolink/default",
         "made",
         "done",
     ]
+    assert lines[1].endswith(", $0.120")
     [held] = [line for line in told.log() if line.startswith("held/1: held")]
     assert held.endswith("Next: raise the budget or mend the vendor's account; the next run tries again")
     assert not any("\n" in line or "\x1b" in line for line in told.log() if line.startswith((IMAGE, LINK)))
+    assert not any("Traceback" in line for line in told.log())
 
 
 def test_retry_replaces_what_was_shown(project: Project) -> None:
@@ -172,53 +174,99 @@ def test_a_refused_manifest_is_told_row_by_row(project: Project) -> None:
     assert table["description"].endswith("wrong in the manifest, nothing was spent")
 
 
+@pytest.fixture(scope="module")
+def guide(deployed: Project) -> dict[str, Any]:
+    """A run as anybody's: one reel is made, one shot is refused by moderation and one waits for it."""
+    project = deployed
+    project.sandbox.faults.add(Fault(kind="moderation_failed", step="look", prompt="the orchard at night"))
+    rows = [
+        'harbour,1,evolink,"a harbour at dawn, boats leaving",4,480p,',
+        'harbour,2,evolink,"the same harbour at noon",4,480p,',
+        'orchard,1,evolink,"the orchard at night",4,480p,',
+        'orchard,2,evolink,"the camera moves on between the trees",4,480p,clip',
+        'tram,1,anyfast,"a tram crosses a bridge in the rain",4,480p,',
+    ]
+    (project.folder / "storyboard.csv").write_text(f"{COLUMNS.strip()},continue_from\n" + "\n".join(rows) + "\n")
+    run = project.run("render-manifest-sandbox", manifest="storyboard.csv", output="reels-storyboard").json()
+    end = project.end_of(run["id"])
+    assert "3/5 rows done" in end["state"]["message"]
+    return end
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page in which nobody's text may act, load or lead away."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    assert page.evaluate("window.harmed") is None
+    assert not [url for url in asked if "127.0.0.1:9/" in url or url.endswith("/x")]
+    page.close()
+
+
+def kept_picture(page: Any, name: str, tmp_path: Path) -> None:
+    """Takes a picture, for `docs/` where `KEEP_PICTURES` is set."""
+    page.wait_for_timeout(700)  # panels fade in
+    path = (ROOT / "docs/pictures" if KEEP_PICTURES else tmp_path) / f"{name}.png"
+    page.screenshot(path=path)
+    assert path.stat().st_size > 10_000
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
 class TestInTheBrowser:
-    @pytest.fixture(scope="class")
-    def page(self) -> Iterator[Any]:
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(20_000)
-            yield page
-            browser.close()
-
-    @pytest.fixture(autouse=True)
-    def nothing_acts(self, page: Any) -> Iterator[None]:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        yield
-        assert page.evaluate("window.harmed") is None
-        assert page.locator("img[onerror], a[href^='javascript'], img[src*='127.0.0.1:9']").count() == 0
-        assert not [url for url in asked if "127.0.0.1:9/" in url or url.endswith("/x")]
-
-    def picture(self, page: Any, name: str, tmp_path: Path) -> None:
-        folder = ROOT / "docs/pictures" if "LONGTAKE_KEEP_PICTURES" in os.environ else tmp_path
-        page.wait_for_timeout(500)
-        page.screenshot(path=folder / f"{name}.png")
-        assert (folder / f"{name}.png").stat().st_size > 10_000
-
-    def test_the_run_page_shows_name_message_and_log(self, told: Told, page: Any, tmp_path: Path) -> None:
-        page.goto(f"{told.project.api_url.removesuffix('/api')}/runs/flow-run/{told.run['id']}")
-        page.get_by_text(f"render ui-{TODAY}.csv").first.wait_for()
-        page.get_by_text("2/5 rows done; 2 bought now").first.wait_for()
-        page.get_by_text("vendor:evolink").first.wait_for()
-        page.get_by_text("harbour/1: done").first.wait_for()
-        self.picture(page, "ui-run", tmp_path)
-
-    def test_the_runs_artifacts_show_progress_and_what_is_not_done(self, told: Told, page: Any, tmp_path: Path) -> None:
-        page.goto(f"{told.project.api_url.removesuffix('/api')}/runs/flow-run/{told.run['id']}?tab=Artifacts")
-        page.get_by_text("longtake-progress").first.wait_for()
-        page.get_by_text("longtake-not-done").first.wait_for()
-        self.picture(page, "ui-artifacts", tmp_path)
-        shown = told.artifacts()
-        for key, name in (
-            ("longtake-not-done", "ui-not-done"),
-            ("longtake-progress", "ui-progress"),
-            ("longtake-report", "ui-report"),
-        ):
-            page.goto(f"{told.project.api_url.removesuffix('/api')}/artifacts/artifact/{shown[key]['id']}")
+    def test_the_run_page_shows_names_tags_message_and_artifacts(
+        self, deployed: Project, guide: dict[str, Any], page: Any, tmp_path: Path
+    ) -> None:
+        page.goto(f"{deployed.api_url.removesuffix('/api')}/runs/flow-run/{guide['id']}")
+        for words in ("render storyboard.csv", "vendor:evolink", "vendor:anyfast", "harbour/1: done"):
+            page.get_by_text(words).first.wait_for()
+        page.set_viewport_size({"width": 1280, "height": 1500})  # the log, too
+        kept_picture(page, "ui-run", tmp_path)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.get_by_text("Details", exact=True).first.click()
+        page.get_by_text("3/5 rows done; 4 bought now").first.wait_for()
+        page.get_by_text("Artifacts", exact=True).first.click()
+        for key in ("longtake-progress", "longtake-not-done", "longtake-report"):
             page.get_by_text(key).first.wait_for()
-            self.picture(page, name, tmp_path)
+        kept_picture(page, "ui-artifacts", tmp_path)
+
+    def test_progress_and_what_is_not_done_have_pages(
+        self, deployed: Project, guide: dict[str, Any], page: Any, tmp_path: Path
+    ) -> None:
+        shown = artifacts(deployed, guide["id"])
+        expected = {
+            "longtake-progress": ("ui-progress", ["3 / 5 shots done", "projected: $"]),
+            "longtake-not-done": (
+                "ui-not-done",
+                ["2 not done", "orchard/1", "content_refused", "orchard/2", "blocked"],
+            ),
+        }
+        for key, (name, words) in expected.items():
+            page.goto(f"{deployed.api_url.removesuffix('/api')}/artifacts/artifact/{shown[key]['id']}")
+            for each in words:
+                page.get_by_text(each).first.wait_for()
+            kept_picture(page, name, tmp_path)
+
+    @pytest.mark.parametrize("ui", ["", "/v2"], ids=["v1", "v2"])
+    def test_hostile_names_and_messages_are_only_text(self, told: Told, page: Any, ui: str) -> None:
+        root = told.project.api_url.removesuffix("/api") + ui
+        pages = {f"/artifacts/artifact/{shown['id']}": key for key, shown in told.artifacts().items()}
+        pages[f"/runs/flow-run/{told.run['id']}"] = told.run["name"]
+        page.set_viewport_size({"width": 1280, "height": 2400})  # what is out of sight is not drawn
+        for address, words in pages.items():
+            page.goto(root + address)
+            page.get_by_text(words).first.wait_for()
+            page.wait_for_timeout(1000)
+            assert page.locator("img[onerror], a[href^='javascript'], img[src*='127.0.0.1:9']").count() == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from longtake.sandbox.app import Sandbox, fictitious_prices
+from longtake.sandbox.bill import Bill, BillEntry
+from longtake.sandbox.measuring import Fetched
 from longtake.sandbox.prices import PRICES
 from tests.sandbox.conftest import MediaShop, Speaker, text_body
 
@@ -127,3 +130,12 @@ def test_every_model_settles_at_each_of_its_resolutions(shared: Speaker, vendor:
     field = {"powertokens": "size", "evolink": "quality"}.get(vendor, "resolution")
     for resolution in resolutions(vendor, model):
         assert price(shared, vendor, text_body(vendor, model=model) | {field: resolution}) > 0
+
+
+def test_the_bill_of_a_job_with_references_can_be_told_as_json() -> None:
+    bill = Bill()
+    seen = Fetched("image", "first_frame", "http://127.0.0.1/a.jpg", "ab12", size_bytes=2, content=b"\xff\xd8")
+    bill.entries.append(BillEntry("evolink", "default", "job-1", 0.0, {}, "", "mini", 4, 0.2, (seen,)))
+    (told,) = json.loads(json.dumps(bill.as_json()))["entries"]
+    assert (told["job_id"], told["price_usd"], told["kind"]) == ("job-1", 0.2, "job")
+    assert told["references"][0]["sha256"] == "ab12"

@@ -125,7 +125,9 @@ def test_the_template_can_be_set_or_switched_off():
     assert own.label != extension_template("Other {prompt}").label
 
 
-@pytest.mark.parametrize("written", ["no place for it", "{prompt} of {column}", "{prompt} {", "}{prompt}", "{{prompt}}"])
+@pytest.mark.parametrize(
+    "written", ["no place for it", "{prompt} of {column}", "{prompt} {", "}{prompt}", "{{prompt}}"]
+)
 def test_a_template_without_a_place_for_the_prompt_or_with_other_braces_is_refused(written):
     with pytest.raises(ConfigurationError, match="such as: Extend video"):
         extension_template(written)

@@ -60,14 +60,15 @@ class _Sampler(threading.Thread):
 
     def run(self) -> None:
         while self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
-            with contextlib.suppress(psutil.Error, OSError, ValueError):
+            with contextlib.suppress(psutil.Error):
                 self._look()
+            with contextlib.suppress(psutil.Error, OSError, ValueError):  # not started yet, or gone
+                self._look_at_server()
             time.sleep(SAMPLE_SECONDS)
         self._usage.helpers_cpu_seconds = sum(self._helpers.values())
 
     def _look(self) -> None:
         usage = self._usage
-        self._look_at_server()
         memory = self._process.memory_info().rss / MIB
         usage.memory.append((time.monotonic() - usage.began, memory))
         usage.peak_mib = max(usage.peak_mib, memory)
@@ -115,7 +116,8 @@ def measured(command: Sequence[str], environment: Mapping[str, str], home: Path 
         told.seek(0)
         usage.output = told.read().decode(errors="replace")
     if usage.exit_code:
-        raise SystemExit(f"{' '.join(command)} ended with {usage.exit_code}:\n{usage.output[-3000:]}")
+        words = [line for line in usage.output.splitlines() if not line.endswith(".mp4")]
+        raise SystemExit("\n".join([f"{' '.join(command)} ended with {usage.exit_code}:", *words[-40:]]))
     return usage
 
 

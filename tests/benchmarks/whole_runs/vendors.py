@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -69,8 +70,7 @@ class Vendors:
 
 
 def _job_seconds(history: list[tuple[float, int]]) -> float:
-    pairs = zip(history, history[1:], strict=False)
-    return sum((later - at) * count for (at, count), (later, _) in pairs)
+    return sum((later - at) * count for (at, count), (later, _) in itertools.pairwise(history))
 
 
 @contextmanager

@@ -1,0 +1,139 @@
+"""The plan from the command line and as a flow on a real server: files, artifacts, figures, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+
+import httpx
+import pandas
+import pytest
+
+from flows._cli import main
+from longtake.reports.plan_markdown import MOST_LINES, MOST_VIOLATIONS, PlanFigures
+from longtake.sandbox.app import Sandbox
+from longtake.sandbox.settings import SandboxSettings
+
+SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
+HOSTILE = "<img src=x onerror=alert(1)> [go](javascript:alert(2)) | **b** `c` www.evil.example"
+PRICES = {"seedance-2.0-mini-text-to-video": {"unit": "task", "usd": {"*": 0.5}}}
+
+
+@pytest.fixture
+def sandbox(prefect_server, monkeypatch):
+    with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("EVOLINK_PRICES", json.dumps(PRICES))
+        yield running
+
+
+@pytest.fixture
+def write(tmp_path):
+    def manifest(rows):
+        path = tmp_path / "manifest.csv"
+        rows = [SHOT | row for row in rows]
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, columns, restval="")
+            table.writeheader()
+            table.writerows(rows)
+        return str(path)
+
+    return manifest
+
+
+async def planned(manifest, **parameters):
+    """The state that the flow run ends in, and its artifacts by key."""
+    from flows.plan_manifest import plan_manifest
+
+    state = await plan_manifest(manifest, return_state=True, **parameters)
+    run = str(state.state_details.flow_run_id)
+    body = {"artifacts": {"flow_run_id": {"any_": [run]}}}
+    address = f"{os.environ['PREFECT_API_URL']}/artifacts/filter"
+    reply = await asyncio.to_thread(httpx.post, address, json=body, timeout=30)
+    found = reply.json()
+    return state, {artifact["key"]: artifact for artifact in found}
+
+
+async def figures_of(state) -> PlanFigures:
+    return await state.aresult(raise_on_failure=False)
+
+
+async def test_the_flow_shows_price_by_vendor_and_reel_forecast_and_what_the_budget_holds(sandbox, write):
+    manifest = write([{"reel": f"r{number}", "shot": 1, "prompt": "a cat"} for number in range(3)])
+    state, artifacts = await planned(manifest, budget_usd=1.2)
+    assert state.is_completed(), state.message
+    figures = await figures_of(state)
+    assert (figures.exit_code, figures.shots, figures.to_buy, figures.reels_held) == (0, 3, 2, 1)
+    assert (figures.price_low_usd, figures.price_high_usd, figures.budget_usd) == (1.0, 1.0, 1.2)
+    assert 0 < figures.low_seconds <= figures.high_seconds
+    text = artifacts["longtake-plan"]["data"]
+    assert "| evolink/default | 3 | 2 | 1.0000 |" in text
+    assert "| r0 | 1 | 1 | 0.5000 |" in text
+    assert "### Held\n\n- r2: the budget" in text
+    assert "longtake-violations" not in artifacts
+    assert sandbox.bill.request_count() == 0
+
+
+async def test_violations_stand_in_a_table_that_is_bounded_and_nothing_in_a_cell_acts(sandbox, write):
+    rows = [
+        {"reel": f"{HOSTILE} {n}", "shot": 1, "prompt": "p", "resolution": HOSTILE} for n in range(MOST_VIOLATIONS + 5)
+    ]
+    state, artifacts = await planned(write(rows))
+    assert state.is_failed()
+    figures = await figures_of(state)
+    assert (figures.exit_code, figures.violations, figures.to_buy) == (2, len(rows), 0)
+    table = json.loads(artifacts["longtake-violations"]["data"])
+    assert len(table) == MOST_VIOLATIONS + 1
+    assert table[-1]["rule"].startswith("… and 5 more")
+    assert table[0]["column"] == "resolution"
+    text = artifacts["longtake-plan"]["data"]
+    assert f"… and {len(rows) - MOST_LINES} more reels" in text
+    assert "### Violations by rule" in text
+    for shown in [text, *(cell for row in table[:-1] for cell in row.values())]:
+        for acting in ("<", "](", "javascript:", "**b", "`c", "www.evil"):
+            assert acting not in shown.replace("**manifest", "").replace("**/", "")
+
+
+def test_the_command_writes_every_row_as_parquet_and_tells_violations_by_its_exit_code(
+    sandbox, write, tmp_path, capsys
+):
+    target = tmp_path / "plan.parquet"
+    manifest = write([{"reel": "r", "shot": n, "prompt": "p"} for n in (1, 2)])
+    assert main(["plan", manifest, "--parquet", str(target)]) == 0
+    frame = pandas.read_parquet(target)
+    assert frame["shot_id"].tolist() == ["r/1", "r/2"]
+    assert frame["price_high_usd"].tolist() == [0.5, 0.5]
+    assert (
+        main(["plan", write([{"reel": "r", "shot": 1, "prompt": "p", "resolution": "9p"}]), "--parquet", str(target)])
+        == 2
+    )
+    assert pandas.read_parquet(target)["standing"].tolist() == ["refused"]
+    assert main(["plan", manifest, "--parquet", str(tmp_path / "no/such/folder")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_extension_wording_can_be_set_and_switched_off_and_a_bad_one_is_refused(sandbox, write, tmp_path, capsys):
+    manifest = write(
+        [{"reel": "r", "shot": 1, "prompt": "a"}, {"reel": "r", "shot": 2, "prompt": "b", "continue_from": "clip"}]
+    )
+
+    def row(*options):
+        assert main(["plan", manifest, "--parquet", str(tmp_path / "p"), *options]) == 0
+        second = pandas.read_parquet(tmp_path / "p").iloc[1]
+        return json.loads(second["request"])["body"]["prompt"], second["identity"]
+
+    told = [row(), row("--extension-template", "Go on, {index}. {prompt}"), row("--extension-template", "off")]
+    assert [prompt for prompt, _ in told] == ["Extend video 1: b", "Go on, 1. b", "b"]
+    assert len({identity for _, identity in told}) == 3
+    assert main(["plan", manifest, "--extension-template", "no place"]) == 2
+    assert "needs {prompt} in it" in capsys.readouterr().err
+
+
+async def test_a_bad_extension_template_fails_the_flow_before_anything_is_read(sandbox, tmp_path):
+    state, _ = await planned(str(tmp_path / "nothing.csv"), extension_template="{prompt} {x}")
+    assert state.is_failed()
+    assert "{x}" in state.message
