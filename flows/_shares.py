@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from longtake.production import Production, Wishes
 
 DEPLOYMENT = "render-manifest/render-manifest-share"
 LOOK_SECONDS = 5.0
+CLAIMED_SECONDS = 300.0
+"""A worker that has claimed a child starts it within this time. One that died in between leaves it Pending for ever."""
 _PAGE = 200
 
 
@@ -131,6 +134,10 @@ class _Children:
                 if key in outdated or not _is_completed(children[key]):
                     await self._client.set_flow_run_state(children[key].id, AwaitingRetry(), force=True)
                     ended.remove(key)
+            for key, child in children.items():
+                if _is_abandoned(child):
+                    self._log.warning("share %d: its worker claimed it and did not start it", self._shares[key].number)
+                    await self._client.set_flow_run_state(child.id, AwaitingRetry(), force=True)
             self._tell(children, ended)
             if len(ended) == len(self._shares):
                 return [children[key] for key in self._shares]
@@ -215,3 +222,9 @@ def _tag(run: str) -> str:
 
 def _is_completed(child: FlowRun) -> bool:
     return child.state is not None and child.state.is_completed()
+
+
+def _is_abandoned(child: FlowRun) -> bool:
+    if child.state is None or not child.state.is_pending():
+        return False
+    return (datetime.now(UTC) - child.state.timestamp).total_seconds() > CLAIMED_SECONDS

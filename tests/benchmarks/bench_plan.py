@@ -1,6 +1,7 @@
 """Reading, checking and planning a manifest of 100,000 rows, beside pandas alone reading the same file.
 
-Run with `python -m tests.benchmarks.bench_plan [ROWS]`. Each figure comes from a process of its own, the best of three.
+Run with `python -m tests.benchmarks.bench_plan [ROWS]`. Each figure comes from a process of its own, the best of
+three, in seconds of the processor, so that what else runs on the machine counts little.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ import json, resource, sys, time
 import pandas, longtake.manifests.checker, longtake.planner, longtake.reports.plan_table
 path, program = sys.argv[1:]
 code = compile(program, "program", "exec")
-began = time.perf_counter()
+began = time.process_time()
 exec(code)
-seconds = time.perf_counter() - began
+seconds = time.process_time() - began
 print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
 
@@ -106,7 +107,7 @@ def write(path: Path, rows: Iterator[dict[str, object]]) -> None:
 
 
 def measure(path: Path, program: str) -> tuple[float, float]:
-    """Seconds and peak MiB of a program in a process of its own; the best of several runs."""
+    """CPU seconds and peak MiB of a program in a process of its own; the best of several runs."""
     found = [
         json.loads(subprocess.check_output([sys.executable, "-c", MEASURE, str(path), program])) for _ in range(RUNS)
     ]
@@ -121,7 +122,7 @@ def main(rows: int = ROWS) -> None:
             path = Path(folder) / "manifest.csv"
             write(path, rows)
             print(f"\n{rows:,} rows, {name}, {path.stat().st_size / 1e6:.1f} MB")
-            print(f"{'':36}{'seconds':>9}{'/ pandas':>10}{'/ as text':>11}{'peak MiB':>10}")
+            print(f"{'':36}{'CPU s':>9}{'/ pandas':>10}{'/ as text':>11}{'peak MiB':>10}")
             figures = {title: measure(path, program) for title, program in PROGRAMS.items()}
             plain, text, *_ = (seconds for seconds, _ in figures.values())
             for title, (seconds, mebibytes) in figures.items():

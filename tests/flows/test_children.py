@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import csv
 import inspect
+import logging
 import time
+import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Completed, Pending
 
-from flows._shares import Share, child_parameters, shares
+from flows._shares import Share, _Children, child_parameters, shares
 from flows.render_manifest import render_manifest
 from longtake.production import Wishes
 from longtake.sandbox.faults import Fault
@@ -125,8 +132,6 @@ def test_a_server_without_the_childrens_deployment_is_told_of_before_anything_is
     monkeypatch.setenv("LONGTAKE_SHARE_DEPLOYMENT", "render-manifest/nowhere")
     monkeypatch.chdir(project.folder)
     manifest = project.write_reels("undeployed", 2)
-    import asyncio
-
     flow: Any = render_manifest
     state = asyncio.run(flow(manifest, "out-undeployed", reels_per_run=1, return_state=True))
 
@@ -209,3 +214,35 @@ def test_a_shares_key_is_the_same_on_retry_and_another_for_other_reels_or_anothe
     assert share.key("run") == replace(share, number=2, is_bought=True).key("run")
     assert share.key("run") != share.key("next")
     assert share.key("run") != replace(share, reels=("a,b",)).key("run")
+
+
+class ClaimedByADeadWorker:
+    """As much of Prefect's client as a parent uses; its one child is Pending until it is scheduled again."""
+
+    def __init__(self, key: str, pending_seconds: float) -> None:
+        claimed = Pending(timestamp=datetime.now(UTC) - timedelta(seconds=pending_seconds))
+        self.child = FlowRun(flow_id=uuid.uuid4(), idempotency_key=key, state=claimed)
+        self.proposed: list[str] = []
+
+    async def read_flow_runs(self, **_: Any) -> list[FlowRun]:
+        return [self.child]
+
+    async def set_flow_run_state(self, run_id: uuid.UUID, state: Any, force: bool) -> None:
+        assert (run_id, force) == (self.child.id, True)
+        self.proposed.append(state.name)
+        self.child.state = Completed()
+
+
+@pytest.mark.parametrize(("pending_seconds", "proposed"), [(301, ["AwaitingRetry"]), (200, [])])
+async def test_a_child_that_a_dead_worker_had_claimed_is_scheduled_again(
+    monkeypatch: pytest.MonkeyPatch, pending_seconds: float, proposed: list[str]
+):
+    share, wishes = Share(1, ("a",), None, is_bought=False), Wishes(manifest="m", output="o", run="r")
+    client: Any = ClaimedByADeadWorker(share.key("r"), pending_seconds)
+    monkeypatch.setattr("flows._shares.get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr("flows._shares.LOOK_SECONDS", 0.01)
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(_Children(client, wishes, [share]).rendered(), 0.5)
+
+    assert client.proposed == proposed

@@ -103,11 +103,11 @@ def runs_below(worker: subprocess.Popen[bytes]) -> set[str]:
 
 
 def mark_the_dead(project: Project, workers: list[subprocess.Popen[bytes]]) -> None:
-    """What the automation does, without the wait for three missed heartbeats."""
+    """What the automation and the parent do, without the wait for missed heartbeats and a claim that comes to nothing."""
     time.sleep(2)  # what the dying worker had to say has arrived
     alive = set[str]().union(*(runs_below(worker) for worker in workers))
     for run in project.call("POST", "/flow_runs/filter", {}).json():
-        if run["id"] not in alive and run["state_type"] in ("RUNNING", "CANCELLING"):
+        if run["id"] not in alive and run["state_type"] in ("PENDING", "RUNNING"):
             project.call("POST", f"/flow_runs/{run['id']}/set_state", CRASHED | {"force": True}).raise_for_status()
 
 
