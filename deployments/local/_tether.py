@@ -19,7 +19,7 @@ def main() -> int:
     """Runs `sys.argv[1:]` and returns its exit code."""
     # Ctrl-C reaches us too; the end of standard input is what counts. Ignored outright, the command would inherit it: a
     # worker that is told to stop tells itself by SIGINT.
-    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGINT, _nothing)
     if sys.platform == "linux":
         # A worker starts its runs in sessions of their own. Orphaned, they become our children and not init's.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -28,6 +28,10 @@ def main() -> int:
     code = child.wait()
     _signal(_below(os.getpid()), signal.SIGKILL)
     return code
+
+
+def _nothing(*_: object) -> None:
+    """A handler, and so not inherited by what we start."""
 
 
 def _watch(child: subprocess.Popen[bytes]) -> None:

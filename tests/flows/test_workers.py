@@ -45,7 +45,7 @@ def check(project: Project, reels: int, reels_per_run: int, *, wait_for_automati
         for process in family(beside[0]):
             process.kill()
         wait_for(lambda: project.billed("many") >= reels // 3, 400)
-        worker_itself(beside[1]).terminate()  # it takes no further run and waits for those in hand
+        worker_itself(beside[1]).terminate()  # and it takes its runs along
         wait_for(lambda: not runs_below(beside[1]), 300)
         if not wait_for_automation:  # of bootstrap.py, which does this after 90 s
             mark_the_dead(project, workers)
@@ -103,7 +103,7 @@ def runs_below(worker: subprocess.Popen[bytes]) -> set[str]:
 
 
 def mark_the_dead(project: Project, workers: list[subprocess.Popen[bytes]]) -> None:
-    """What the automation and the parent do, without the wait for missed heartbeats and a claim that comes to nothing."""
+    """What the automation does after missed heartbeats, and the parent after a claim that came to nothing, at once."""
     time.sleep(2)  # what the dying worker had to say has arrived
     alive = set[str]().union(*(runs_below(worker) for worker in workers))
     for run in project.call("POST", "/flow_runs/filter", {}).json():
