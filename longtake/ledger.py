@@ -172,11 +172,11 @@ class Purchase(BaseModel):
         return self.state(float("inf")) is not State.NEW
 
     def state(self, now: float) -> State:
-        """Where the purchase stands at a Unix time; anything unreadable wins over everything but a finished clip."""
-        if self.clip and self.accepted:
-            return State.DONE
+        """Where the purchase stands at a Unix time; anything unreadable wins over everything else."""
         if self.unreadable:
             return State.UNREADABLE
+        if self.clip:
+            return State.DONE
         if self.verdict:
             return State.OVER
         if self.terminal:

@@ -8,4 +8,6 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shares_project = "deployed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("deployed" if shares_project else str(item.path)))
+        # Child runs take as long as all the others that share a project.
+        alone = not shares_project or item.path.stem == "test_children"
+        item.add_marker(pytest.mark.xdist_group(str(item.path) if alone else "deployed"))

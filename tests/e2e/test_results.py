@@ -70,11 +70,11 @@ async def test_every_verdict_stands_in_its_row_with_reason_and_next_action(sandb
         *({"id": prompt, "prompt": prompt} for prompt in faults),
         {"reel": "r", "shot": "1", "prompt": "fine"},
         {"reel": "q", "shot": "2", "prompt": "follows", "continue_from": "clip"},
-        {"reel": "q", "shot": "1", "prompt": "fails too"},
+        {"reel": "q", "shot": "1", "prompt": "stumbles"},
         {"id": "wrong", "prompt": "wrong", "duration_seconds": 99},
         {"id": "poor", "prompt": "poor", "vendor": "anyfast"},
     ]
-    sandbox.faults.add(Fault(kind="failed", step="look", prompt="fails too"))
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="stumbles"))
     table, texts = await render(write_manifest([SHOT | row for row in rows]), skip_refused=True, max_wait_seconds=5)
     expected = {
         "fails/1": "failed",

@@ -91,6 +91,7 @@ def test_retry_of_one_child_works_alone_and_leaves_the_parent_nothing_to_do(proj
     assert project.billed("alone") == 4
 
 
+@pytest.mark.slow
 def test_cancelling_the_parent_cancels_its_children_and_retry_takes_up_their_jobs(project: Project):
     project.sandbox.settings.job_seconds = 30
     parent = started(project, "cancelled", 5)

@@ -79,5 +79,6 @@ def test_a_run_outlives_its_server_on_sqlite(on_sqlite: OwnServer, tmp_path: Pat
     check_restart(on_sqlite, tmp_path / "project")
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_server_on_postgres_and_redis(on_postgres_and_redis: OwnServer, tmp_path: Path):
     check_restart(on_postgres_and_redis, tmp_path / "project")

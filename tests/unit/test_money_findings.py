@@ -13,8 +13,8 @@ from longtake.accounts import Account
 from longtake.client import VendorClient
 from longtake.directory_store import DirectoryStore
 from longtake.errors import ConfigurationError, UnknownOutcomeError, VendorError
-from longtake.job import Clip, Job
-from longtake.ledger import Accepted, ClipRecord, Intent, Ledger, State
+from longtake.job import Job
+from longtake.ledger import Accepted, Intent, Ledger, State
 from longtake.reconcile import Decisions, settle
 from longtake.request import ShotRequest
 
@@ -101,16 +101,6 @@ def test_a_job_that_belongs_to_another_shot_is_not_adopted(tmp_path):
     intend(ledger, "b")
     with pytest.raises(ConfigurationError):
         settle(ledger, Decisions(adopt={"reel/b": "task-1"}))
-
-
-def test_a_finished_clip_wins_over_a_record_that_this_release_cannot_read(tmp_path):
-    ledger = Ledger(DirectoryStore(tmp_path))
-    intend(ledger, "a")
-    accept(ledger, "a", "task-1")
-    clip = Clip(key="k", sha256="0" * 64, size_bytes=1, width=2, height=2, frames=1, duration_seconds=1)
-    ledger.add(ClipRecord(identity=identity("a"), clip=clip))
-    ledger.store.create(f"ledger/{identity('a')}/review.json", b'{"format": 1}')
-    assert ledger.purchase(identity("a")).state(time.time()) is State.DONE
 
 
 def test_a_decision_that_does_not_fit_leaves_the_others_unwritten(tmp_path):
