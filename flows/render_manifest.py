@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -118,7 +117,7 @@ async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
 
 
 async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
-    logger, began = get_run_logger(), time.time()
+    logger = get_run_logger()
     try:
         production = await prepared(wishes)
         await tagged({account.partition("/")[0] for account in production.accounts})
@@ -130,7 +129,7 @@ async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
     except (ManifestError, ConfigurationError, WouldReplaceError) as error:
         return await _refused(error, page)
     if reels_per_run:
-        summary = await as_recorded(production, runs=[str(child.id) for child in children], since=began)
+        summary = await as_recorded(production, [str(child.id) for child in children])
     else:
         try:
             summary = await render_production(production, page)

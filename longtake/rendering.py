@@ -112,7 +112,8 @@ async def _to_the_end(production: Production, run: Run, stitch: StitchStep, repo
     finally:
         watching.cancel()
         made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
-        summary = await asyncio.shield(asyncio.to_thread(write_up, production, run.results, made, report))
+        written = asyncio.to_thread(write_up, production, run.results, made, report, [run.options.run])
+        summary = await asyncio.shield(written)
     return summary
 
 
@@ -157,15 +158,14 @@ def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]
     return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=options)
 
 
-async def as_recorded(production: Production, *, runs: Collection[str] = (), since: float = 0.0) -> Summary:
+async def as_recorded(production: Production, runs: Collection[str]) -> Summary:
     """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them.
 
     Args:
         production: As it was prepared before the others began.
         runs: The others, as the ledger names runs.
-        since: What they bought after this Unix time counts as bought now.
     """
-    purchases = await asyncio.to_thread(_read_again, production)
+    await asyncio.to_thread(_read_again, production)
     made: dict[str, ReelEnd] = {}
     for reel, shots in Plan(production.rendered_shots, []).reels.items():
         order = _reel_order(production, reel, [result_of(shot, {}) for shot in shots])
@@ -175,9 +175,7 @@ async def as_recorded(production: Production, *, runs: Collection[str] = (), sin
         there = await asyncio.to_thread(standing_reel, order, production.store)
         made[reel] = there, "" if there else "the reel was not made"
     report = RunReport(production, lambda event, shot, words: None)
-    summary = await asyncio.to_thread(write_up, production, {}, made, report)
-    bought = [one.accepted.at for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
-    return replace(summary, bought_now=sum(at >= since for at in bought))
+    return await asyncio.to_thread(write_up, production, {}, made, report, runs)
 
 
 def _read_again(production: Production) -> dict[str, Purchase]:
@@ -188,7 +186,16 @@ def _read_again(production: Production) -> dict[str, Purchase]:
     return purchases
 
 
-def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport) -> Summary:
+def _bought_now(production: Production, purchases: Mapping[str, Purchase], runs: Collection[str]) -> int:
+    """What these runs bought since the production was prepared, by the ledger: runs that meet count nothing twice."""
+    bought = [one for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
+    before = {identity for identity, one in production.purchases.items() if one.accepted}
+    return sum(one.identity not in before for one in bought)
+
+
+def write_up(
+    production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
+) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
     purchases = _read_again(production)
     by_row: dict[int, list[ShotResult]] = {}
@@ -208,6 +215,6 @@ def write_up(production: Production, ended: Ended, made: Mapping[str, ReelEnd], 
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
-        bought_now=sum(result.bought_now for results in by_row.values() for result in results),
+        bought_now=_bought_now(production, purchases, runs),
         totals=totals,
     )

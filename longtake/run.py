@@ -92,7 +92,6 @@ class ShotResult:
     job: Job | None = None
     clip: Clip | None = None
     finished_at: float | None = None
-    bought_now: bool = False
     snapshot: JobSnapshot | None = None
     cause: LongtakeError | None = None
 
@@ -134,7 +133,6 @@ class Run:
         self.on_end = on_end
         self._downloads = asyncio.Semaphore(max_downloads)
         self._bought = 0
-        self._paid: set[Shot] = set()
         self._reels = opening_order(plan)
         turns = itertools.chain.from_iterable(self._reels)
         self._order = {shot: place for place, shot in enumerate(turns)}
@@ -172,7 +170,6 @@ class Run:
             outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=f"{type(error).__name__}: {error}")
             result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
         result.finished_at = result.finished_at or time.time()
-        result.bought_now = shot in self._paid
         self.on_end(result)
         self.on_event("done" if result.is_done else "ended", shot, result.outcome.evidence or result.outcome.verdict)
         return result
@@ -283,7 +280,6 @@ class Run:
             _raise_trouble(desk)
             order = await self._order_for(shot, number, parent, desk)
             job = await self.steps.submit(order)
-            self._paid.add(shot)
             self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:

@@ -95,6 +95,7 @@ async def render_plain(
             on_event=on_event,
             options=RunOptions(
                 output=wish.output,
+                run=wish.run,
                 on_unknown=wish.on_unknown,
                 max_attempts=wish.max_attempts,
                 limit=wish.limit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -141,6 +142,15 @@ def test_two_runs_at_once_in_one_bucket_buy_each_row_once_though_answers_are_los
     ends = run_two_at_once(tmp_path, sandbox, write_manifest(rows_of(chain, lone)), output)
     check_both(sandbox, ends, chain + 2 + lone, output)
     assert len([key for key in store.lost if key.endswith("accepted.json")]) == chain + 2 + lone
+
+
+async def test_runs_that_meet_count_no_purchase_twice(tmp_path, sandbox, write_manifest):
+    manifest, load = write_manifest(rows_of(2, 4)), sandbox_accounts(sandbox)
+    ends = await asyncio.gather(
+        *(render_plain(manifest, tmp_path / "out", load, check=quick_check, run=run) for run in ("one", "other"))
+    )
+    assert [end.verdicts for end in ends] == [{"done": sandbox.bill.count()}] * 2
+    assert sum(end.bought_now for end in ends) == sandbox.bill.count()
 
 
 NEWER = {"format": 2, "identity": "…", "approved": True}
