@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types imports format chaos bench lock clean
+.PHONY: setup demo test check lint types imports format slow chaos bench lock clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -37,6 +37,9 @@ imports: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+slow: setup
+	$(BIN)/python -m pytest tests/flows tests/docs tests/e2e tests/media -m slow
 
 chaos: setup
 	$(BIN)/python -m pytest tests/chaos -m "slow or not slow"
