@@ -15,7 +15,7 @@ from tests.docs.pages import ROOT, Block, Terminal, blocks_of, prints
 README = ROOT / "README.md"
 FOLLOWED = [ROOT / "docs" / "own-flows.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 """The first one starts a Prefect server that the others find running."""
-LONG = [README, OPERATOR, ROOT / "docs" / "guides" / "scheduled-production.md"]
+LONG = [README, OPERATOR, ROOT / "docs" / "guides" / "scheduled-production.md", ROOT / "docs" / "own-flows.md"]
 """A minute each, and more: demo, cancelled runs, runs that wait for one another."""
 DONE_HERE = {"make setup", "make test"}
 """Lines that are not typed: the environment is there, and this is the test suite."""

@@ -85,6 +85,7 @@ def test_300_shots_use_the_slots_of_three_vendors_and_never_more(tmp_path, new_h
         check(sandbox, 300, 0.95, capsys)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_the_slots_and_never_take_more(tmp_path, new_home, capsys):
     with Sandbox(SandboxSettings(job_seconds=4.0, jobs_per_key=None, media="stub")) as sandbox:
         for run in range(2):

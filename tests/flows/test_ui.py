@@ -178,6 +178,7 @@ def test_a_refused_manifest_is_told_row_by_row(project: Project) -> None:
 def guide(deployed: Project) -> dict[str, Any]:
     """A run as anybody's: one reel is made, one shot is refused by moderation and one waits for it."""
     project = deployed
+    project.sandbox.faults.clear()
     project.sandbox.faults.add(Fault(kind="moderation_failed", step="look", prompt="the orchard at night"))
     rows = [
         'harbour,1,evolink,"a harbour at dawn, boats leaving",4,480p,',
