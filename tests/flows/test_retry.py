@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -163,22 +165,31 @@ def test_the_death_of_the_worker_pays_nothing_twice(project: Project, prefect_se
     project.sandbox.settings.job_seconds = 10
     write_manifest(project, name, 3)
     run = started(project, name)
-    wait_for(lambda: billed(project, name) == 3, 60)
-    for process in workers_of(prefect_server):
-        getattr(process, signal_name)()
-    environment = prefect_server.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with started_worker(project, prefect_server, "victim"):
+        wait_for(lambda: billed(project, name) == 3, 60)
+        for process in workers_of(prefect_server):
+            getattr(process, signal_name)()
+        wait_for(lambda: not workers_of(prefect_server), 60)
+    with started_worker(project, prefect_server, "successor"):
+        wait_for(lambda: state_of(project, run)["type"] in ENDS, 240)
+        project.sandbox.settings.job_seconds = 0.5
+        end = state_of(project, run)
+        if end["type"] != "COMPLETED":
+            settled(project, run)
+            end = press_retry(project, run)
+        assert end["type"] == "COMPLETED", end["message"]
+        assert billed(project, name) == 3
+
+
+@contextmanager
+def started_worker(project: Project, server: PrefectServer, name: str) -> Iterator[None]:
+    """A worker beside the project's own, which a test before may have killed."""
+    environment = server.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
     command = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process"]
     log = (project.folder / f"{name}.log").open("wb")
     with subprocess.Popen(command, cwd=project.folder, env=environment, stdout=log, stderr=log) as worker:
         try:
-            wait_for(lambda: state_of(project, run)["type"] in ENDS, 240)
-            project.sandbox.settings.job_seconds = 0.5
-            end = state_of(project, run)
-            if end["type"] != "COMPLETED":
-                settled(project, run)
-                end = press_retry(project, run)
-            assert end["type"] == "COMPLETED", end["message"]
-            assert billed(project, name) == 3
+            yield
         finally:
             worker.kill()  # asked politely it may wait for ever
 
