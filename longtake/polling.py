@@ -73,14 +73,16 @@ class Cadence:
     def gap(self, age_seconds: float) -> float:
         """The wait until the next look at a job of this age.
 
-        Where ends are known the looks are spread evenly over the time in which most jobs end; else they follow the age.
+        Where ends are known the looks are spread evenly over the time in which most jobs end, and later grow rarer the
+        longer a job is overdue; else they follow the age.
         """
         share = UNKNOWN_SHARE
-        if len(self.ended) >= ENOUGH_TO_LEARN and age_seconds <= max(self.ended):
+        if len(self.ended) >= ENOUGH_TO_LEARN:
             ends = sorted(self.ended)
             tenth = len(ends) // 10
-            even = (ends[-1 - tenth] - ends[tenth]) / LOOKS_OVER_ENDS
-            share = min(0.1, max(0.02, even / max(age_seconds, 1e-9)))
+            overdue = age_seconds - ends[-1]
+            wanted = overdue if overdue > 0 else (ends[-1 - tenth] - ends[tenth]) / LOOKS_OVER_ENDS
+            share = min(UNKNOWN_SHARE, max(0.02, wanted / max(age_seconds, 1e-9)))
         return min(MAX_GAP_SECONDS, max(self.shortest_gap_seconds, age_seconds * share))
 
 

@@ -165,3 +165,12 @@ def test_a_job_older_than_any_known_one_is_looked_at_as_if_nothing_were_known():
     for age in (80.0, 90.0, 100.0):
         cadence.learn(age)
     assert cadence.gap(200) == Cadence(2.0).gap(200) == 20.0
+
+
+def test_a_job_a_little_later_than_all_before_it_is_looked_at_soon_again():
+    cadence = Cadence(0.1)
+    for _ in range(20):
+        cadence.learn(15.0)
+    assert cadence.gap(15.1) == pytest.approx(0.302)
+    assert cadence.gap(15.6) == pytest.approx(0.6)
+    assert cadence.gap(40.0) == pytest.approx(4.0)
