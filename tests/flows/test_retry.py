@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,7 +11,7 @@ import pytest
 
 from longtake.sandbox.faults import Fault
 from tests.flows.conftest import PrefectServer
-from tests.flows.project import PREFECT, Project
+from tests.flows.project import Project, worker_of
 from tests.flows.test_local_server import wait_for
 
 DEPLOYMENT = "render-manifest-sandbox"
@@ -160,17 +157,17 @@ def test_retry_after_the_death_of_the_run_pays_nothing_twice(project: Project, s
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["kill", "terminate"])
 def test_the_death_of_the_worker_pays_nothing_twice(project: Project, prefect_server: PrefectServer, signal_name: str):
-    """SIGKILL leaves the run alive; SIGTERM takes it along, and the automation of bootstrap.py calls it Crashed."""
+    """The project's own worker may be dead already, of the test before."""
     name = f"worker-{signal_name}"
     project.sandbox.settings.job_seconds = 10
     write_manifest(project, name, 3)
     run = started(project, name)
-    with started_worker(project, prefect_server, "victim"):
+    with worker_of(project, f"{name}-victim"):
         wait_for(lambda: billed(project, name) == 3, 60)
         for process in workers_of(prefect_server):
             getattr(process, signal_name)()
         wait_for(lambda: not workers_of(prefect_server), 60)
-    with started_worker(project, prefect_server, "successor"):
+    with worker_of(project, f"{name}-successor"):
         wait_for(lambda: state_of(project, run)["type"] in ENDS, 240)
         project.sandbox.settings.job_seconds = 0.5
         end = state_of(project, run)
@@ -179,19 +176,6 @@ def test_the_death_of_the_worker_pays_nothing_twice(project: Project, prefect_se
             end = press_retry(project, run)
         assert end["type"] == "COMPLETED", end["message"]
         assert billed(project, name) == 3
-
-
-@contextmanager
-def started_worker(project: Project, server: PrefectServer, name: str) -> Iterator[None]:
-    """A worker beside the project's own, which a test before may have killed."""
-    environment = server.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
-    command = [*PREFECT, "worker", "start", "--pool", "longtake", "--type", "process"]
-    log = (project.folder / f"{name}.log").open("wb")
-    with subprocess.Popen(command, cwd=project.folder, env=environment, stdout=log, stderr=log) as worker:
-        try:
-            yield
-        finally:
-            worker.kill()  # asked politely it may wait for ever
 
 
 def workers_of(server: PrefectServer) -> list[psutil.Process]:
