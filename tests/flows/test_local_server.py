@@ -125,8 +125,9 @@ def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
     api_url = waiting.joined()["api_url"]
     waiting.wait_until_ready()
     limits = f"{api_url}/v2/concurrency_limits"
-    httpx.post(f"{limits}/", json={"name": "survivor", "limit": 2}).raise_for_status()
-    lease = httpx.post(f"{limits}/increment-with-lease", json={"names": ["survivor"], "slots": 1, "lease_duration": 60})
+    httpx.post(f"{limits}/", json={"name": "survivor", "limit": 2}, timeout=60).raise_for_status()
+    wanted = {"names": ["survivor"], "slots": 1, "lease_duration": 60}
+    lease = httpx.post(f"{limits}/increment-with-lease", json=wanted, timeout=60)
     lease_id = UUID(lease.json()["lease_id"])
 
     [first] = server_processes(home)
@@ -136,8 +137,8 @@ def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
 
     assert newcomer.joined()["api_url"] == api_url
     newcomer.wait_until_ready()
-    assert httpx.get(f"{limits}/survivor").json()["active_slots"] == 1
-    renewed = httpx.post(f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60})
+    assert httpx.get(f"{limits}/survivor", timeout=60).json()["active_slots"] == 1
+    renewed = httpx.post(f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60}, timeout=60)
     assert renewed.status_code == 204
 
 

@@ -94,21 +94,21 @@ class Limit:
         self._url = f"{api_url}/v2/concurrency_limits/longtake-evolink-{document}"
 
     def read(self) -> dict[str, Any]:
-        return httpx.get(self._url).raise_for_status().json()
+        return httpx.get(self._url, timeout=60).raise_for_status().json()
 
     @property
     def active_slots(self) -> int:
         return self.read()["active_slots"]
 
     def change(self, **fields: Any) -> None:
-        httpx.patch(self._url, json=fields).raise_for_status()
+        httpx.patch(self._url, json=fields, timeout=60).raise_for_status()
 
     def delete(self) -> None:
-        httpx.delete(self._url).raise_for_status()
+        httpx.delete(self._url, timeout=60).raise_for_status()
 
     def revoke(self, lease_id: str) -> None:
         url = f"{self._url.rpartition('/')[0]}/decrement-with-lease"
-        httpx.post(url, json={"lease_id": lease_id}).raise_for_status()
+        httpx.post(url, json={"lease_id": lease_id}, timeout=60).raise_for_status()
 
 
 @pytest.fixture
