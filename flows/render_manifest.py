@@ -25,7 +25,6 @@ from longtake.reels import MadeReel
 from longtake.rendering import Summary, as_recorded, render
 from longtake.reports.text import visible
 from longtake.roots import reference_roots
-from longtake.run import RunOptions
 from longtake.transport import redact
 from tasks.stitch import stitch_reel
 
@@ -119,7 +118,12 @@ async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
 async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
     logger = get_run_logger()
     try:
-        production = await prepared(wishes)
+        production = await prepare(
+            wishes,
+            load_account=load_account,
+            clip_store=await load_clip_store(),
+            reference_roots=reference_roots(),
+        )
         await tagged({account.partition("/")[0] for account in production.accounts})
         for notice in production.notices:
             logger.warning(notice)
@@ -148,16 +152,6 @@ async def _refused(error: Exception, page: RunPage) -> Any:
     return Failed(message=visible(words, MESSAGE_CHARACTERS), data=RenderEnd(exit_code=2, line=words))
 
 
-async def prepared(wishes: Wishes) -> Production:
-    """The production of these wishes, with dates filled in and accounts from blocks or the environment."""
-    return await prepare(
-        await _dated(wishes),
-        load_account=load_account,
-        clip_store=await load_clip_store(),
-        reference_roots=reference_roots(),
-    )
-
-
 async def _dated(wishes: Wishes) -> Wishes:
     found = {"manifest": await dated(wishes.manifest), "output": await dated(wishes.output), "run": run_id()}
     return wishes.model_copy(update=found)
@@ -165,23 +159,12 @@ async def _dated(wishes: Wishes) -> Wishes:
 
 async def render_production(production: Production, page: RunPage) -> Summary:
     """Renders a prepared production inside a flow run, its steps as task runs."""
-    wishes = production.wishes
-    options = RunOptions(
-        output=wishes.output,
-        run=wishes.run,
-        on_unknown=wishes.on_unknown,
-        max_attempts=wishes.max_attempts,
-        limit=wishes.limit,
-        gate=wishes.gate,
-        drift_limits=wishes.drift_limits,
-    )
     async with office_of_run() as office, watched(production, page) as watch:
         return await render(
             production,
             office,
-            steps=task_steps(wishes.output, watch.purchased),
+            steps=task_steps(production.wishes.output, watch.purchased),
             stitch=watch.stitching(stitch_reel),
             on_event=watch.event,
             on_end=watch.ended,
-            options=options,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from longtake.job import Clip
 from longtake.media.child import Crew
 from longtake.media.drift import measure_drift
 from longtake.media.echo import find_echo
+from longtake.media.film import Progress
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
 from longtake.outputs import read_json, reel_key, sidecar_key, write_json
@@ -27,10 +28,6 @@ SECONDS_PER_CLIP = 30.0
 OTHER_RUN_PAUSE_SECONDS = 0.5
 SURE = 0.6
 """Below this confidence nothing is trimmed."""
-
-
-OnProgress = Callable[[float], None] | None
-"""Called with the share of a film that is made, 0 to 1."""
 
 
 class ReelPart(BaseModel):
@@ -86,7 +83,7 @@ class MadeReel(BaseModel):
     receipt: dict[str, Any]
 
 
-async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: OnProgress = None) -> MadeReel:
+async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progress | None = None) -> MadeReel:
     """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
 
     Args:
@@ -119,7 +116,7 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
 
 
-async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: OnProgress) -> MadeReel:
+async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> MadeReel:
     """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
     try:
         receipt = await (
@@ -148,7 +145,7 @@ async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
     }
 
 
-async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: OnProgress) -> dict[str, Any]:
+async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> dict[str, Any]:
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [

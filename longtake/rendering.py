@@ -8,7 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from longtake.desk import Office
 from longtake.ledger import Purchase
@@ -66,7 +66,6 @@ async def render(
     steps: Steps,
     stitch: StitchStep,
     on_event: OnEvent,
-    options: RunOptions,
     on_end: OnEnd = lambda result: None,
 ) -> Summary:
     """Renders a prepared production to its end and writes it up, also when it is cancelled on the way.
@@ -75,20 +74,29 @@ async def render(
         ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
     """
     await office.receive_callbacks()
+    plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
     async with contextlib.AsyncExitStack() as stack:
         if (budget := production.budget()) is not None:
             await budget.open(production.purchases)
             office.budget = await stack.enter_async_context(budget)
-            held = await budget.admit_reels(Plan(production.rendered_shots, []))
-            options = replace(options, held=held)
+            held = await budget.admit_reels(plan)
         report = RunReport(production, on_event)
         run = Run(
-            Plan(production.rendered_shots, []),
+            plan,
             ledger=production.ledger,
             office=office,
             hosting=production.hosting,
             steps=steps,
-            options=options,
+            options=RunOptions(
+                output=wishes.output,
+                run=wishes.run,
+                on_unknown=wishes.on_unknown,
+                max_attempts=wishes.max_attempts,
+                limit=wishes.limit,
+                gate=wishes.gate,
+                drift_limits=wishes.drift_limits,
+                held=held,
+            ),
             on_event=report.tell,
             on_end=on_end,
         )
@@ -148,10 +156,10 @@ def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]
         ReelPart(
             shot_id=result.shot.shot_id,
             clip=result.clip,
-            continues=result.shot.row.written.continue_from == "clip" and place > 0 and first[place - 1].is_done,
-            linked=bool(result.shot.row.written.continue_from) and place > 0 and first[place - 1].is_done,
+            continues=before_is_done and result.shot.row.written.continue_from == "clip",
+            linked=before_is_done and bool(result.shot.row.written.continue_from),
         )
-        for place, result in enumerate(first)
+        for before_is_done, result in zip([False, *(other.is_done for other in first)], first, strict=False)
         if result.clip is not None and result.is_done
     )
     options = StitchOptions(**dict(production.wishes.reel_style))

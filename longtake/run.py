@@ -18,22 +18,12 @@ from longtake.delivery import is_at_home
 from longtake.desk import Desk, Office
 from longtake.errors import (
     BudgetExceededError,
-    ConfigurationError,
-    ContentRefusedError,
-    JobCancelledError,
-    JobError,
-    JobLostError,
-    LedgerError,
     LongtakeError,
     MediaError,
-    RejectedRequestError,
     StillRunningError,
-    TransientVendorError,
-    UnfitClipError,
     UnknownOutcomeError,
     UnreadableRecordError,
     UnsupportedRequestError,
-    VendorAccountError,
     VendorError,
 )
 from longtake.gate import expectation
@@ -48,7 +38,7 @@ from longtake.plan import Plan, Shot
 from longtake.purchase import Order, stored_request, wait_for_other_run
 from longtake.request import ShotRequest
 from longtake.slots import Lease
-from longtake.verdicts import Outcome, Verdict
+from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
 
 log = logging.getLogger("longtake.run")
@@ -397,30 +387,3 @@ async def _let_go(waiting: asyncio.Task[Lease], desk: Desk) -> None:
     else:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-
-
-_VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
-    (UnsupportedRequestError, Verdict.REFUSED),
-    (RejectedRequestError, Verdict.REFUSED),
-    (ContentRefusedError, Verdict.CONTENT_REFUSED),
-    (UnknownOutcomeError, Verdict.UNKNOWN_OUTCOME),
-    (UnreadableRecordError, Verdict.UNKNOWN_OUTCOME),
-    (BudgetExceededError, Verdict.HELD),
-    (VendorAccountError, Verdict.HELD),
-    (TransientVendorError, Verdict.HELD),
-    (StillRunningError, Verdict.STILL_RUNNING),
-    (JobLostError, Verdict.LOST),
-    (JobCancelledError, Verdict.CANCELLED),
-    (JobError, Verdict.FAILED),
-    (UnfitClipError, Verdict.BAD_CLIP),
-    (MediaError, Verdict.REFUSED),
-    (ConfigurationError, Verdict.STILL_RUNNING),
-    (LedgerError, Verdict.HELD),
-    (VendorError, Verdict.STILL_RUNNING),
-)
-
-
-def outcome_of(error: LongtakeError) -> Outcome:
-    """The verdict that an error means for its row."""
-    verdict = next((verdict for kind, verdict in _VERDICTS if isinstance(error, kind)), Verdict.NOT_STARTED)
-    return Outcome(verdict=verdict, evidence=str(error))

@@ -6,6 +6,27 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from longtake.errors import (
+    BudgetExceededError,
+    ConfigurationError,
+    ContentRefusedError,
+    JobCancelledError,
+    JobError,
+    JobLostError,
+    LedgerError,
+    LongtakeError,
+    MediaError,
+    RejectedRequestError,
+    StillRunningError,
+    TransientVendorError,
+    UnfitClipError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    UnsupportedRequestError,
+    VendorAccountError,
+    VendorError,
+)
+
 
 class Verdict(StrEnum):
     """The small set of ways in which a row ends."""
@@ -58,3 +79,30 @@ class Outcome(BaseModel):
     def next_action(self) -> str:
         """What to do about it."""
         return NEXT_ACTION[self.verdict]
+
+
+_VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
+    (UnsupportedRequestError, Verdict.REFUSED),
+    (RejectedRequestError, Verdict.REFUSED),
+    (ContentRefusedError, Verdict.CONTENT_REFUSED),
+    (UnknownOutcomeError, Verdict.UNKNOWN_OUTCOME),
+    (UnreadableRecordError, Verdict.UNKNOWN_OUTCOME),
+    (BudgetExceededError, Verdict.HELD),
+    (VendorAccountError, Verdict.HELD),
+    (TransientVendorError, Verdict.HELD),
+    (StillRunningError, Verdict.STILL_RUNNING),
+    (JobLostError, Verdict.LOST),
+    (JobCancelledError, Verdict.CANCELLED),
+    (JobError, Verdict.FAILED),
+    (UnfitClipError, Verdict.BAD_CLIP),
+    (MediaError, Verdict.REFUSED),
+    (ConfigurationError, Verdict.STILL_RUNNING),
+    (LedgerError, Verdict.HELD),
+    (VendorError, Verdict.STILL_RUNNING),
+)
+
+
+def outcome_of(error: LongtakeError) -> Outcome:
+    """The verdict that an error means for its row."""
+    verdict = next((verdict for kind, verdict in _VERDICTS if isinstance(error, kind)), Verdict.NOT_STARTED)
+    return Outcome(verdict=verdict, evidence=str(error))

@@ -21,7 +21,7 @@ from longtake.production import Wishes, prepare
 from longtake.purchase import buy
 from longtake.reels import make_reel
 from longtake.rendering import Summary, render
-from longtake.run import RunOptions, Steps
+from longtake.run import Steps
 from longtake.storage import Store
 
 
@@ -93,15 +93,6 @@ async def render_plain(
             steps=Steps(submit=submit, await_job=follow, download=download),
             stitch=stitch,
             on_event=on_event,
-            options=RunOptions(
-                output=wish.output,
-                run=wish.run,
-                on_unknown=wish.on_unknown,
-                max_attempts=wish.max_attempts,
-                limit=wish.limit,
-                gate=wish.gate,
-                drift_limits=wish.drift_limits,
-            ),
         )
 
 

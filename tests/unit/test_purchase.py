@@ -19,9 +19,8 @@ from longtake.errors import RateLimitedError, UnknownOutcomeError
 from longtake.ledger import Intent, Ledger, State, VerdictRecord
 from longtake.purchase import Order, buy
 from longtake.request import ShotRequest
-from longtake.run import outcome_of
 from longtake.transport import Transport
-from longtake.verdicts import Verdict
+from longtake.verdicts import Verdict, outcome_of
 
 
 class Vendor:
