@@ -23,7 +23,7 @@ from longtake.production import Production
 from longtake.purchase import Order
 from longtake.reels import MadeReel
 from longtake.reports.text import one_line
-from longtake.run import ShotResult
+from longtake.shot_result import ShotResult
 from longtake.transport import redact
 from longtake.verdicts import Verdict
 

@@ -71,7 +71,8 @@ def _listening(places: Places) -> socket.socket:
     """A loopback socket, on the port asked for or the last server's where it is free, so that its clients find us."""
     preferred = (os.environ.get("LONGTAKE_SERVER_PORT"), places.written_address().get("port"))
     for wanted in (*(int(port) for port in preferred if port), 0):
-        listener = socket.socket()
+        # asyncio switches Nagle's delay off only where the protocol is named; with it every answer waits 40 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", wanted))
@@ -120,6 +121,9 @@ def main() -> int:
     import uvicorn  # noqa: PLC0415 - clients know the address before Prefect is imported here, 2 s
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
+    from flows._server_database import take_turns  # noqa: PLC0415
+
+    take_turns()
     config = uvicorn.Config(create_app(final=True), log_level="warning", timeout_graceful_shutdown=2)
     watch.server = uvicorn.Server(config)
     try:

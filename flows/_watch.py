@@ -34,7 +34,8 @@ from longtake.reels import MadeReel, ReelOrder
 from longtake.rendering import StitchStep, Summary
 from longtake.reports.figures import money
 from longtake.reports.text import one_line
-from longtake.run import OnEvent, ShotResult
+from longtake.run import OnEvent
+from longtake.shot_result import ShotResult
 from longtake.transport import redact
 from longtake.verdicts import Verdict
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 from longtake.bounds import Bounds, Draft
 from longtake.errors import BudgetExceededError
 from longtake.identity import attempt_identity
-from longtake.ledger import Ledger, Purchase, State
+from longtake.ledger import Ledger
 from longtake.pricing import Quote
+from longtake.records import Purchase, State
 from longtake.spending import NANO, Entry, Share, SpendingLog
 from longtake.verdicts import Verdict
 

@@ -29,7 +29,8 @@ from longtake.errors import (
 from longtake.guard import GuardedClient
 from longtake.identity import unsigned_url
 from longtake.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
-from longtake.ledger import CLIP_NAME, ClipRecord, Ledger, Terminal, VerdictRecord
+from longtake.ledger import CLIP_NAME, Ledger
+from longtake.records import ClipRecord, Terminal, VerdictRecord
 from longtake.verdicts import Verdict
 
 log = logging.getLogger("longtake.delivery")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from longtake.accounts import Account
-from longtake.ledger import Purchase
 from longtake.manifests.garbage import uncollected
 from longtake.plan import Shot, Standing
 from longtake.pricing import Span
+from longtake.records import Purchase
 
 DEFAULT_JOB_SECONDS = 90.0
 DEFAULT_SLOTS = 3

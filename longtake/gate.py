@@ -8,10 +8,10 @@ from pathlib import Path
 
 from longtake.delivery import Checked
 from longtake.job import Clip
-from longtake.ledger import Expectation
 from longtake.limits import Limits
 from longtake.media.child import Crew
 from longtake.media.inspect import Expected, GatePolicy, inspect_clip
+from longtake.records import Expectation
 from longtake.request import ShotRequest
 
 DEADLINE_SECONDS = 120.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from longtake.ledger import Purchase
 from longtake.names import file_name
 from longtake.plan import Shot
-from longtake.run import ShotResult
+from longtake.records import Purchase
 from longtake.settlement import drift_percent, reported_usage
+from longtake.shot_result import ShotResult
 from longtake.storage import Store
 
 

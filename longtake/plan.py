@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from longtake.accounts import account_name
 from longtake.coming_clip import ComingClip
-from longtake.ledger import Purchase, State
 from longtake.manifests.schema import ManifestRow
 from longtake.pricing import Quote
+from longtake.records import Purchase, State
 from longtake.request import ShotRequest
 from longtake.vendors import Model
 from longtake.violations import Violation

@@ -12,12 +12,12 @@ from longtake.coming_clip import ComingClip, coming_clip
 from longtake.errors import UnknownVendorError
 from longtake.hosting import Hosting
 from longtake.identity import ContentDigest, Identities, attempt_identity
-from longtake.ledger import Purchase
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import ManifestRow
 from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
+from longtake.records import Purchase
 from longtake.references import FIT, FixedReference, shown
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.terms import PriceOf, TermsBook, Wanted

@@ -1,7 +1,6 @@
 """Looking at jobs: one poller per account that looks at all of its jobs, at one shared rate.
 
-The first look comes at the expected end, learned from jobs that ended; later ones at a growing share of the job's age.
-When to look is pure arithmetic; the poller only sleeps, looks and hands snapshots to those who wait.
+When to look is `longtake.cadence`'s to say; the poller only sleeps, looks and hands snapshots to those who wait.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from longtake.cadence import MAX_GAP_SECONDS, Cadence
 from longtake.errors import (
     JobLostError,
     RateLimitedError,
@@ -33,57 +33,11 @@ LOST_AFTER_LOOKS = 6
 """A vendor that denies a live job once is not believed; so many denials in a row mean the job is lost."""
 BARE_SUCCESS_LOOKS = 5
 """A success without a link is asked again so often: relays set the word before the link."""
-MAX_GAP_SECONDS = 60.0
 LOOKS_PER_SECOND = 20.0
 LAST_LOOK_SECONDS = 60.0
 """Waiting ends so long after its time whatever holds up the last look: the waiter holds a slot."""
-ENOUGH_TO_LEARN = 3
-LOOKS_OVER_ENDS = 11
-"""Looks over the time in which the middle eight of ten jobs end."""
-UNKNOWN_SHARE = 0.1
-"""The gap as a share of a job's age, where nothing is known of jobs that old."""
 REMEMBERED_HINTS = 1000
 """So many hints on jobs that nobody waits for (yet, or any more) are kept."""
-
-
-@dataclass
-class Cadence:
-    """When to look next at jobs of one account, from the ages at which its jobs ended.
-
-    Args:
-        shortest_gap_seconds: The shortest gap between two looks at one job.
-    """
-
-    shortest_gap_seconds: float
-    ended: deque[float] = field(default_factory=lambda: deque[float](maxlen=50))
-
-    def learn(self, age_seconds: float) -> None:
-        """Notes the age at which a job was seen to have ended."""
-        self.ended.append(age_seconds)
-
-    def first_look(self, estimated_seconds: float | None) -> float:
-        """The age at which to look first: the early ones of the known ends, else a part of the vendor's estimate."""
-        if len(self.ended) >= ENOUGH_TO_LEARN:
-            early = sorted(self.ended)[len(self.ended) // 10]
-            return max(self.shortest_gap_seconds, early * 0.98)
-        if estimated_seconds:
-            return max(self.shortest_gap_seconds, estimated_seconds * 0.5)
-        return self.shortest_gap_seconds
-
-    def gap(self, age_seconds: float) -> float:
-        """The wait until the next look at a job of this age.
-
-        Where ends are known the looks are spread evenly over the time in which most jobs end, and later grow rarer the
-        longer a job is overdue; else they follow the age.
-        """
-        share = UNKNOWN_SHARE
-        if len(self.ended) >= ENOUGH_TO_LEARN:
-            ends = sorted(self.ended)
-            tenth = len(ends) // 10
-            overdue = age_seconds - ends[-1]
-            wanted = overdue if overdue > 0 else (ends[-1 - tenth] - ends[tenth]) / LOOKS_OVER_ENDS
-            share = min(UNKNOWN_SHARE, max(0.02, wanted / max(age_seconds, 1e-9)))
-        return min(MAX_GAP_SECONDS, max(self.shortest_gap_seconds, age_seconds * share))
 
 
 @dataclass(eq=False)

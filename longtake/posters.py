@@ -11,7 +11,7 @@ from pathlib import Path
 from longtake.media.child import Crew
 from longtake.media.frames import contact_sheet, poster
 from longtake.outputs import contact_sheet_key, poster_key
-from longtake.run import ShotResult
+from longtake.shot_result import ShotResult
 from longtake.storage import Store
 
 log = logging.getLogger("longtake.posters")

@@ -27,7 +27,7 @@ from longtake.fixing import fix_references
 from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
 from longtake.hosting import Hosting
-from longtake.ledger import Ledger, Purchase, require_own_identities
+from longtake.ledger import Ledger, require_own_identities
 from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
@@ -39,6 +39,7 @@ from longtake.plan import Plan, Shot, Standing
 from longtake.planner import Planner
 from longtake.prompts import extension_template
 from longtake.quotes import Quotes, missing_prices
+from longtake.records import Purchase
 from longtake.references import measure_references, reference_sources, reference_violations, shown
 from longtake.reports.plan_view import PlanView
 from longtake.retry import origin_roots

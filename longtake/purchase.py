@@ -28,8 +28,9 @@ from longtake.errors import (
 )
 from longtake.identity import Identities, WrittenRow, source_key
 from longtake.job import Job, JobSnapshot
-from longtake.ledger import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Ledger, Purchase, State, VerdictRecord
+from longtake.ledger import Ledger
 from longtake.pricing import Quote
+from longtake.records import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Purchase, State, VerdictRecord
 from longtake.request import ShotRequest
 from longtake.transport import submit_timeout_seconds
 from longtake.vendors import Accepted as AcceptedReply

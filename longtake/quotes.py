@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from longtake.accounts import Account
 from longtake.errors import ConfigurationError
 from longtake.job import JobStatus
-from longtake.ledger import Purchase
 from longtake.plan import Shot
 from longtake.pricing import PriceRule, Quote, price_rules, quote, tokens
+from longtake.records import Purchase
 from longtake.request import Role, ShotRequest
 from longtake.settlement import OUTPUT_TOKENS, TOKENS, bought_request
 from longtake.vendors import Model, adapter_named

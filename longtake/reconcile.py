@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from longtake.desk import Office
 from longtake.errors import ConfigurationError, LongtakeError
 from longtake.job import Clip, Job, JobSnapshot
-from longtake.ledger import FOLDER, Accepted, Ledger, Purchase, Record, State, VerdictRecord
+from longtake.ledger import FOLDER, Ledger
+from longtake.records import Accepted, Purchase, Record, State, VerdictRecord
 from longtake.storage import open_store
 from longtake.verdicts import Verdict
 

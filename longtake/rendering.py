@@ -11,19 +11,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from longtake.desk import Office
-from longtake.ledger import Purchase
 from longtake.manifests.writer import RowResult, results_files
 from longtake.media.receipt import StitchOptions
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
 from longtake.posters import make_pictures
 from longtake.production import Production
+from longtake.records import Purchase
 from longtake.reels import MadeReel, ReelOrder, ReelPart, standing_reel
 from longtake.reports.view import Totals
 from longtake.results import row_result, rows_to_retake
 from longtake.retry import write_retry
-from longtake.run import OnEnd, OnEvent, Run, RunOptions, ShotResult, Steps
+from longtake.run import OnEnd, OnEvent, Run, RunOptions, Steps
 from longtake.run_report import Ended, ReelEnd, RunReport, result_of
+from longtake.shot_result import ShotResult
 from longtake.verdicts import Verdict
 
 log = logging.getLogger("longtake.rendering")

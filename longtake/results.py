@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from longtake.ledger import Purchase, Record
 from longtake.manifests.writer import RowResult
 from longtake.outputs import clip_key
 from longtake.plan import Shot
-from longtake.run import ShotResult
+from longtake.records import Purchase, Record
 from longtake.settlement import reported_usage
+from longtake.shot_result import ShotResult
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 
 NEEDS_TAKE = BOUGHT_AND_OVER - {Verdict.LOST}

@@ -13,30 +13,28 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame, drift_words
+from longtake.chaining import Parent, drift_words
 from longtake.delivery import is_at_home
 from longtake.desk import Desk, Office
 from longtake.errors import (
     BudgetExceededError,
     LongtakeError,
-    MediaError,
     StillRunningError,
     UnknownOutcomeError,
     UnreadableRecordError,
     UnsupportedRequestError,
-    VendorError,
 )
-from longtake.gate import expectation
 from longtake.hosting import Hosting
 from longtake.identity import attempt_identity
 from longtake.job import Clip, Job, JobSnapshot
-from longtake.ledger import Ledger, Purchase, State, VerdictRecord
-from longtake.limits import Limits, refusal
+from longtake.ledger import Ledger
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
+from longtake.orders import Orders
 from longtake.plan import Plan, Shot
-from longtake.purchase import Order, stored_request, wait_for_other_run
-from longtake.request import ShotRequest
+from longtake.purchase import Order, wait_for_other_run
+from longtake.records import Purchase, State, VerdictRecord
+from longtake.shot_result import ShotResult
 from longtake.slots import Lease
 from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
@@ -73,24 +71,6 @@ class Steps:
     download: Callable[[Job, str | None], Awaitable[Clip]]
 
 
-@dataclass
-class ShotResult:
-    """How a shot ended in this run; `cause` is the error that kept it from being done, if one did. Times are Unix."""
-
-    shot: Shot
-    outcome: Outcome
-    job: Job | None = None
-    clip: Clip | None = None
-    finished_at: float | None = None
-    snapshot: JobSnapshot | None = None
-    cause: LongtakeError | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the clip is here."""
-        return self.outcome.verdict is Verdict.DONE
-
-
 OnEvent = Callable[[str, Shot, str], None]
 """Called with an event's name (`queued`, `bought`, `resumed`, `finished`, `done`, `ended`), its shot and words."""
 OnEnd = Callable[[ShotResult], None]
@@ -116,9 +96,9 @@ class Run:
         self.plan = plan
         self.ledger = ledger
         self.office = office
-        self.hosting = hosting
         self.steps = steps
         self.options = options
+        self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
         self.on_event = on_event
         self.on_end = on_end
         self._downloads = asyncio.Semaphore(max_downloads)
@@ -268,7 +248,7 @@ class Run:
         job: Job | None = None
         try:
             _raise_trouble(desk)
-            order = await self._order_for(shot, number, parent, desk)
+            order = await self._orders.order(shot, number, parent, desk)
             job = await self.steps.submit(order)
             self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
@@ -287,21 +267,8 @@ class Run:
         return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
 
     async def _parent(self, shot: Shot) -> Parent | None:
-        if shot.parent is None:
-            return None
-        before = await asyncio.shield(self.results[shot.parent])
-        if not before.is_done or before.clip is None or before.job is None:
-            return None
-        snapshot = before.snapshot or await self._look_for_link(before)
-        desk = await self.office.desk(before.job.account)
-        started = before.finished_at or time.time()
-        return Parent(
-            identity=before.job.identity,
-            clip=before.clip,
-            link=snapshot.video_url if snapshot else None,
-            link_dies_at=started + desk.adapter.link_seconds,
-            last_frame_link=snapshot.last_frame_url if snapshot else None,
-        )
+        """What a chained shot continues, None where the shot before it is not there."""
+        return await self._orders.parent(await asyncio.shield(self.results[shot.parent])) if shot.parent else None
 
     async def _drifted(self, shot: Shot) -> str | None:
         """Why a chain is not gone on with: its last clip looks too unlike its first."""
@@ -316,64 +283,6 @@ class Run:
             return None
         words = await drift_words(clips[0], clips[1], limits, self.ledger, self.office.crew)
         return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
-
-    async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:
-        """The vendor's own link of a clip bought by an earlier run, if it still has one."""
-        job = before.job
-        if job is None:
-            return None
-        desk = await self.office.desk(job.account)
-        if job.base_url != desk.account.base_url:
-            return None
-        try:
-            return await desk.client.look(job.job_id)
-        except VendorError:
-            return None
-
-    async def _order_for(self, shot: Shot, number: int, parent: Parent | None, desk: Desk) -> Order:
-        if shot.model is None:
-            raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
-        try:
-            request = await self._complete_request(shot, shot.model.limits, parent, desk)
-        except MediaError as error:
-            column = "continue_from" if parent else "reference"
-            raise UnsupportedRequestError([refusal(column, "", str(error), "see the reason")]) from None
-        return Order(
-            output=self.options.output,
-            account=shot.account,
-            shot_id=shot.shot_id,
-            request=request,
-            identity=attempt_identity(shot.identity, number),
-            take=shot.take,
-            attempt=number,
-            written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
-            expected=expectation(request, shot.model.limits, self.options.gate),
-            quote=shot.quote,
-            run=self.options.run,
-        )
-
-    async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
-        """The request with every reference where the vendor can read it, the parent's clip first."""
-        hosted = [
-            await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
-            for reference in shot.request.references
-        ]
-        request = shot.request.model_copy(update={"references": tuple(hosted)})
-        if parent is None:
-            return request
-        if shot.row.written.continue_from == "last_frame":
-            return await continued_from_last_frame(
-                request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
-            )
-        return await continued_from_clip(
-            request,
-            parent,
-            limits=limits,
-            desk=desk,
-            ledger=self.ledger,
-            hosting=self.hosting,
-            wanted_seconds=shot.row.written.reference_tail_seconds,
-        )
 
 
 def _raise_trouble(desk: Desk) -> None:

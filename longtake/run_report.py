@@ -9,14 +9,15 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from longtake.ledger import Purchase
 from longtake.plan import Shot, Standing
 from longtake.production import Production
+from longtake.records import Purchase
 from longtake.reels import MadeReel
 from longtake.reports.fill import report_view
 from longtake.reports.rewrite import told_before, write_report
 from longtake.reports.view import ReportView, Totals
-from longtake.run import OnEvent, ShotResult
+from longtake.run import OnEvent
+from longtake.shot_result import ShotResult
 from longtake.verdicts import Outcome, Verdict
 
 log = logging.getLogger("longtake.run_report")

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from longtake.errors import UnknownVendorError
-from longtake.ledger import Purchase
 from longtake.pricing import Span, tokens
+from longtake.records import Purchase
 from longtake.request import ShotRequest
 from longtake.vendors import Model, adapter_named
 

@@ -93,6 +93,8 @@ class SlotPool:
         self._idle: list[Lease] = []
         self._changed = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._ask_at = float("-inf")
 
     async def acquire(self, priority: float = 0.0) -> Lease:
         """Waits for a slot; a lower priority number is served first, equal ones in order of arrival."""
@@ -116,29 +118,48 @@ class SlotPool:
         self._changed.set()
 
     async def _serve(self) -> None:
-        retry_at = 0.0
         while True:
             self._changed.clear()
             await self._retire()
-            while self._waiting and self._waiting[0][2].done():  # they gave up
+            self._hand_over()
+            self._ask()
+            if self._waiting:
+                pause = self._ask_at - self._clock()
+                await self._wait(pause if pause > 0 else None)
+            elif not await self._wait(self._linger_seconds) and self._asking is None:
+                await self._give_idle()
+                if not self._waiting and not self._idle:
+                    return
+
+    def _hand_over(self) -> None:
+        while self._waiting:
+            if self._waiting[0][2].done():  # it gave up
                 heapq.heappop(self._waiting)
-            if not self._waiting:
-                if await self._nothing_comes():
-                    await self._give_idle()
-                    if not self._waiting and not self._idle:
-                        return
-                continue
-            if self._idle:
+            elif self._idle:
                 heapq.heappop(self._waiting)[2].set_result(self._idle.pop())
-                continue
-            if (pause := retry_at - self._clock()) > 0:
-                await self._wait(pause)
-                continue
-            taken = await self._backend.take()
-            if isinstance(taken, Lease):
-                self._idle.append(taken)
             else:
-                retry_at = self._clock() + taken
+                return
+
+    def _ask(self) -> None:
+        """Asks the backend for one slot if any is wanted. A slot that comes free before it answers is passed on.
+
+        One at a time: writers that crowd a Prefect server on SQLite keep one another waiting for seconds.
+        """
+        if self._asking is None and self._waiting and self._clock() >= self._ask_at:
+            self._asking = asyncio.create_task(self._take())
+            self._asking.add_done_callback(self._asked)
+
+    async def _take(self) -> None:
+        taken = await self._backend.take()
+        if isinstance(taken, Lease):
+            self._idle.append(taken)
+        else:
+            self._ask_at = self._clock() + taken
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        del task
+        self._asking = None
+        self._changed.set()
 
     async def _retire(self) -> None:
         """Sends back slots that were held long, or that a lowered limit no longer allows."""
@@ -148,10 +169,7 @@ class SlotPool:
                 self._idle.remove(lease)
                 await self._backend.give(lease)
 
-    async def _nothing_comes(self) -> bool:
-        return not await self._wait(self._linger_seconds)
-
-    async def _wait(self, seconds: float) -> bool:
+    async def _wait(self, seconds: float | None) -> bool:
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:
@@ -167,5 +185,7 @@ class SlotPool:
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
+        if self._asking is not None:
+            await asyncio.wait([self._asking])
         await self._give_idle()
         await self._backend.close()

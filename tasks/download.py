@@ -9,8 +9,8 @@ from longtake.delivery import bring_home
 from longtake.desk import opened_office
 from longtake.gate import gate
 from longtake.job import Clip, Job
-from longtake.ledger import Expectation
 from longtake.media.inspect import GatePolicy
+from longtake.records import Expectation
 from tasks._policy import STEP
 
 

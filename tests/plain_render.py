@@ -16,9 +16,9 @@ from longtake.accounts import Account
 from longtake.delivery import await_end, bring_home
 from longtake.desk import opened_office
 from longtake.gate import gate
-from longtake.ledger import Expectation
 from longtake.production import Wishes, prepare
 from longtake.purchase import buy
+from longtake.records import Expectation
 from longtake.reels import make_reel
 from longtake.rendering import Summary, render
 from longtake.run import Steps

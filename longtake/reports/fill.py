@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from longtake.identity import attempt_identity
-from longtake.ledger import Purchase
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.plan import Shot
+from longtake.records import Purchase
 from longtake.reels import MadeReel
 from longtake.reports.text import visible
 from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
-from longtake.run import ShotResult
 from longtake.settlement import is_charged_but_failed, reported_usage, reported_words
+from longtake.shot_result import ShotResult
 from longtake.transport import redact
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from longtake.ledger import Ledger, State
+from longtake.ledger import Ledger
 from longtake.reconcile import Decisions, settle
+from longtake.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store

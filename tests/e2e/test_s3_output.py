@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from longtake.errors import UnsafeStoreError
-from longtake.ledger import Ledger, State
+from longtake.ledger import Ledger
+from longtake.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store

@@ -27,11 +27,11 @@ from longtake.errors import BudgetExceededError
 from longtake.ledger import Ledger
 from longtake.production import Wishes, prepare
 from longtake.reconcile import dying_links
-from longtake.run import ShotResult
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
+from longtake.shot_result import ShotResult
 from longtake.storage import open_store
 from longtake.verdicts import Outcome, Verdict
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment

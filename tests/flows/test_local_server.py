@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,8 +21,10 @@ import httpx
 import psutil
 import pytest
 
+from flows._server import Places
 from flows._server_leases import mend_leases
-from tests.flows.conftest import ROOT, clean_environment
+from flows._server_process import _listening
+from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 
 CLIENT = """
 import json, sys
@@ -103,6 +107,12 @@ def test_clients_that_start_at_once_share_one_server_which_leaves_when_they_are_
     two.kill()
 
     wait_for(lambda: not server_processes(home), 10)
+
+
+def test_answers_leave_at_once(new_home: Callable[[], Path]) -> None:
+    # asyncio takes Nagle's delay, 40 ms an answer, off connections whose protocol is known, and off no others.
+    with _listening(Places(new_home())) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_server_whose_only_client_dies_while_it_starts_leaves_too(
@@ -203,3 +213,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
     assert "file is not a database" in ended.stderr
     wait_for(lambda: not server_processes(tmp_path), 10)
+
+
+async def test_writers_that_come_together_take_turns_and_none_is_sent_away(prefect_server: PrefectServer) -> None:
+    async with httpx.AsyncClient(base_url=prefect_server.api_url, timeout=60) as caller:
+        limit = {"name": f"crowd-{uuid4()}", "limit": 200, "active": True, "slot_decay_per_second": 0.0}
+        (await caller.post("/v2/concurrency_limits/", json=limit)).raise_for_status()
+        wanted = {"names": [limit["name"]], "slots": 1, "mode": "concurrency", "lease_duration": 60}
+        asked = (caller.post("/v2/concurrency_limits/increment-with-lease", json=wanted) for _ in range(120))
+        answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} == {200}

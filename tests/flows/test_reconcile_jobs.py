@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from longtake.ledger import Ledger, State
+from longtake.ledger import Ledger
+from longtake.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings

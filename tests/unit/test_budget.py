@@ -24,10 +24,11 @@ from longtake.directory_store import DirectoryStore
 from longtake.errors import BudgetExceededError, UnreadableRecordError
 from longtake.identity import WrittenRow
 from longtake.job import Job
-from longtake.ledger import Accepted, Intent, Ledger, VerdictRecord
+from longtake.ledger import Ledger
 from longtake.manifests.schema import ManifestRow
 from longtake.plan import Plan, Shot
 from longtake.pricing import Quote
+from longtake.records import Accepted, Intent, VerdictRecord
 from longtake.request import ShotRequest
 from longtake.spending import Entry, Reservations, Share, SpendingLog
 from longtake.verdicts import Verdict

@@ -11,10 +11,10 @@ from longtake.accounts import Account
 from longtake.forecast import Forecast, forecast, learned_times
 from longtake.identity import WrittenRow
 from longtake.job import Job, JobStatus
-from longtake.ledger import Accepted, Intent, Purchase, Terminal
 from longtake.manifests.schema import ManifestRow
 from longtake.plan import Shot
 from longtake.pricing import Span
+from longtake.records import Accepted, Intent, Purchase, Terminal
 from longtake.request import ShotRequest
 from longtake.vendors import adapter_named
 

@@ -11,7 +11,8 @@ import pytest
 from longtake.directory_store import DirectoryStore
 from longtake.errors import PublishConflictError, UnreadableRecordError
 from longtake.job import Clip, Job
-from longtake.ledger import Accepted, ClipRecord, Intent, Ledger, State, VerdictRecord
+from longtake.ledger import Ledger
+from longtake.records import Accepted, ClipRecord, Intent, State, VerdictRecord
 from longtake.verdicts import Verdict
 
 IDENTITY = "1-" + "a" * 40

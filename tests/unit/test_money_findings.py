@@ -14,8 +14,9 @@ from longtake.client import VendorClient
 from longtake.directory_store import DirectoryStore
 from longtake.errors import ConfigurationError, UnknownOutcomeError, VendorError
 from longtake.job import Job
-from longtake.ledger import Accepted, Intent, Ledger, State
+from longtake.ledger import Ledger
 from longtake.reconcile import Decisions, settle
+from longtake.records import Accepted, Intent, State
 from longtake.request import ShotRequest
 
 

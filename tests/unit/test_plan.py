@@ -12,12 +12,12 @@ from longtake.errors import ConfigurationError
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
 from longtake.job import Clip, Job
-from longtake.ledger import Accepted, ClipRecord, Intent, Purchase
 from longtake.manifests.schema import ManifestRow
 from longtake.plan import Standing
 from longtake.planner import Planner
 from longtake.pricing import Quote
 from longtake.quotes import Quotes, missing_prices
+from longtake.records import Accepted, ClipRecord, Intent, Purchase
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import VENDORS
 

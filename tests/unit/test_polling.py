@@ -9,6 +9,7 @@ import time
 import pytest
 
 from longtake import polling
+from longtake.cadence import Cadence
 from longtake.errors import (
     AuthenticationError,
     JobLostError,
@@ -18,7 +19,7 @@ from longtake.errors import (
     VendorUnavailableError,
 )
 from longtake.job import JobSnapshot, JobStatus
-from longtake.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Cadence, Poller
+from longtake.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Poller
 
 RUNNING = JobSnapshot(status=JobStatus.RUNNING)
 DONE = JobSnapshot(status=JobStatus.SUCCEEDED, video_url="https://media.test/a.mp4")

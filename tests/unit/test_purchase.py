@@ -16,8 +16,9 @@ from longtake.client import VendorClient
 from longtake.desk import Desk, open_desk
 from longtake.directory_store import DirectoryStore
 from longtake.errors import RateLimitedError, UnknownOutcomeError
-from longtake.ledger import Intent, Ledger, State, VerdictRecord
+from longtake.ledger import Ledger
 from longtake.purchase import Order, buy
+from longtake.records import Intent, State, VerdictRecord
 from longtake.request import ShotRequest
 from longtake.transport import Transport
 from longtake.verdicts import Verdict, outcome_of

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from longtake.directory_store import DirectoryStore
-from longtake.ledger import Ledger, VerdictRecord
+from longtake.ledger import Ledger
 from longtake.reconcile import outputs_at
+from longtake.records import VerdictRecord
 from longtake.storage import Store, open_store
 from longtake.verdicts import Verdict
 from tests.e2e.s3_server import s3_server

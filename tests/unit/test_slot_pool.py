@@ -106,3 +106,64 @@ async def test_a_waiter_that_gives_up_takes_no_slot_with_it():
         await waiter
     assert isinstance(await asyncio.wait_for(pool.acquire(), 2), Lease)
     await pool.close()
+
+
+class SlowSlots(FixedSlots):
+    """A backend that answers when it is let, and knows how many were asking at once."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.answering = asyncio.Event()
+        self.asking = self.most_asking = 0
+
+    async def take(self) -> Lease | float:
+        self.asking += 1
+        self.most_asking = max(self.most_asking, self.asking)
+        await self.answering.wait()
+        await asyncio.sleep(0.01)
+        self.asking -= 1
+        return await super().take()
+
+
+async def test_a_slot_that_comes_free_is_passed_on_while_the_backend_is_slow_to_answer():
+    backend = SlowSlots(1)
+    backend.answering.set()
+    pool = SlotPool(backend)
+    held = await pool.acquire()
+    backend.answering.clear()
+    waiter = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0.1)
+    assert backend.asking
+    pool.release(held)
+    pool.release(await asyncio.wait_for(waiter, 2))
+    backend.answering.set()
+    await pool.close()
+    assert backend.held == 0
+
+
+async def test_the_backend_is_asked_for_one_slot_at_a_time():
+    backend = SlowSlots(5)
+    backend.answering.set()
+    pool = SlotPool(backend)
+    waiters = [asyncio.create_task(pool.acquire()) for _ in range(6)]
+    await asyncio.wait_for(asyncio.gather(*waiters[:5]), 2)
+    await asyncio.sleep(0.2)
+    assert backend.most_asking == 1
+    for waiter in waiters[:5]:
+        pool.release(waiter.result())
+    pool.release(await asyncio.wait_for(waiters[5], 2))
+    await pool.close()
+    assert backend.held == 0
+
+
+async def test_a_slot_that_comes_while_the_pool_closes_goes_back():
+    backend = SlowSlots(3)
+    pool = SlotPool(backend)
+    waiter = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0.05)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0.05)
+    backend.answering.set()
+    await asyncio.wait_for(closing, 2)
+    assert backend.held == 0
+    waiter.cancel()

@@ -8,9 +8,9 @@ import pytest
 
 from longtake.identity import WrittenRow
 from longtake.job import Job
-from longtake.ledger import Accepted, Intent, Purchase, Void
 from longtake.manifests.schema import ManifestRow
 from longtake.plan import Plan, Shot
+from longtake.records import Accepted, Intent, Purchase, Void
 from longtake.request import ShotRequest
 from longtake.window import bring_in_turn, opening_order
 

@@ -1,0 +1,112 @@
+"""What a shot's purchase is made of: its request with every reference hosted, the clip before it among them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
+from longtake.desk import Desk, Office
+from longtake.errors import MediaError, UnsupportedRequestError, VendorError
+from longtake.gate import expectation
+from longtake.hosting import Hosting
+from longtake.identity import attempt_identity
+from longtake.job import JobSnapshot
+from longtake.ledger import Ledger
+from longtake.limits import Limits, refusal
+from longtake.media.inspect import GatePolicy
+from longtake.plan import Shot
+from longtake.purchase import Order, stored_request
+from longtake.request import ShotRequest
+from longtake.shot_result import ShotResult
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Makes the orders of one run. `run` names it in the ledger; `gate` says what the checks of its clips mean."""
+
+    output: str
+    run: str
+    gate: GatePolicy
+    ledger: Ledger
+    office: Office
+    hosting: Hosting
+
+    async def parent(self, before: ShotResult) -> Parent | None:
+        """What the shot after this one continues; None where this one is not done."""
+        if not before.is_done or before.clip is None or before.job is None:
+            return None
+        snapshot = before.snapshot or await self._look_for_link(before)
+        desk = await self.office.desk(before.job.account)
+        started = before.finished_at or time.time()
+        return Parent(
+            identity=before.job.identity,
+            clip=before.clip,
+            link=snapshot.video_url if snapshot else None,
+            link_dies_at=started + desk.adapter.link_seconds,
+            last_frame_link=snapshot.last_frame_url if snapshot else None,
+        )
+
+    async def order(self, shot: Shot, number: int, parent: Parent | None, desk: Desk) -> Order:
+        """The order of a shot's attempt.
+
+        Raises:
+            UnsupportedRequestError: A reference, or the clip before, cannot be made what the vendor takes.
+        """
+        if shot.model is None:
+            raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
+        try:
+            request = await self._complete_request(shot, shot.model.limits, parent, desk)
+        except MediaError as error:
+            column = "continue_from" if parent else "reference"
+            raise UnsupportedRequestError([refusal(column, "", str(error), "see the reason")]) from None
+        return Order(
+            output=self.output,
+            account=shot.account,
+            shot_id=shot.shot_id,
+            request=request,
+            identity=attempt_identity(shot.identity, number),
+            take=shot.take,
+            attempt=number,
+            written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
+            expected=expectation(request, shot.model.limits, self.gate),
+            quote=shot.quote,
+            run=self.run,
+        )
+
+    async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
+        """The request with every reference where the vendor can read it, the parent's clip first."""
+        hosted = [
+            await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+            for reference in shot.request.references
+        ]
+        request = shot.request.model_copy(update={"references": tuple(hosted)})
+        if parent is None:
+            return request
+        if shot.row.written.continue_from == "last_frame":
+            return await continued_from_last_frame(
+                request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
+            )
+        return await continued_from_clip(
+            request,
+            parent,
+            limits=limits,
+            desk=desk,
+            ledger=self.ledger,
+            hosting=self.hosting,
+            wanted_seconds=shot.row.written.reference_tail_seconds,
+        )
+
+    async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:
+        """The vendor's own link of a clip bought by an earlier run, if it still has one."""
+        job = before.job
+        if job is None:
+            return None
+        desk = await self.office.desk(job.account)
+        if job.base_url != desk.account.base_url:
+            return None
+        try:
+            return await desk.client.look(job.job_id)
+        except VendorError:
+            return None
