@@ -21,7 +21,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
@@ -56,6 +56,16 @@ class Shown:
     description: str
 
 
+@dataclass(frozen=True)
+class ShareProgress:
+    """One child run of a parent, for the parent's own progress."""
+
+    number: int
+    reels: int
+    state: str
+    percent: float
+
+
 class RunPage:
     """The artifacts of the flow run that surrounds us; what an earlier execution of it left is replaced.
 
@@ -80,6 +90,23 @@ class RunPage:
     async def show(self, key: str, shown: Shown | None) -> None:
         """Makes the artifact of this key stand as it should; None: takes it away."""
         await self._tried(self._show(key, shown))
+
+    async def progress_of(self, runs: Sequence[UUID]) -> dict[UUID, float]:
+        """How far other runs say that they have come, in percent; those that say nothing are left out."""
+        found: dict[UUID, float] = {}
+        if runs:
+            await self._tried(self._read_progress(runs, found))
+        return found
+
+    async def _read_progress(self, runs: Sequence[UUID], found: dict[UUID, float]) -> None:
+        if self._client is None:
+            return
+        for artifact in await self._client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[PROGRESS])),
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(runs))),
+        ):
+            if artifact.flow_run_id is not None and isinstance(artifact.data, int | float):
+                found[artifact.flow_run_id] = float(artifact.data)
 
     async def _find(self) -> None:
         if self._run is None:
@@ -115,6 +142,16 @@ class RunPage:
                 await step
         except Exception as error:
             log.warning("the Prefect server does not take what is shown of this run: %r", error)
+
+
+def of_shares(title: str, shares: Sequence[ShareProgress], ended: int) -> Shown:
+    """The progress of a parent of child runs, each weighted by its reels; the table has those that are not through."""
+    lines = [f"**{ended:,} / {len(shares):,} shares ended** of {code(title)}"]
+    if open_shares := [share for share in shares if share.percent < 100.0][:MOST_ROWS]:
+        lines += ["", "| share | reels | state | progress |", "|--:|--:|---|--:|"]
+        lines += [f"| {s.number} | {s.reels:,} | {s.state} | {s.percent:.0f} % |" for s in open_shares]
+    percent = sum(share.percent * share.reels for share in shares) / sum(share.reels for share in shares)
+    return Shown("progress", round(percent, 1), "\n".join(lines))
 
 
 def not_done(rows: Sequence[RowResult], reels_missing: Iterable[tuple[str, str]] = ()) -> Shown | None:

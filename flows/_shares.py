@@ -26,6 +26,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 from prefect.states import AwaitingRetry, Cancelling
 
+from flows._artifacts import PROGRESS, RunPage, ShareProgress, of_shares
 from longtake.errors import ConfigurationError
 from longtake.plan import Standing
 from longtake.production import Production, Wishes
@@ -82,12 +83,13 @@ def shares(production: Production, reels_per_run: int) -> list[Share]:
     return found
 
 
-async def render_in_children(wishes: Wishes, groups: Sequence[Share]) -> list[FlowRun]:
+async def render_in_children(wishes: Wishes, groups: Sequence[Share], page: RunPage) -> list[FlowRun]:
     """Runs every share as a child run and waits for all; cancelling cancels the children.
 
     Args:
         wishes: The parent's wishes; each child gets the same with its own reels.
         groups: The shares.
+        page: Where the parent shows how far its children have come.
 
     Returns:
         The children as they ended, in the order of the shares.
@@ -101,7 +103,7 @@ async def render_in_children(wishes: Wishes, groups: Sequence[Share]) -> list[Fl
         wishes = wishes.model_copy(update={"manifest": _whole(wishes.manifest), "output": _whole(wishes.output)})
     async with get_client() as client:
         try:
-            return await _Children(client, wishes, groups).rendered()
+            return await _Children(client, wishes, groups, page).rendered()
         except asyncio.CancelledError:
             await _cancel(client, wishes.run)
             raise
@@ -110,8 +112,8 @@ async def render_in_children(wishes: Wishes, groups: Sequence[Share]) -> list[Fl
 class _Children:
     """The child runs of one parent, from whichever of its passes they come."""
 
-    def __init__(self, client: PrefectClient, wishes: Wishes, groups: Sequence[Share]) -> None:
-        self._client, self._wishes = client, wishes
+    def __init__(self, client: PrefectClient, wishes: Wishes, groups: Sequence[Share], page: RunPage) -> None:
+        self._client, self._wishes, self._page = client, wishes, page
         self._shares = {share.key(wishes.run): share for share in groups}
         self._log = get_run_logger()
         self._told: set[str] = set()
@@ -139,6 +141,7 @@ class _Children:
                     self._log.warning("share %d: its worker claimed it and did not start it", self._shares[key].number)
                     await self._client.set_flow_run_state(child.id, AwaitingRetry(), force=True)
             self._tell(children, ended)
+            await self._show(children, ended)
             if len(ended) == len(self._shares):
                 return [children[key] for key in self._shares]
             await asyncio.sleep(LOOK_SECONDS)
@@ -174,6 +177,17 @@ class _Children:
                     raise
                 self._log.warning("the Prefect server does not answer (%r); children go on, asking again", error)
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def _show(self, children: Mapping[str, FlowRun], ended: set[str]) -> None:
+        running = [child.id for child in children.values() if child.state and child.state.is_running()]
+        percent = await self._page.progress_of(running) | {children[key].id: 100.0 for key in ended}
+        rows: list[ShareProgress] = []
+        for key, share in self._shares.items():
+            child = children.get(key)
+            state = child.state.name if child and child.state else None
+            so_far = percent.get(child.id, 0.0) if child else 0.0
+            rows.append(ShareProgress(share.number, len(share.reels), state or "–", so_far))
+        await self._page.show(PROGRESS, of_shares(self._wishes.manifest, rows, len(ended)))
 
     def _tell(self, children: Mapping[str, FlowRun], ended: set[str]) -> None:
         for key in ended - self._told:

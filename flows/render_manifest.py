@@ -129,7 +129,7 @@ async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
             logger.warning(notice)
         if (refusal := production.refusal()) is not None:
             raise refusal
-        children = await render_in_children(production.wishes, shares(production, reels_per_run))
+        children = await render_in_children(production.wishes, shares(production, reels_per_run), page)
     except (ManifestError, ConfigurationError, WouldReplaceError) as error:
         return await _refused(error, page)
     if reels_per_run:

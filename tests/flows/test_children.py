@@ -17,12 +17,14 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Pending
 
+from flows._artifacts import RunPage, ShareProgress, of_shares
 from flows._shares import Share, _Children, child_parameters, shares
 from flows.render_manifest import render_manifest
 from longtake.production import Wishes
 from longtake.sandbox.faults import Fault
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
+from tests.flows.test_ui import artifacts
 
 DEPLOYMENT = "render-manifest-sandbox"
 
@@ -48,6 +50,8 @@ def test_retry_of_the_parent_runs_only_the_child_that_did_not_complete_and_the_n
     assert first["state_type"] == "FAILED"
     assert "4/5 rows done; 4 bought now; 4 reels" in first["state"]["message"]
     assert any("share 2 (2 reels): Failed" in line for line in project.log_of(parent))
+    progress = artifacts(project, parent)["longtake-progress"]
+    assert (progress["data"], progress["description"]) == (100.0, "**3 / 3 shares ended** of `spread.csv`")
 
     second = project.press_retry(parent)
     assert second["state_name"] == "Completed", second["state"]["message"]
@@ -96,6 +100,7 @@ def test_cancelling_the_parent_cancels_its_children_and_retry_takes_up_their_job
     project.sandbox.settings.job_seconds = 30
     parent = started(project, "cancelled", 5)
     wait_for(lambda: project.billed("cancelled") == 3, 180)  # all slots of the account
+    wait_for(lambda: "| Running |" in artifacts(project, parent)["longtake-progress"]["description"], 20)
 
     assert project.press_cancel(parent)["state_type"] == "CANCELLED"
     wait_for(lambda: {child["state_type"] for child in project.children_of(parent)} == {"CANCELLED"}, 120)
@@ -184,6 +189,19 @@ async def test_every_wish_of_the_parent_reaches_its_children(monkeypatch: pytest
     assert set(inspect.signature(flow.fn).parameters) - {"reels_per_run"} == set(sent)
 
 
+def test_a_parents_progress_weighs_its_shares_by_their_reels():
+    shares = [ShareProgress(1, 3, "Completed", 100.0), ShareProgress(2, 1, "Running", 40.0)]
+    shown = of_shares("m.csv", shares, ended=1)
+    assert shown.data == 85.0
+    assert shown.description.splitlines() == [
+        "**1 / 2 shares ended** of `m.csv`",
+        "",
+        "| share | reels | state | progress |",
+        "|--:|--:|---|--:|",
+        "| 2 | 1 | Running | 40 % |",
+    ]
+
+
 class Planned:
     """As much of a production as shares are made from."""
 
@@ -244,6 +262,6 @@ async def test_a_child_that_a_dead_worker_had_claimed_is_scheduled_again(
     monkeypatch.setattr("flows._shares.LOOK_SECONDS", 0.01)
 
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(_Children(client, wishes, [share]).rendered(), 0.5)
+        await asyncio.wait_for(_Children(client, wishes, [share], RunPage()).rendered(), 0.5)
 
     assert client.proposed == proposed
