@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types imports format slow chaos bench lock clean
+.PHONY: setup demo test bounded check lint types imports format slow chaos bench lock clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -21,6 +21,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
+
+# Of what takes minutes, as much as the gate has time for: a killed run, a killed server, Retry over child runs.
+bounded: setup
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup tests/flows/test_sigkill.py tests/flows/test_restarts.py \
+		tests/flows/test_children.py -k "killed_render or on_sqlite or retry_of_the_parent"
 
 check: lint types imports test
 

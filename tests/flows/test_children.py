@@ -41,6 +41,7 @@ def results(project: Project, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_retry_of_the_parent_runs_only_the_child_that_did_not_complete_and_the_next_parent_has_its_own(
     project: Project,
 ):

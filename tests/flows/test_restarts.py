@@ -75,6 +75,7 @@ def active_slots(project: Project) -> int:
     return project.call("GET", LIMIT).raise_for_status().json()["active_slots"]
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_server_on_sqlite(on_sqlite: OwnServer, tmp_path: Path):
     check_restart(on_sqlite, tmp_path / "project")
 

@@ -74,6 +74,7 @@ def check_kills(tmp_path, new_home, kills: int) -> list[float]:
     return waits
 
 
+@pytest.mark.slow
 def test_a_killed_render_is_followed_by_one_that_submits_soon_and_leaves_nothing_behind(tmp_path, new_home, capsys):
     waits = check_kills(tmp_path, new_home, 2)
     with capsys.disabled():
