@@ -20,11 +20,11 @@ demo: setup
 	$(BIN)/python examples/demo.py
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 # Of what takes minutes, as much as the gate has time for: a killed run, a killed server, Retry over child runs.
 bounded: setup
-	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup tests/flows/test_sigkill.py tests/flows/test_restarts.py \
+	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup --no-loadscope-reorder tests/flows/test_sigkill.py tests/flows/test_restarts.py \
 		tests/flows/test_children.py -k "killed_render or on_sqlite or retry_of_the_parent"
 
 check: lint types imports test

@@ -1,13 +1,31 @@
-"""How the suite is spread over processes: a file stays together, and so do the tests that share a deployed project."""
+"""How the suite is spread over processes: a file stays together, what takes long begins first."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
+"""Folders in the order of their turn; a process that begins a long file last keeps all others waiting."""
+SHARES = {"test_deployments": "one", "test_retry": "one", "test_s3_render": "one"}
+"""Tests with a deployed project, half a minute to make, share it in two groups; those not named are in the second."""
 
+
+# Before xdist's own hook, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shares_project = "deployed" in getattr(item, "fixturenames", ())
-        # Child runs take as long as all the others that share a project.
-        alone = not shares_project or item.path.stem == "test_children"
-        item.add_marker(pytest.mark.xdist_group(str(item.path) if alone else "deployed"))
+        group = f"project {SHARES.get(item.path.stem, 'two')}" if shares_project else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    turn = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: turn.get(item.path.parent.name, len(turn)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Takes xdist's group off a test's name, by which `--last-failed` would not find it again."""
+    name, _, group = report.nodeid.rpartition("@")
+    if name and "]" not in group and "PYTEST_XDIST_WORKER" not in os.environ:
+        report.nodeid = name
