@@ -22,10 +22,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-# Of what takes minutes, as much as the gate has time for: a killed run, a killed server, Retry over child runs.
+# Of what takes minutes, as much as the gate has time for: a killed run, a killed server, Retry over child runs, attempts.
 bounded: setup
 	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup --no-loadscope-reorder tests/flows/test_sigkill.py tests/flows/test_restarts.py \
-		tests/flows/test_children.py -k "killed_render or on_sqlite or retry_of_the_parent"
+		tests/flows/test_children.py tests/chaos/test_fault_matrix.py \
+		-k "killed_render or on_sqlite or retry_of_the_parent or billed_at_most_once"
 
 check: lint types imports test
 

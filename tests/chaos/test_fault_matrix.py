@@ -74,7 +74,7 @@ def billed(sandbox) -> Counter:
     return counts
 
 
-@pytest.mark.parametrize("max_attempts", [1, 2])
+@pytest.mark.parametrize("max_attempts", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monkeypatch, max_attempts, capsys):
     monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "2")
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
