@@ -41,6 +41,8 @@ from longtake.window import Bring, bring_in_turn, opening_order
 
 log = logging.getLogger("longtake.run")
 
+_RUNS_ON = (StillRunningError, asyncio.CancelledError)
+"""Ends of waiting after which the job runs on and counts against the vendor's limit: its slot stays taken."""
 RESUMED_FIRST = -1e9
 """Priority of slots for jobs that are in flight already: they count before anything new is bought."""
 
@@ -220,8 +222,13 @@ class Run:
         waiting = asyncio.create_task(desk.slots.acquire(RESUMED_FIRST))
         try:
             snapshot = await self.steps.await_job(job, True)
-        finally:
+        except _RUNS_ON:
+            waiting.cancel()  # a slot that it has already stays taken
+            raise
+        except BaseException:
             await _let_go(waiting, desk)
+            raise
+        await _let_go(waiting, desk)
         return await self._bring_home(shot, job, snapshot)
 
     async def _buy(self, shot: Shot, number: int) -> ShotResult:
@@ -253,8 +260,7 @@ class Run:
             self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            # A job that runs on counts against the vendor's limit: its slot stays taken until the run ends.
-            if job is None or not isinstance(error, StillRunningError):
+            if job is None or not isinstance(error, _RUNS_ON):
                 desk.slots.release(lease)
             raise
         desk.slots.release(lease)

@@ -113,14 +113,16 @@ class PrefectSlots:
         return None
 
     async def close(self) -> None:
-        """Gives everything back, as far as the server answers; what is left comes back when its lease ends."""
+        """Gives back what is owed, as far as the server answers.
+
+        Slots that are still held stand for jobs that the vendor still runs: they come back when their leases end.
+        """
         if self._taking is not None:
             await asyncio.wait([self._taking])
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
             self._keeper = None
-        self._owed += [backing for backing in self._held.values() if backing is not None]
         self._held.clear()
         if self._answers:
             await self._tried(self._give_owed())

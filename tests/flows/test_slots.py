@@ -292,6 +292,16 @@ def test_slots_of_a_killed_process_are_back_within_80_seconds(
     asyncio.run(becomes(0, lambda: limit.active_slots, seconds=80))
 
 
+async def test_a_slot_whose_job_runs_on_stays_taken_when_its_run_ends(
+    slots: Callable[..., Any], document: str, limit: Limit
+) -> None:
+    ours = slots(document, max_jobs_in_flight=3)
+    await ours.take()
+    await ours.give(await ours.take())
+    await ours.close()
+    assert limit.active_slots == 1
+
+
 @pytest.mark.slow
 async def test_a_restarted_server_keeps_the_slots_and_gives_new_ones(
     new_home: Callable[[], Path], document: str, monkeypatch: pytest.MonkeyPatch
@@ -312,9 +322,11 @@ async def test_a_restarted_server_keeps_the_slots_and_gives_new_ones(
         os.kill(server.pid, signal.SIGKILL)
         after = Limit(api_url, document)
         await becomes((2, 1), lambda: _counted(after), seconds=40)
-        assert isinstance(await ours.take(), Lease)
+        second = await ours.take()
+        assert isinstance(second, Lease)
         assert after.active_slots == 2
         await ours.give(held)
+        await ours.give(second)
         await ours.close()
         assert after.active_slots == 0
     client.kill()
