@@ -132,7 +132,8 @@ def test_a_killed_stitch_leaves_no_film_and_the_next_one_sweeps_up(nasty: dict[s
 def test_another_process_at_the_same_film_is_left_alone(nasty: dict[str, Path], tmp_path: Path) -> None:
     own = tmp_path / ".film.mp4.elsewhere-1.part"
     own.write_bytes(b"still being written")
-    code = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX); print(); sys.stdin.read()"
+    code = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX)"
+    code += "; print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(own)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
         assert writer.stdout
