@@ -26,7 +26,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 from prefect.states import AwaitingRetry, Cancelling
 
-from flows._artifacts import PROGRESS, RunPage, ShareProgress, of_shares
+from flows._artifacts import PROGRESS, RunPage, ShareProgress, Shown, of_shares
 from longtake.errors import ConfigurationError
 from longtake.plan import Standing
 from longtake.production import Production, Wishes
@@ -117,6 +117,7 @@ class _Children:
         self._shares = {share.key(wishes.run): share for share in groups}
         self._log = get_run_logger()
         self._told: set[str] = set()
+        self._shown: Shown | None = None
 
     async def rendered(self) -> list[FlowRun]:
         """Starts what is not there, puts to work again what did not complete in an earlier pass, waits for all.
@@ -187,7 +188,9 @@ class _Children:
             state = child.state.name if child and child.state else None
             so_far = percent.get(child.id, 0.0) if child else 0.0
             rows.append(ShareProgress(share.number, len(share.reels), state or "–", so_far))
-        await self._page.show(PROGRESS, of_shares(self._wishes.manifest, rows, len(ended)))
+        if (shown := of_shares(self._wishes.manifest, rows, len(ended))) != self._shown:
+            self._shown = shown
+            await self._page.show(PROGRESS, shown)
 
     def _tell(self, children: Mapping[str, FlowRun], ended: set[str]) -> None:
         for key in ended - self._told:

@@ -199,6 +199,11 @@ NAME_OF = {record: kind for kind, record in _KINDS.items()}
 
 
 def parse_record(kind: str, data: bytes) -> Record:
+    """A record of this kind, as `NAME_OF` has them, from its JSON.
+
+    Raises:
+        UnreadableRecordError: It is torn, foreign, or of a newer format.
+    """
     try:
         return _KINDS[kind].model_validate_json(data)
     except (ValidationError, ValueError) as error:
@@ -224,6 +229,7 @@ def _record(identity: str, match: re.Match[str] | None, data: bytes | None) -> R
 
 
 def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
+    """A purchase from the files of its folder by name, None for one that could not be read; never raises."""
     fields: dict[str, Any] = {"intents": {}, "voids": {}, "unknowns": {}}
     fields |= {"accepted": None, "terminal": None, "clip": None, "verdict": None}
     unreadable: list[str] = []

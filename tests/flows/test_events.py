@@ -262,7 +262,8 @@ def test_automations_that_are_switched_on_tell_of_rows_budget_account_and_links(
 
     kinds = ("rows failed", "budget reached", "an account refuses", "links are dying")
     wait_for(lambda: all(told(words) for words in kinds), 60)
-    poor, *_ = [text for text in told("rows failed") if "render poor.csv: 1/2 rows done" in text]
+    # A set, because Prefect delivers at least once.
+    [poor] = {text for text in told("rows failed") if "render poor.csv: 1/2 rows done" in text}
     assert poor.splitlines()[-1].startswith(("flow run ", "http"))
     assert any("anyfast/default refuses: Invalid token" in text for text in told("an account refuses"))
     assert any("second/1 is held: the budget: " in text for text in told("budget reached"))
