@@ -27,7 +27,7 @@ class Meter:
         self._unpriced = Counter[str]()
         for shot in shots:
             for purchase in shot.attempts:
-                if purchase.was_bought and purchase.intent is not None:
+                if purchase.is_charged and purchase.intent is not None:
                     self._spend(purchase.intent.account, purchase.intent.price_low_usd, purchase.intent.price_high_usd)
         self._coming = {shot: shot.quote for shot in shots if shot.standing in _TO_BUY}
         self._beforehand = beforehand

@@ -21,9 +21,8 @@ from longtake.errors import BudgetExceededError
 from longtake.identity import attempt_identity
 from longtake.ledger import Ledger
 from longtake.pricing import Quote
-from longtake.records import Purchase, State
+from longtake.records import Purchase
 from longtake.spending import NANO, Entry, Share, SpendingLog
-from longtake.verdicts import Verdict
 
 if TYPE_CHECKING:
     # A plan needs desks to be made, and a desk's office holds the budget.
@@ -49,14 +48,11 @@ Decision = Callable[[Draft], Any]
 
 def is_charged(purchase: Purchase) -> bool:
     """Whether a purchase costs money, or may."""
-    refused = purchase.verdict is not None and purchase.verdict.verdict is Verdict.CONTENT_REFUSED
-    if refused and purchase.accepted is None and not purchase.unreadable:
-        return False
-    return purchase.state(float("inf")) is not State.NEW
+    return purchase.is_charged
 
 
 def may_be_charged(names: Collection[str]) -> bool:
-    """The same, as far as the names of a purchase's records tell."""
+    """Whether a purchase costs money, or may, as far as the names of its records tell."""
     last = max((int(match[1]) for name in names if (match := _INTENT.fullmatch(name))), default=0)
     return "accepted.json" in names or (last > 0 and f"try-{last}.void.json" not in names)
 
@@ -113,7 +109,7 @@ class Budget:
         await asyncio.to_thread(self._log.load)
         if purchases is None:
             purchases = await asyncio.to_thread(self._ledger.load)
-        bought = {identity: self._share(purchase) for identity, purchase in purchases.items() if is_charged(purchase)}
+        bought = {identity: self._share(purchase) for identity, purchase in purchases.items() if purchase.is_charged}
         self._log.state.count(LEDGER, bought)
         settled = {
             identity: share._replace(usd=usd)
@@ -294,6 +290,6 @@ class Budget:
 def _needs(plan: Plan) -> dict[str, dict[str, Share]]:
     """What each reel still has to buy, begun reels first."""
     reels = plan.reels
-    begun = {reel for reel, shots in reels.items() if any(is_charged(each) for shot in shots for each in shot.attempts)}
+    begun = {reel for reel, shots in reels.items() if any(each.is_charged for shot in shots for each in shot.attempts)}
     order = sorted(reels, key=lambda reel: reel not in begun)
     return {reel: dict(need for shot in reels[reel] if (need := wanted(shot)) is not None) for reel in order}

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from longtake.errors import ConfigurationError, PublishConflictError, UnreadableRecordError
-from longtake.identity import VERSION, attempt_identity
+from longtake.identity import VERSION
 from longtake.records import (
     NAME_OF,
     ClipRecord,
@@ -31,6 +31,7 @@ from longtake.records import (
     VerdictRecord,
     Void,
     assemble,
+    attempts_in,
     parse_record,
 )
 from longtake.storage import Store
@@ -100,10 +101,7 @@ class Ledger:
 
     def attempts(self, identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
         """The purchases of one shot take in order of attempt, as far as there are any."""
-        found: list[Purchase] = []
-        while (purchase := purchases.get(attempt_identity(identity, len(found) + 1))) is not None:
-            found.append(purchase)
-        return found
+        return attempts_in(identity, purchases)
 
     def add(self, record: R, *, name: str | None = None) -> R:
         """Creates a record, durably.

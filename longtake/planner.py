@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from longtake.coming_clip import ComingClip, coming_clip
 from longtake.errors import UnknownVendorError
 from longtake.hosting import Hosting
-from longtake.identity import ContentDigest, Identities, attempt_identity
+from longtake.identity import ContentDigest, Identities
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import ManifestRow
 from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
-from longtake.records import Purchase
+from longtake.records import Purchase, attempts_in
 from longtake.references import FIT, FixedReference, shown
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.terms import PriceOf, TermsBook, Wanted
@@ -119,8 +119,7 @@ class Planner:
             parent=parent.identity if parent else None,
             made_with=self._made_with(row),
         )
-        while (purchase := known.purchases.get(attempt_identity(shot.identity, len(shot.attempts) + 1))) is not None:
-            shot.attempts.append(purchase)
+        shot.attempts = attempts_in(shot.identity, known.purchases)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
         if others := known.by_shot.get(row.shot_id):
@@ -213,6 +212,6 @@ def _bought_model(shot: Shot) -> Model | None:
 def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:
     found: dict[str, list[Purchase]] = {}
     for purchase in purchases.values():
-        if purchase.intent and purchase.was_bought:
+        if purchase.intent and not purchase.is_replaced_by_a_changed_row:
             found.setdefault(purchase.intent.shot_id, []).append(purchase)
     return found

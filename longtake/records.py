@@ -14,8 +14,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from longtake.errors import UnreadableRecordError
+from longtake.identity import attempt_identity
 from longtake.job import Clip, Job, JobFailure, JobStatus
-from longtake.verdicts import Verdict
+from longtake.verdicts import CHANGED_ROW_IS_ENOUGH, Verdict
 
 FORMAT = 1
 UNKNOWN_AFTER_SECONDS = 30.0
@@ -150,9 +151,24 @@ class Purchase(BaseModel):
         return self.intents.get(self.last_try)
 
     @property
-    def was_bought(self) -> bool:
-        """Whether money moved, or may have moved."""
+    def is_charged(self) -> bool:
+        """Whether it costs money, or may: all but what was certainly not accepted, moderation's no among it."""
+        refused = self.verdict is not None and self.verdict.verdict is Verdict.CONTENT_REFUSED
+        if refused and self.accepted is None and not self.unreadable:
+            return False
         return self.state(float("inf")) is not State.NEW
+
+    @property
+    def was_bought(self) -> bool:
+        """The same, by its older name."""
+        return self.is_charged
+
+    @property
+    def is_replaced_by_a_changed_row(self) -> bool:
+        """Whether a changed row buys anew without more words: nothing was charged, or the row itself was the reason."""
+        return not self.is_charged or (
+            self.clip is None and self.verdict is not None and self.verdict.verdict in CHANGED_ROW_IS_ENOUGH
+        )
 
     def state(self, now: float) -> State:
         """Where the purchase stands at a Unix time; anything unreadable wins over everything else."""
@@ -181,6 +197,14 @@ class Purchase(BaseModel):
         if (unknown := self.unknowns.get(self.last_try)) is not None:
             return unknown.evidence
         return "the submit was begun and no answer was recorded (killed, or the machine died)"
+
+
+def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
+    """The purchases of one shot take in order of attempt, as far as there are any."""
+    found: list[Purchase] = []
+    while identity and (purchase := purchases.get(attempt_identity(identity, len(found) + 1))) is not None:
+        found.append(purchase)
+    return found
 
 
 _NAME = re.compile(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from longtake.manifests.writer import RowResult
 from longtake.outputs import clip_key
 from longtake.plan import Shot
-from longtake.records import Purchase, Record
+from longtake.records import Purchase, Record, attempts_in
 from longtake.settlement import reported_usage
 from longtake.shot_result import ShotResult
 from longtake.verdicts import BOUGHT_AND_OVER, Verdict
@@ -56,8 +56,7 @@ def _moment(record: Record | None) -> datetime | None:
 
 
 def _last_purchase(shot: Shot, purchases: Mapping[str, Purchase]) -> Purchase | None:
-    own = [purchase for purchase in purchases.values() if purchase.identity.startswith(shot.identity)]
-    return max(own, key=lambda purchase: len(purchase.identity), default=None) if shot.identity else None
+    return next(reversed(attempts_in(shot.identity, purchases)), None)
 
 
 def rows_to_retake(results: Iterable[RowResult]) -> set[int]:

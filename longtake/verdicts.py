@@ -56,7 +56,7 @@ NEXT_ACTION: dict[Verdict, str] = {
     Verdict.CANCELLED: "raise `take` to buy it again",
     Verdict.LOST: "run again to look once more; raise `take` to buy it again",
     Verdict.CONTENT_REFUSED: "change the prompt or the references, or raise `take`",
-    Verdict.BAD_CLIP: "raise `take`, or run again with a higher `--max-attempts`",
+    Verdict.BAD_CLIP: "change the row, raise `take`, or run again with a higher `--max-attempts`",
     Verdict.UNKNOWN_OUTCOME: "look the job up at the vendor, then `longtake reconcile` with `--adopt SHOT_ID=JOB_ID`, "
     "`--resubmit SHOT_ID` or `--give-up SHOT_ID`",
 }
@@ -65,6 +65,8 @@ BOUGHT_AND_OVER = frozenset(
     {Verdict.FAILED, Verdict.CANCELLED, Verdict.LOST, Verdict.CONTENT_REFUSED, Verdict.BAD_CLIP}
 )
 """Verdicts after which only another purchase brings a clip."""
+CHANGED_ROW_IS_ENOUGH = frozenset({Verdict.CONTENT_REFUSED, Verdict.BAD_CLIP})
+"""Verdicts whose reason may be the row itself: a changed row buys anew though its `take` was not raised."""
 
 
 class Outcome(BaseModel):

@@ -6,11 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from longtake.identity import attempt_identity
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.plan import Shot
-from longtake.records import Purchase
+from longtake.records import Purchase, attempts_in
 from longtake.reels import MadeReel
 from longtake.reports.text import visible
 from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
@@ -118,7 +117,7 @@ def _shot(
     moment: tuple[str, float] | None,
     posters: frozenset[str],
 ) -> ShotView:
-    purchase = _attempts(shot, purchases)[-1:]
+    purchase = attempts_in(shot.identity, purchases)[-1:]
     bought = purchase[0] if purchase else None
     intent = bought.intent if bought else None
     accepted, terminal, clip = (bought.accepted, bought.terminal, bought.clip) if bought else (None, None, None)
@@ -134,7 +133,7 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
-        vendor=shot.account.removesuffix("/default"),
+        vendor=(intent.account if intent and bought and bought.is_charged else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",
         clip=clip_key(shot) if clip else None,
@@ -163,15 +162,8 @@ def _other_columns(manifest: Manifest) -> dict[str, list[str]]:
     }
 
 
-def _attempts(shot: Shot, purchases: Mapping[str, Purchase]) -> list[Purchase]:
-    found: list[Purchase] = []
-    while shot.identity and (purchase := purchases.get(attempt_identity(shot.identity, len(found) + 1))) is not None:
-        found.append(purchase)
-    return found
-
-
 def _reported(shots: Iterable[Shot], purchases: Mapping[str, Purchase]) -> str:
-    return reported_words(purchase for shot in shots for purchase in _attempts(shot, purchases))
+    return reported_words(purchase for shot in shots for purchase in attempts_in(shot.identity, purchases))
 
 
 def _counts(shots: Iterable[Shot], views: Mapping[Shot, ShotView]) -> dict[str, int]:
@@ -192,12 +184,12 @@ def _totals(
         view = views[shot]
         count += 1
         done += view.verdict == Verdict.DONE.value
-        bought = [purchase for purchase in _attempts(shot, purchases) if purchase.was_bought]
-        prices = [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
-        spent += prices
+        bought = [purchase for purchase in attempts_in(shot.identity, purchases) if purchase.is_charged]
+        spent += [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
         charged_but_failed += sum(map(is_charged_but_failed, bought))
-        if view.verdict in {verdict.value for verdict in BOUGHT_AND_OVER}:
-            failed += [high for _, high in prices]
+        ended_so = view.verdict in {verdict.value for verdict in BOUGHT_AND_OVER}
+        without_clip = [p for p in bought if p.clip is None and (p.verdict or (ended_so and p is bought[-1]))]
+        failed += [p.intent.price_high_usd for p in without_clip if p.intent]
         if not bought and not shot.is_refused:
             coming.append((shot.quote.low_usd, shot.quote.high_usd) if shot.quote else (None, None))
     low, high = _sum(pair[0] for pair in spent), _sum(pair[1] for pair in spent)

@@ -1,0 +1,79 @@
+"""What counts as charged, everywhere alike, and when a changed row may be bought without more words; by the bill."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows._meter import Meter
+from longtake.forecast import forecast
+from longtake.production import Wishes, WouldReplaceError, prepare
+from longtake.sandbox.app import Fault
+from longtake.sandbox.prices import fictitious_prices
+from tests.e2e.quick_steps import quick_check, without_films
+from tests.plain_render import render_plain, sandbox_accounts
+
+SHOT = {"reel": "r", "shot": "1", "vendor": "evolink"}
+
+
+@pytest.fixture
+def render(tmp_path, sandbox, monkeypatch):
+    without_films(monkeypatch)
+    load = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
+
+    async def run(manifest, **wishes):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+
+    run.load = load
+    return run
+
+
+async def test_a_submit_that_moderation_refused_costs_nothing_in_report_progress_and_budget(
+    tmp_path, sandbox, write_manifest, render
+):
+    sandbox.faults.add(Fault(kind="moderation", step="submit"))
+    manifest = write_manifest([SHOT | {"prompt": "a red ball"}])
+    end = await render(manifest)
+    assert (end.rows[0].verdict, sandbox.bill.total_usd) == ("content_refused", 0)
+    assert (end.totals.spent_low_usd, end.totals.spent_high_usd, end.totals.charged_but_failed_usd) == (0, 0, 0)
+    again = await prepare(
+        Wishes(manifest=str(manifest), output=str(tmp_path / "out"), budget_usd=5), load_account=render.load
+    )
+    assert (await again.forecast()).spent_usd == 0
+    meter = Meter(again, forecast(again.plan.shots, again.accounts))
+    assert "- spent: $0.00 of a budget" in meter.shown().description
+
+
+async def test_a_prompt_that_moderation_refused_is_changed_and_bought_without_replace(sandbox, write_manifest, render):
+    sandbox.faults.add(Fault(kind="moderation", step="submit"))
+    await render(write_manifest([SHOT | {"prompt": "a red ball"}]))
+    end = await render(write_manifest([SHOT | {"prompt": "a blue ball"}]))
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("done", 1)
+
+
+async def test_a_row_whose_job_was_moderated_is_changed_and_bought_without_replace(sandbox, write_manifest, render):
+    sandbox.faults.add(Fault(kind="moderation_failed", step="look"))
+    first = await render(write_manifest([SHOT | {"prompt": "a red ball"}]))
+    assert (first.rows[0].verdict, first.totals.charged_but_failed_usd > 0) == ("content_refused", True)
+    end = await render(write_manifest([SHOT | {"prompt": "a blue ball"}]))
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("done", 2)
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled", None])
+async def test_another_paid_shot_is_not_bought_again_for_a_changed_prompt_alone(
+    sandbox, write_manifest, render, ending
+):
+    if ending:
+        sandbox.faults.add(Fault(kind=ending, step="look"))
+    await render(write_manifest([SHOT | {"prompt": "a red ball"}]))
+    with pytest.raises(WouldReplaceError, match="r/1"):
+        await render(write_manifest([SHOT | {"prompt": "a blue ball"}]))
+    assert sandbox.bill.count() == 1
+
+
+async def test_an_attempt_that_failed_before_the_clip_came_is_told_as_charged_without_a_clip(
+    sandbox, write_manifest, render
+):
+    sandbox.faults.add(Fault(kind="failed", step="look", retryable=True))
+    end = await render(write_manifest([SHOT | {"prompt": "a red ball"}]), max_attempts=2)
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("done", 2)
+    assert end.totals.charged_but_failed_usd == pytest.approx(end.totals.spent_high_usd / 2)
