@@ -1,7 +1,8 @@
 """Who may have a job in flight: one pool of slots per account and process.
 
 A slot comes from a backend that is shared by all runs (a Prefect concurrency limit) and passes from job to job inside
-the process without asking again. Jobs found in flight from an earlier run count before anything new is bought.
+the process without asking again. Jobs found in flight from an earlier run count before anything new is bought, in the
+slots in which that run bought them where these still stand.
 """
 
 from __future__ import annotations
@@ -9,18 +10,28 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+log = logging.getLogger(__name__)
+
+TROUBLE_PAUSE_SECONDS = 2.0
+"""A backend that fails is asked again after so long."""
 
 
 @dataclass
 class Lease:
-    """One slot held at the backend."""
+    """One slot held at the backend. `slot` is the backend's own name of it, by which another run can take it over."""
 
     id: str
     taken_at: float = field(default_factory=time.monotonic)
+    slot: str = ""
 
 
 class SlotBackend(Protocol):
@@ -32,6 +43,18 @@ class SlotBackend(Protocol):
 
     async def give(self, lease: Lease) -> None:
         """Gives a slot back."""
+        ...
+
+    async def keep(self, lease: Lease, seconds: float) -> None:
+        """Lets a slot stay taken for so long whatever becomes of us: a job is about to begin in it."""
+        ...
+
+    async def take_over(self, slot: str, seconds: float) -> Lease | None:
+        """Makes a slot ours, and keeps it for so long, that another run took; None where it no longer stands."""
+        ...
+
+    async def forget(self, lease: Lease) -> None:
+        """Leaves a slot that another run has taken over; it is that run's to give back."""
         ...
 
     async def over_limit(self) -> bool:
@@ -59,6 +82,15 @@ class FixedSlots:
     async def give(self, lease: Lease) -> None:
         del lease
         self.held -= 1
+
+    async def keep(self, lease: Lease, seconds: float) -> None:
+        del lease, seconds
+
+    async def take_over(self, slot: str, seconds: float) -> Lease | None:
+        del slot, seconds
+
+    async def forget(self, lease: Lease) -> None:
+        await self.give(lease)
 
     async def over_limit(self) -> bool:
         return self.held > self.limit
@@ -110,6 +142,18 @@ class SlotPool:
                 self.release(future.result())
             raise
 
+    async def keep(self, lease: Lease, seconds: float) -> None:
+        """Lets a slot stay taken for so long although this process dies; to be called before a job begins in it."""
+        await self._tried(self._backend.keep(lease, seconds))
+
+    async def take_over(self, slot: str, seconds: float) -> Lease | None:
+        """Makes ours, and keeps, the slot in which an earlier run bought a job; None where it no longer stands."""
+        return await self._tried(self._backend.take_over(slot, seconds)) if slot else None
+
+    async def forget(self, lease: Lease) -> None:
+        """Leaves a slot to the run that has taken it over."""
+        await self._tried(self._backend.forget(lease))
+
     def release(self, lease: Lease) -> None:
         """Passes a slot on; never blocks."""
         self._idle.append(lease)
@@ -150,11 +194,19 @@ class SlotPool:
             self._asking.add_done_callback(self._asked)
 
     async def _take(self) -> None:
-        taken = await self._backend.take()
+        taken = await self._tried(self._backend.take())
         if isinstance(taken, Lease):
             self._idle.append(taken)
         else:
-            self._ask_at = self._clock() + taken
+            self._ask_at = self._clock() + (TROUBLE_PAUSE_SECONDS if taken is None else taken)
+
+    async def _tried(self, step: Awaitable[T]) -> T | None:
+        """What the backend answers, None where it fails: no waiter hangs and nobody is asked without end for that."""
+        try:
+            return await step
+        except Exception as error:
+            log.warning("slots: %s: %s", type(error).__name__, error)
+            return None
 
     def _asked(self, task: asyncio.Task[None]) -> None:
         del task
@@ -165,9 +217,9 @@ class SlotPool:
         """Sends back slots that were held long, or that a lowered limit no longer allows."""
         for lease in list(self._idle):
             old = self._clock() - lease.taken_at > self._hold_seconds
-            if old or await self._backend.over_limit():
+            if old or await self._tried(self._backend.over_limit()):
                 self._idle.remove(lease)
-                await self._backend.give(lease)
+                await self._tried(self._backend.give(lease))
 
     async def _wait(self, seconds: float | None) -> bool:
         try:
@@ -178,7 +230,7 @@ class SlotPool:
 
     async def _give_idle(self) -> None:
         while self._idle:
-            await self._backend.give(self._idle.pop())
+            await self._tried(self._backend.give(self._idle.pop()))
 
     async def close(self) -> None:
         """Gives every idle slot back and stops."""
@@ -188,4 +240,4 @@ class SlotPool:
         if self._asking is not None:
             await asyncio.wait([self._asking])
         await self._give_idle()
-        await self._backend.close()
+        await self._tried(self._backend.close())

@@ -27,7 +27,8 @@ from prefect.logging import get_logger
 from longtake.accounts import Account
 from longtake.slots import Lease
 
-LEASE_SECONDS = 60.0  # the least that Prefect allows; a killed process's slots are back after this and one server loop
+LEASE_SECONDS = 60.0  # the least that Prefect allows; an idle slot of a killed process is back after this
+LONGEST_LEASE_SECONDS = 24 * 3600.0  # the most that Prefect allows
 _RENEW_AFTER_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 2.0
@@ -43,6 +44,11 @@ class _Backing:
     lease_id: UUID
     limit_id: UUID
     renewed_at: float
+
+    @property
+    def slot(self) -> str:
+        """Its name for other runs, good for the same limit alone."""
+        return f"{self.limit_id}/{self.lease_id}"
 
 
 class PrefectSlots:
@@ -62,6 +68,8 @@ class PrefectSlots:
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=run.id) if run else None
         self._limit: GlobalConcurrencyLimitResponse | None = None
         self._held: dict[str, _Backing | None] = {}  # None: lost by the server, or never counted by it
+        self._leases: dict[str, Lease] = {}
+        self._kept_until: dict[str, float] = {}  # monotonic; a job runs in these, and they must outlive us so long
         self._owed: list[_Backing] = []  # given back by us, not yet taken back by the server
         self._stack = AsyncExitStack()
         self._client: PrefectClient | None = None
@@ -71,22 +79,54 @@ class PrefectSlots:
 
     async def take(self) -> Lease | float:
         """Takes one slot, or returns the seconds after which to ask again."""
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._look_after())
-            await self._looked()
+        await self._begin()
         # Cancelled or not, a slot that the server has counted is one that we know of.
         self._taking = asyncio.create_task(self._take())
         return await asyncio.shield(self._taking)
 
     async def give(self, lease: Lease) -> None:
         """Gives a slot back; later, if the server cannot take it now."""
-        backing = self._held.pop(lease.id, None)
+        backing = self._held.get(lease.id)
+        await self.forget(lease)
         if backing is not None:
             self._owed.append(backing)
             if self._limit is not None:
                 self._limit.active_slots -= 1
             if self._answers:
                 await self._tried(self._give_owed())
+
+    async def keep(self, lease: Lease, seconds: float) -> None:
+        """Lets a slot stand for so long although this process dies."""
+        backing, now = self._held.get(lease.id), time.monotonic()
+        if self._kept_until.get(lease.id, now) - now >= seconds:
+            return
+        # Half as long again, so that the next job of the same length needs no call of its own.
+        self._kept_until[lease.id] = now + 1.5 * seconds
+        if backing is not None and self._answers:
+            await self._tried(self._renew(lease.id, backing))
+
+    async def take_over(self, slot: str, seconds: float) -> Lease | None:
+        """Makes a slot ours that another run took for a job; None where it no longer counts for the limit."""
+        await self._begin()
+        limit_id, _, lease_id = slot.partition("/")
+        if self._limit is None or limit_id != str(self._limit.id):
+            return None
+        try:
+            backing = _Backing(UUID(lease_id), self._limit.id, time.monotonic())
+        except ValueError:
+            return None
+        lease = self._note_held(backing)
+        await self.keep(lease, seconds)
+        if self._held.get(lease.id) is None:
+            await self.forget(lease)
+            return None
+        return lease
+
+    async def forget(self, lease: Lease) -> None:
+        """Leaves a slot to the run that has taken it over."""
+        self._held.pop(lease.id, None)
+        self._leases.pop(lease.id, None)
+        self._kept_until.pop(lease.id, None)
 
     async def over_limit(self) -> bool:
         """Whether more slots are held, by anyone, than the limit allowed a moment ago."""
@@ -124,10 +164,17 @@ class PrefectSlots:
             await asyncio.wait([self._keeper])
             self._keeper = None
         self._held.clear()
+        self._leases.clear()
+        self._kept_until.clear()
         if self._answers:
             await self._tried(self._give_owed())
         await self._stack.aclose()
         self._stack, self._client = AsyncExitStack(), None
+
+    async def _begin(self) -> None:
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._look_after())
+            await self._looked()
 
     async def _take(self) -> Lease | float:
         if self._limit is None or None in self._held.values():
@@ -140,8 +187,11 @@ class PrefectSlots:
             backing = await self._increment()
             if not isinstance(backing, _Backing):
                 return backing
-        lease = Lease(id=str(uuid.uuid4()))
-        self._held[lease.id] = backing
+        return self._note_held(backing)
+
+    def _note_held(self, backing: _Backing | None) -> Lease:
+        lease = Lease(id=str(uuid.uuid4()), slot=backing.slot if backing else "")
+        self._held[lease.id], self._leases[lease.id] = backing, lease
         return lease
 
     async def _increment(self) -> _Backing | float:
@@ -152,6 +202,11 @@ class PrefectSlots:
                 reply = await client.increment_concurrency_slots_with_lease(
                     names=[self._name], slots=1, mode="concurrency", lease_duration=LEASE_SECONDS, holder=self._holder
                 )
+                body = reply.json()
+                limits = [UUID(limit["id"]) for limit in body["limits"]]
+                if not limits:  # the limit was deleted: what Prefect handed out bounds nothing
+                    return _LONGEST_WAIT_SECONDS
+                return _Backing(UUID(body["lease_id"]), limits[0], time.monotonic())
         except httpx.HTTPStatusError as error:
             if error.response.status_code == 423:
                 asked = float(error.response.headers.get("Retry-After", _LONGEST_WAIT_SECONDS))
@@ -162,11 +217,6 @@ class PrefectSlots:
         except Exception as error:
             self._note(error)
             return _LONGEST_WAIT_SECONDS
-        body = reply.json()
-        limits = {UUID(limit["id"]) for limit in body["limits"]}
-        if not limits:  # the limit was deleted: what Prefect handed out bounds nothing
-            return _LONGEST_WAIT_SECONDS
-        return _Backing(UUID(body["lease_id"]), limits.pop(), time.monotonic())
 
     async def _look_after(self) -> None:
         while True:
@@ -202,20 +252,25 @@ class PrefectSlots:
             if backing is not None and time.monotonic() - backing.renewed_at > _RENEW_AFTER_SECONDS
         ]
         due += [(None, b) for b in self._owed if time.monotonic() - b.renewed_at > _RENEW_AFTER_SECONDS]
-        client = await self._connected()
         for lease_id, backing in due:
-            try:
-                await client.renew_concurrency_lease(backing.lease_id, LEASE_SECONDS)
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code not in (404, 410):
-                    raise
-                if backing in self._owed:
-                    self._owed.remove(backing)
-                elif lease_id is not None and self._held.get(lease_id) is backing:
-                    self._held[lease_id] = None
-                    _log.warning("%s: the server has lost a lease; its job goes on, a slot is taken again", self._name)
-            else:
-                backing.renewed_at = time.monotonic()
+            await self._renew(lease_id, backing)
+
+    async def _renew(self, lease_id: str | None, backing: _Backing) -> None:
+        client = await self._connected()
+        kept = self._kept_until.get(lease_id or "", 0.0) - time.monotonic()
+        try:
+            seconds = min(LONGEST_LEASE_SECONDS, max(LEASE_SECONDS, kept))
+            await client.renew_concurrency_lease(backing.lease_id, seconds)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in (404, 410):
+                raise
+            if backing in self._owed:
+                self._owed.remove(backing)
+            elif lease_id is not None and self._held.get(lease_id) is backing:
+                self._held[lease_id] = None
+                _log.warning("%s: the server has lost a lease; its job goes on, a slot is taken again", self._name)
+        else:
+            backing.renewed_at = time.monotonic()
 
     async def _give_owed(self) -> None:
         # The server divides by the limit when it takes a slot back, and counts nothing while a limit is switched off.
@@ -238,7 +293,7 @@ class PrefectSlots:
             if not isinstance(backing, _Backing):
                 return
             if lease_id in self._held:
-                self._held[lease_id] = backing
+                self._held[lease_id], self._leases[lease_id].slot = backing, backing.slot
             else:
                 self._owed.append(backing)
 

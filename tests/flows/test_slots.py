@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +292,66 @@ def test_slots_of_a_killed_process_are_back_within_80_seconds(
     run.kill()
 
     asyncio.run(becomes(0, lambda: limit.active_slots, seconds=80))
+
+
+async def test_a_slot_kept_for_a_job_outlives_its_process_by_as_long_as_the_job_may_run(
+    slots: Callable[..., Any], document: str, prefect_server: PrefectServer
+) -> None:
+    ours = slots(document, max_jobs_in_flight=1)
+    lease = await ours.take()
+    assert 0 < seconds_left(prefect_server, lease) <= 60
+    await ours.keep(lease, 600)
+    assert 600 < seconds_left(prefect_server, lease) <= 900
+    await ours.keep(lease, 600)
+    await ours._renew_due()
+    assert 600 < seconds_left(prefect_server, lease) <= 900, "a renewal shortens nothing"
+
+
+async def test_a_slot_left_by_a_dead_run_is_taken_over_by_its_name_and_given_back_once(
+    slots: Callable[..., Any], document: str, limit: Limit
+) -> None:
+    dead, next_run = slots(document, max_jobs_in_flight=1), slots(document, max_jobs_in_flight=1)
+    left = await dead.take()
+    await dead.keep(left, 600)
+    await dead.close()
+
+    assert not isinstance(await next_run.take(), Lease)
+    ours = await next_run.take_over(left.slot, 600)
+    assert (ours.slot, limit.active_slots) == (left.slot, 1)
+    await next_run.give(ours)
+    assert limit.active_slots == 0
+    assert await next_run.take_over(left.slot, 600) is None, "it is gone"
+    assert await next_run.take_over("nonsense", 600) is None
+
+
+async def test_a_slot_that_another_run_has_taken_over_is_left_to_it(
+    slots: Callable[..., Any], document: str, limit: Limit
+) -> None:
+    first, second = slots(document, max_jobs_in_flight=1), slots(document, max_jobs_in_flight=1)
+    lease = await first.take()
+    theirs = await second.take_over(lease.slot, 600)
+    await first.forget(lease)
+    await first.close()
+    assert limit.active_slots == 1
+    await second.give(theirs)
+    assert limit.active_slots == 0
+
+
+async def test_slots_under_a_limit_that_was_made_anew_are_not_taken_over(
+    slots: Callable[..., Any], document: str, limit: Limit
+) -> None:
+    dead, next_run = slots(document, max_jobs_in_flight=1), slots(document, max_jobs_in_flight=1)
+    left = await dead.take()
+    await dead.close()
+    limit.delete()  # as a person frees slots that nobody needs
+
+    assert isinstance(await next_run.take(), Lease)
+    assert await next_run.take_over(left.slot, 600) is None
+
+
+def seconds_left(server: PrefectServer, lease: Lease) -> float:
+    [path] = server.home.glob(f"concurrency_leases/{lease.slot.rpartition('/')[2]}.json")
+    return datetime.fromisoformat(json.loads(path.read_text())["expiration"]).timestamp() - time.time()
 
 
 async def test_a_slot_whose_job_runs_on_stays_taken_when_its_run_ends(

@@ -167,3 +167,58 @@ async def test_a_slot_that_comes_while_the_pool_closes_goes_back():
     await asyncio.wait_for(closing, 2)
     assert backend.held == 0
     waiter.cancel()
+
+
+class Failing(FixedSlots):
+    """A backend that fails at what it is told to."""
+
+    def __init__(self, *steps):
+        super().__init__(2)
+        self.steps, self.asked = steps, 0
+
+    def _fail(self, step):
+        self.asked += 1
+        if step in self.steps:
+            raise KeyError("lease_id")
+
+    async def take(self):
+        self._fail("take")
+        return await super().take()
+
+    async def give(self, lease):
+        self._fail("give")
+        await super().give(lease)
+
+    async def keep(self, lease, seconds):
+        self._fail("keep")
+
+    async def take_over(self, slot, seconds):
+        self._fail("take_over")
+
+    async def over_limit(self):
+        self._fail("over_limit")
+        return False
+
+    async def close(self):
+        self._fail("close")
+
+
+async def test_a_backend_that_fails_to_give_a_slot_is_asked_again_only_after_a_pause():
+    backend = Failing("take")
+    pool = SlotPool(backend)
+    waiting = asyncio.create_task(pool.acquire())
+    await asyncio.sleep(0.3)
+    waiting.cancel()
+    await pool.close()
+    assert backend.asked < 5
+
+
+async def test_waiters_are_served_whatever_else_of_the_backend_fails():
+    pool = SlotPool(Failing("give", "keep", "take_over", "over_limit", "close"), linger_seconds=0.01)
+    assert await pool.take_over("slot", 60) is None
+    for _ in range(2):
+        lease = await asyncio.wait_for(pool.acquire(), 2)
+        await pool.keep(lease, 60)
+        pool.release(lease)
+        await asyncio.sleep(0.05)
+    await pool.close()
