@@ -92,7 +92,9 @@ class Production:
 
     def refusal(self) -> LongtakeError | None:
         """Why nothing may be spent on this manifest, None where rendering may begin."""
-        if self.refusals and not (self.wishes.skip_refused and self.rendered_shots):
+        # What is wrong with the manifest as a whole is wrong with every row of it.
+        skips = self.wishes.skip_refused and self.rendered_shots and all(each.row for each in self.refusals)
+        if self.refusals and not skips:
             return InvalidManifestError(self.refusals)
         replaced = [shot for shot in self.rendered_shots if shot.standing in (Standing.REPLACES, Standing.FOLLOWS)]
         if replaced and not self.wishes.replace:

@@ -17,6 +17,7 @@ from longtake.identity import ContentDigest, Identities, WrittenRow
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
 from longtake.manifests.garbage import uncollected
+from longtake.manifests.headers import nearly_column
 from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import Roots, shown
 from longtake.manifests.schema import (
@@ -26,7 +27,6 @@ from longtake.manifests.schema import (
     Manifest,
     ManifestRow,
     joined,
-    likely_column,
     natural_key,
 )
 from longtake.manifests.templates import TemplateError, fill_in
@@ -143,13 +143,11 @@ class _Check:
             rule = f"no column is known; known are: {', '.join(COLUMNS)}"
             self._refuse(0, "prompt", ", ".join(columns), rule, "name the columns in the first line")
         for column in columns:
-            if column in COLUMNS:
-                continue
-            likely = likely_column(column)
-            if likely and likely not in columns:
-                rule = f"this column is not known and is only kept; is {likely} meant?"
-                fix = f"name it {likely}, or leave it if it is your own"
-                self.found.append(Violation(column=column, value=column, rule=rule, fix=fix, warning=True))
+            if near := nearly_column(column, columns):
+                differs = "blanks, case or marks" if near.same else "a letter or word"
+                rule = f"this header is nearly {near.column}, but for {differs}, and would be ignored"
+                fix = f"name it {near.column}; rename a column of your own, such as my_{near.column}"
+                self._refuse(0, near.column, column, rule, fix)
 
     def _texts(self, column: str) -> list[str]:
         found = self.manifest.cells.get(column)

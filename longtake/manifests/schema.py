@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,28 +45,8 @@ COLUMNS: dict[str, str] = {
 }
 """Every documented column with one line of help. Any other column is kept and comes back in the results."""
 
-# Words that people write for a column; what differs by a letter or two is found by its likeness.
-_OTHER_WORDS = {
-    "duration": "duration_seconds",
-    "seconds": "duration_seconds",
-    "aspect_ratio": "ratio",
-    "image": "reference_images",
-    "images": "reference_images",
-    "video": "reference_videos",
-    "videos": "reference_videos",
-    "audios": "reference_audios",
-    "first_image": "first_frame",
-    "last_image": "last_frame",
-}
 LONE_SHOT = "1"
 """The shot's name where a row names neither reel nor shot."""
-
-
-def likely_column(name: str) -> str | None:
-    """The documented column that an unknown name was probably meant for, None where there is none."""
-    plain = name.strip().casefold().replace(" ", "_").replace("-", "_")
-    close = difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.8)
-    return _OTHER_WORDS.get(plain) or (close[0] if close else None)
 
 
 class ManifestRow(NamedTuple):

@@ -246,26 +246,6 @@ class TestColumns:
     def test_other_columns_pass_without_a_word(self, folder: Path) -> None:
         assert problems(folder, scene="a", notes="b", weight="1", title="c", author="d") == []
 
-    @pytest.mark.parametrize(
-        ("written", "meant"),
-        [
-            ("reference_image", "reference_images"),
-            ("Resolution", "resolution"),
-            (" seed", "seed"),
-            ("duration", "duration_seconds"),
-            ("first-frame", "first_frame"),
-            ("Generate Audio", "generate_audio"),
-            ("varients", "variants"),
-            ("aspect_ratio", "ratio"),
-        ],
-    )
-    def test_a_likely_slip_is_warned_about_and_kept(self, folder: Path, written: str, meant: str) -> None:
-        checked = check(folder, [{"prompt": "p", written: "x"}])
-        (found,) = checked.violations
-        assert (found.warning, found.row, found.column) == (True, 0, written)
-        assert meant in found.rule
-        assert checked.refused == frozenset()
-
     def test_no_warning_where_the_column_itself_is_there(self, folder: Path) -> None:
         assert problems(folder, prompts="x", seeds="1", seed="1") == []
 
