@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import shutil
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from longtake.exclusive import copy_apart, create_whole, move_exclusively, part_of, sync_folder
 from longtake.storage import Store, checked
 
 
@@ -27,11 +27,11 @@ class DirectoryStore(Store):
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _create_whole(path, data)
+            create_whole(path, data)
         except FileExistsError:
             return False
-        _sync_folder(path.parent)
-        _sync_folder(path.parent.parent)
+        sync_folder(path.parent)
+        sync_folder(path.parent.parent)
         return True
 
     def read(self, key: str) -> bytes | None:
@@ -46,10 +46,10 @@ class DirectoryStore(Store):
     def write(self, key: str, data: bytes) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        temporary = part_of(path)
         try:
             # Nameless while it is filled, so that a kill leaves nothing behind.
-            _create_whole(temporary, data)
+            create_whole(temporary, data)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -96,27 +96,41 @@ class DirectoryStore(Store):
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            near = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-            shutil.copyfile(local, near)
-            near.replace(path)
+            copy_apart(local, path)
             local.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def link(self, source: str, key: str) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        copy_apart(self._path(source), path)
+
+    def move(self, source: str, key: str) -> bool:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            try:
-                os.link(self._path(source), temporary)
-            except FileNotFoundError:
-                raise
-            except OSError:  # a file system without hard links
-                shutil.copyfile(self._path(source), temporary)
-            temporary.replace(path)
-        finally:
-            # replace() of two links to one file leaves both names
-            temporary.unlink(missing_ok=True)
+            move_exclusively(self._path(source), path)
+        except FileExistsError:
+            return False
+        sync_folder(path.parent)
+        return True
+
+    def stamp(self, key: str) -> str | None:
+        try:
+            now = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns} {now.st_ino}"
+
+    def part_links(self, prefix: str) -> int:
+        count = 0
+        for key in self.list(prefix):
+            path = self._path(key)
+            with contextlib.suppress(FileNotFoundError):
+                if key.endswith(".mp4") and path.stat().st_nlink > 1:
+                    copy_apart(path, path)
+                    count += 1
+        return count
 
     def remove(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
@@ -132,40 +146,3 @@ class DirectoryStore(Store):
         folder = self._path(key).parent
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def _create_whole(path: Path, data: bytes) -> None:
-    """Creates a file that nobody ever sees half written: it gets its name when its bytes are durable.
-
-    Raises:
-        FileExistsError: Something has that name.
-    """
-    try:
-        descriptor = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o644)
-    except (AttributeError, OSError):  # no nameless files on this system or file system
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            _write_durably(file, data)
-        return
-    with os.fdopen(descriptor, "wb") as file:
-        _write_durably(file, data)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            # A folder must be named for Python to follow the link in /proc.
-            os.link(f"/proc/self/fd/{file.fileno()}", path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        finally:
-            os.close(folder)
-
-
-def _write_durably(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

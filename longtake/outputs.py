@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from longtake.names import file_name
@@ -10,6 +11,7 @@ from longtake.plan import Shot
 from longtake.records import Purchase
 from longtake.settlement import drift_percent, reported_usage
 from longtake.shot_result import ShotResult
+from longtake.shown import STAMP, bytes_hash, keep_aside, kept_words, published_hashes
 from longtake.storage import Store
 
 
@@ -53,17 +55,31 @@ def write_json(store: Store, key: str, value: object) -> None:
     store.write(key, json.dumps(value, ensure_ascii=False, indent=1, default=str).encode())
 
 
-def publish_clip(store: Store, result: ShotResult, purchase: Purchase) -> bool:
-    """Shows a shot's clip under `clips/`, its sidecar beside it; False where it stood there already."""
+def publish_clip(
+    store: Store, result: ShotResult, purchase: Purchase, on_kept: Callable[[str], None] = lambda words: None
+) -> bool:
+    """Shows a shot's clip under `clips/`, its sidecar beside it; False where it stood there already.
+
+    Args:
+        store: The output.
+        result: The shot's end.
+        purchase: What the ledger tells of it.
+        on_kept: Told in words where a person's film stood there, which is kept.
+    """
     clip, key = result.clip, clip_key(result.shot)
     if clip is None:
         return False
-    before = read_json(store, sidecar_key(key))
-    if before is not None and before.get("identity") == purchase.identity and store.size(key) == clip.size_bytes:
+    before, stamp = read_json(store, sidecar_key(key)) or {}, store.stamp(key)
+    is_same = before.get("identity") == purchase.identity
+    if stamp is not None and is_same and before.get(STAMP) == stamp:
         return False
-    store.link(clip.key, key)
-    write_json(store, sidecar_key(key), sidecar(result, purchase))
-    return True
+    stands = bytes_hash(store, key) if stamp is not None else None
+    if stands != clip.sha256:
+        if stands is not None and stands not in published_hashes(before) and (kept := keep_aside(store, key)):
+            on_kept(kept_words(key, kept))
+        store.link(clip.key, key)
+    write_json(store, sidecar_key(key), sidecar(result, purchase) | {STAMP: store.stamp(key)})
+    return not (is_same and stands == clip.sha256)
 
 
 def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:

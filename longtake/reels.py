@@ -21,6 +21,7 @@ from longtake.media.film import Progress
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
 from longtake.outputs import read_json, reel_key, sidecar_key, write_json
+from longtake.shown import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes
 from longtake.storage import Store
 
 SECONDS_PER_CLIP = 30.0
@@ -72,7 +73,7 @@ class ReelOrder(BaseModel):
 
 
 class MadeReel(BaseModel):
-    """A reel in the store. `made_now` is False where it stood there already."""
+    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's film."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,6 +82,7 @@ class MadeReel(BaseModel):
     frames: int
     made_now: bool
     receipt: dict[str, Any]
+    kept: str = ""
 
 
 async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progress | None = None) -> MadeReel:
@@ -107,45 +109,66 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progre
 
 
 def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
-    """The reel, where it stands there already as ordered; blocking."""
+    """The reel, where it stands there already as ordered and published; blocking."""
     receipt = read_json(store, sidecar_key(order.key))
     if receipt is None or receipt.get("recipe") != order.recipe():
         return None
     if store.size(order.key) != receipt.get("size_bytes"):
         return None
+    if (stamp := store.stamp(order.key)) != receipt.get(STAMP):
+        if (known := published_hashes(receipt)) and bytes_hash(store, order.key) not in known:
+            return None
+        write_json(store, sidecar_key(order.key), receipt | {STAMP: stamp})
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
 
 
 async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> MadeReel:
     """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
     try:
-        receipt = await (
+        receipt, kept = await (
             _link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part, progress)
         )
     finally:
         part.unlink(missing_ok=True)
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
+    receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
-    return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
+    made = MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
+    return made.model_copy(update={"kept": kept})
+
+
+def _make_way(order: ReelOrder, store: Store, sha256: str) -> str:
+    """Keeps a person's film that stands where the reel goes, and says so; notes which bytes are coming. Blocking."""
+    beside = read_json(store, sidecar_key(order.key)) or {}
+    kept, stands = None, bytes_hash(store, order.key)
+    if stands is not None and stands != sha256 and stands not in published_hashes(beside):
+        kept = keep_aside(store, order.key)
+    write_json(store, sidecar_key(order.key), beside | {COMING: sha256})
+    return kept_words(order.key, kept) if kept else ""
 
 
 def _is_single(order: ReelOrder) -> bool:
     return len(order.parts) == 1 and order.options == StitchOptions()
 
 
-async def _link_single(order: ReelOrder, store: Store) -> dict[str, Any]:
-    """A reel of one clip is that clip, bit for bit."""
+async def _link_single(order: ReelOrder, store: Store) -> tuple[dict[str, Any], str]:
+    """A reel of one clip is that clip, bit for bit. Returns its receipt, and what is told of a person's film."""
     clip = order.parts[0].clip
+    kept = await asyncio.to_thread(_make_way, order, store, clip.sha256)
     await asyncio.to_thread(store.link, clip.key, order.key)
     return {
         "how": "the only clip, untouched",
         "frames": clip.frames,
+        "sha256": clip.sha256,
         "size_bytes": clip.size_bytes,
         "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames}],
-    }
+    }, kept
 
 
-async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> dict[str, Any]:
+async def _stitch(
+    order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None
+) -> tuple[dict[str, Any], str]:
+    """Joins and publishes. Returns the receipt, and what is told of a person's film."""
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [
@@ -158,13 +181,15 @@ async def _stitch(order: ReelOrder, store: Store, crew: Crew, part: Path, progre
         try:
             made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
             size_bytes = film.stat().st_size
+            kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
             await asyncio.to_thread(store.publish, film, order.key)
         finally:
             film.unlink(missing_ok=True)
     receipt: dict[str, Any] = made.model_dump(mode="json")
     for clip, each in zip(receipt["clips"], order.parts, strict=True):
         clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
-    return receipt | {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes, "drift": drift}
+    receipt |= {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes, "drift": drift}
+    return receipt, kept
 
 
 async def _drift(order: ReelOrder, paths: Sequence[Path], crew: Crew) -> list[dict[str, Any]]:

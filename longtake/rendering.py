@@ -9,8 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from longtake.desk import Office
+from longtake.ledger import FOLDER
 from longtake.manifests.writer import RowResult, results_files
 from longtake.media.receipt import StitchOptions
 from longtake.outputs import publish_clip
@@ -75,6 +77,7 @@ async def render(
         ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
     """
     await office.receive_callbacks()
+    await asyncio.to_thread(_part_from_the_ledger, production)
     plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
     async with contextlib.AsyncExitStack() as stack:
         if (budget := production.budget()) is not None:
@@ -104,6 +107,15 @@ async def render(
         return await _to_the_end(production, run, stitch, report)
 
 
+def _part_from_the_ledger(production: Production) -> None:
+    """Earlier releases let what people see share its bytes with the ledger's; each gets its own. Blocking."""
+    try:
+        for folder in (FOLDER, "clips", "reels"):
+            production.store.part_links(folder)
+    except OSError as error:
+        _tell(production, f"films in clips/ and reels/ still share their bytes with the ledger's: {error}")
+
+
 async def _to_the_end(production: Production, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
     ends: dict[str, ReelEnd] = {}
 
@@ -129,6 +141,7 @@ async def _to_the_end(production: Production, run: Run, stitch: StitchStep, repo
 async def _reel_when_done(production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:
     """Publishes a reel's clips as they come, then makes the reel; tells why where it is not made."""
     reel = shots[0].row.reel
+    tell = partial(_tell, production)
     results: list[ShotResult] = []
     fresh: list[ShotResult] = []
     for shot in shots:
@@ -136,15 +149,23 @@ async def _reel_when_done(production: Production, shots: Sequence[Shot], run: Ru
         results.append(result)
         if result.is_done and result.job is not None:
             purchase = await asyncio.to_thread(production.ledger.purchase, result.job.identity)
-            if await asyncio.to_thread(publish_clip, production.store, result, purchase):
+            if await asyncio.to_thread(publish_clip, production.store, result, purchase, tell):
                 fresh.append(result)
     if fresh:
         await make_pictures(reel, results, production.store, run.office.crew, fresh=fresh)
     order = _reel_order(production, reel, results)
     if isinstance(order, str):
         return None, order
-    there = await asyncio.to_thread(standing_reel, order, production.store)
-    return there or await stitch(order), ""
+    made = await asyncio.to_thread(standing_reel, order, production.store) or await stitch(order)
+    if made.kept:
+        tell(made.kept)
+    return made, ""
+
+
+def _tell(production: Production, words: str) -> None:
+    """Something that a person should know of this run, in its log and its report."""
+    log.warning("%s", words)
+    production.notices.append(words)
 
 
 def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
@@ -224,6 +245,7 @@ def write_up(
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
+        notices=list(production.notices),
         bought_now=_bought_now(production, purchases, runs),
         totals=totals,
     )

@@ -58,6 +58,10 @@ class S3Store(Store):
         if public_endpoint_url:
             self._signer = connect(**(options | {"endpoint_url": public_endpoint_url}))
 
+    @property
+    def can_presign(self) -> bool:
+        return self._signer is not None
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{checked(key)}"
 
@@ -126,6 +130,20 @@ class S3Store(Store):
 
     def link(self, source: str, key: str) -> None:
         self._fs.copy(self._path(source), self._path(key))
+
+    def move(self, source: str, key: str) -> bool:
+        if self.size(key) is not None:
+            return False
+        self.link(source, key)
+        self.remove(source)
+        return True
+
+    def stamp(self, key: str) -> str | None:
+        try:
+            found: dict[str, Any] = self._fs.info(self._path(key))
+        except FileNotFoundError:
+            return None
+        return f"{found['size']} {found.get('ETag')} {found.get('LastModified')}"
 
     def remove(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -29,6 +29,11 @@ class Store(ABC):
 
     url: str
 
+    @property
+    def can_presign(self) -> bool:
+        """Whether it has links that anyone can read for a while."""
+        return False
+
     @abstractmethod
     def create(self, key: str, data: bytes) -> bool:
         """Creates an object that must not exist; durable on return. False where it exists already."""
@@ -71,7 +76,27 @@ class Store(ABC):
 
     @abstractmethod
     def link(self, source: str, key: str) -> None:
-        """Makes `key` show the bytes of `source`, replacing what was there, without sending them again."""
+        """Makes `key` show the bytes of `source`, replacing what was there, without sending them again.
+
+        The two are files of their own from then on: whoever writes into one leaves the other as it is.
+        """
+
+    @abstractmethod
+    def move(self, source: str, key: str) -> bool:
+        """Gives an object another key; False where something stands there.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+        """
+
+    @abstractmethod
+    def stamp(self, key: str) -> str | None:
+        """What changes whenever an object is written anew, cheap to ask for; None where there is none."""
+
+    def part_links(self, prefix: str) -> int:
+        """Makes films below a folder that share their bytes with other names files of their own; returns how many."""
+        del prefix
+        return 0
 
     @abstractmethod
     def remove(self, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -93,3 +94,64 @@ def test_a_store_that_overwrites_cannot_keep_a_ledger(store, monkeypatch):
 
 def test_a_home_folder_is_understood():
     assert DirectoryStore(Path("~/x")).root == Path.home() / "x"
+
+
+@pytest.fixture
+def no_nameless_files(monkeypatch):
+    """As on NFS, SMB and vfat."""
+    monkeypatch.delattr(os, "O_TMPFILE")
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_full_disk_leaves_no_torn_record_where_files_cannot_be_nameless(store, monkeypatch):
+    store.create("a/first.json", b"1")
+    with monkeypatch.context() as full:
+        full.setattr("longtake.exclusive.os.fsync", _disk_is_full)
+        with pytest.raises(OSError, match="No space"):
+            store.create("a/b.json", b"second")
+    assert store.list("a") == ["a/first.json"]
+    assert store.create("a/b.json", b"third")
+    assert store.read("a/b.json") == b"third"
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_file_system_without_hard_links_still_creates_exclusively(store, monkeypatch):
+    monkeypatch.setattr("longtake.exclusive.os.link", _not_here)
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+    assert store.list("a") == ["a/b.json"]
+    store.prove_exclusive()
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_file_system_that_names_nothing_exclusively_is_refused_at_the_start(store, monkeypatch):
+    monkeypatch.setattr("longtake.exclusive.os.link", _not_here)
+    monkeypatch.setattr("longtake.exclusive._renameat2", lambda: None)
+    with pytest.raises(UnsafeStoreError, match="cannot keep the output"):
+        store.prove_exclusive()
+    assert list(store.root.iterdir()) == []
+
+
+def test_what_a_link_shows_is_a_file_of_its_own(store):
+    store.write("ledger/clip.mp4", b"paid")
+    store.link("ledger/clip.mp4", "reels/r.mp4")
+    store.local("reels/r.mp4").write_bytes(b"graded over it")
+    assert store.read("ledger/clip.mp4") == b"paid"
+
+
+def test_a_move_takes_no_other_s_place(store):
+    store.write("a/one", b"1")
+    store.write("a/two", b"2")
+    assert not store.move("a/one", "a/two")
+    assert store.read("a/two") == b"2"
+    assert store.move("a/one", "a/three")
+    assert (store.read("a/one"), store.read("a/three")) == (None, b"1")
+
+
+def _disk_is_full(descriptor):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _not_here(*args, **kwargs):
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
