@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 
 from blocks._logo import DrawnBlock, logo
+from longtake.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from longtake.storage import Store
 
 
 class ClipStore(DrawnBlock):
-    """A folder or S3 bucket for clips, from which vendors can fetch references by presigned links."""
+    """A folder or S3 bucket for references, from which vendors can fetch them by presigned links."""
 
     _block_type_name = "Clip Store"
     _block_type_slug = "clip-store"
@@ -54,23 +56,54 @@ class ClipStore(DrawnBlock):
         from longtake.storage import open_store  # noqa: PLC0415 - S3 clients are slow to import
 
         key, secret = self.aws_access_key_id, self.aws_secret_access_key
-        return open_store(
+        store = open_store(
             self.root,
             public_endpoint_url=self.public_endpoint_url,
             endpoint_url=self.endpoint_url,
             key=key.get_secret_value() if key else None,
             secret=secret.get_secret_value() if secret else None,
         )
+        store.presign_seconds = self.presign_seconds
+        return store
 
 
 async def load_clip_store() -> Store | None:
     """Where references may be hosted: the block document `clip-store/default`, else `LONGTAKE_CLIP_STORE` with
-    `LONGTAKE_PUBLIC_ENDPOINT_URL`, else nowhere."""
-    if get_current_settings().api.url:
-        try:
-            return (await ClipStore.aload("default")).get_store()
-        except ValueError:
-            pass
+    `LONGTAKE_PUBLIC_ENDPOINT_URL`, else nowhere.
+
+    Raises:
+        ConfigurationError: There is one, and it cannot be used.
+    """
+    if (stored := await _stored()) is not None:
+        return stored.get_store()
     root = os.environ.get("LONGTAKE_CLIP_STORE")
-    public = os.environ.get("LONGTAKE_PUBLIC_ENDPOINT_URL")
-    return ClipStore(root=root, public_endpoint_url=public).get_store() if root else None
+    if not root:
+        return None
+    try:
+        return ClipStore(root=root, public_endpoint_url=os.environ.get("LONGTAKE_PUBLIC_ENDPOINT_URL")).get_store()
+    except ValidationError as error:
+        raise ConfigurationError(f"LONGTAKE_CLIP_STORE is not valid: {_problems(error)}") from None
+
+
+async def _stored() -> ClipStore | None:
+    if not get_current_settings().api.url:
+        return None  # asking would start Prefect's ephemeral server
+    try:
+        return await ClipStore.aload("default")
+    except RuntimeError as error:
+        if isinstance(error.__cause__, ValidationError):
+            problems = _problems(error.__cause__)
+            raise ConfigurationError(f"the block document clip-store/default is not valid: {problems}") from None
+        raise
+    except ValidationError as error:
+        raise ConfigurationError(f"the block document clip-store/default is not valid: {_problems(error)}") from None
+    except ValueError as error:
+        if isinstance(error.__cause__, ObjectNotFound):
+            return None
+        raise ConfigurationError(f"the block document clip-store/default cannot be used: {error}") from error
+
+
+def _problems(error: ValidationError) -> str:
+    """Fields and rules; no value, since one may be a secret."""
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found)

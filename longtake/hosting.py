@@ -17,11 +17,10 @@ from longtake.desk import Desk
 from longtake.errors import UnfitClipError
 from longtake.limits import MB, Limits, MediaLimits, Violation, refusal
 from longtake.request import MediaKind, Reference, ShotRequest
-from longtake.storage import Store, open_store
+from longtake.storage import PRESIGN_SECONDS, Store, open_store
 from longtake.vendors import Adapter
 
 INLINE_LIMIT_BYTES = 8 * 2**20
-PRESIGN_SECONDS = 7 * 24 * 3600 - 60
 FOLDER = "references"
 CLIP_STORE_FIX = "configure a ClipStore (s3:// with a public_endpoint_url)"
 
@@ -31,22 +30,47 @@ class Hosting:
     """Hosts files for vendors, each distinct one once.
 
     Args:
-        store: Where files go by their content's hash; it must be able to presign links. None: there is none.
-        presign_seconds: How long its links live.
+        store: Where files go by their content's hash; one that cannot presign links is no way. None: there is none.
+        presign_seconds: How long its links live; None: as long as the store says.
     """
 
     store: Store | None = None
-    presign_seconds: float = PRESIGN_SECONDS
+    presign_seconds: float | None = None
     _links: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
-    def way(self, kind: MediaKind, adapter: Adapter, limits: MediaLimits) -> str | None:
-        """How a file of this kind would reach the vendor: `store`, `upload`, `inline`, or None."""
-        if self.store is not None and limits.schemes & {"http", "https"}:
+    @property
+    def link_seconds(self) -> float:
+        """How long the store's links live."""
+        if self.presign_seconds is not None:
+            return self.presign_seconds
+        return self.store.presign_seconds if self.store is not None else PRESIGN_SECONDS
+
+    def way(self, kind: MediaKind, adapter: Adapter, limits: MediaLimits, size_bytes: int | None = None) -> str | None:
+        """How a file of this kind would reach the vendor: `store`, `upload`, `inline`, or None.
+
+        Where its size is not known yet, it is taken to fit.
+        """
+        takes_links = bool(limits.schemes & {"http", "https"})
+        if takes_links and self.store is not None and self.store.can_presign:
             return "store"
-        if adapter.upload(kind) is not None and limits.schemes & {"http", "https"}:
+        most = adapter.upload_max_bytes
+        fits = size_bytes is None or most is None or size_bytes <= most
+        if takes_links and fits and adapter.upload(kind) is not None:
             return "upload"
         return "inline" if "data" in limits.schemes else None
+
+    def _no_way(self, kind: MediaKind, adapter: Adapter, size_bytes: int | None) -> str:
+        """Why a file cannot reach the vendor, in words."""
+        if self.store is not None and not self.store.can_presign:
+            rest = f"; the ClipStore {self.store.url} gives no links"
+        else:
+            rest = ""
+        if adapter.upload(kind) is None or size_bytes is None:
+            return (
+                f"{adapter.title} cannot read this {kind}: it is not public, and the vendor has no upload for it{rest}"
+            )
+        return f"it has {size_bytes} bytes, {adapter.title}'s upload takes at most {adapter.upload_max_bytes}{rest}"
 
     def violations(self, request: ShotRequest, limits: Limits, adapter: Adapter) -> list[Violation]:
         """Why files of a request could not reach the vendor; no I/O."""
@@ -56,9 +80,10 @@ class Hosting:
             kind = reference.role.kind
             if reference.scheme not in ("file", "s3"):
                 continue
-            way, shown = self.way(kind, adapter, limits.media(kind)), reference.source.rpartition("/")[2]
+            size_bytes = reference.facts.size_bytes if reference.facts is not None else None
+            way, shown = self.way(kind, adapter, limits.media(kind), size_bytes), reference.source.rpartition("/")[2]
             if way is None:
-                rule = f"{adapter.title} cannot read this {kind}: it is not public, and the vendor has no upload for it"
+                rule = self._no_way(kind, adapter, size_bytes)
                 found.append(refusal(reference.role.column, shown, rule, f"give a public URL, or {CLIP_STORE_FIX}"))
             elif way == "inline" and reference.facts is not None:
                 inline_bytes += reference.facts.size_bytes
@@ -79,7 +104,10 @@ class Hosting:
             UnfitClipError: There is no way to host it.
             VendorError: The vendor refused the upload.
         """
-        way = self.way(kind, desk.adapter, limits)
+        size_bytes = path.stat().st_size
+        way = self.way(kind, desk.adapter, limits, size_bytes)
+        if way is None and self.way(kind, desk.adapter, limits) is not None:
+            raise UnfitClipError(f"{self._no_way(kind, desk.adapter, size_bytes)}; {CLIP_STORE_FIX}")
         if way is None:
             raise UnfitClipError(
                 f"{desk.adapter.title} cannot read local files: configure a ClipStore (`s3://` with a "
@@ -118,7 +146,7 @@ class Hosting:
             return await asyncio.to_thread(_data_uri, path), 0.0
         if way == "upload":
             return await desk.client.upload(path, kind), time.time() + desk.adapter.upload_seconds / 2
-        return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.presign_seconds / 2
+        return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.link_seconds / 2
 
     def _store_and_sign(self, path: Path, sha256: str) -> str:
         key = f"{FOLDER}/{sha256}{path.suffix.lower()}"
@@ -126,7 +154,7 @@ class Hosting:
             raise UnfitClipError("there is no ClipStore")
         if self.store.size(key) != path.stat().st_size:
             self.store.write(key, path.read_bytes())
-        link = self.store.presign(key, self.presign_seconds)
+        link = self.store.presign(key, self.link_seconds)
         if link is None:
             raise UnfitClipError(f"{self.store.url} cannot presign links: set its public_endpoint_url")
         return link

@@ -26,7 +26,7 @@ from longtake.errors import (
 from longtake.fixing import fix_references
 from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
-from longtake.hosting import Hosting
+from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.ledger import Ledger, require_own_identities
 from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
@@ -194,6 +194,8 @@ async def prepare(
     accounts, notices = await _accounts(checked, wishes, load_account, need_keys=need_keys)
     quotes = Quotes(accounts)
     notices += [f"{name}: the prices are fictitious" for name in quotes.fictitious]
+    if clip_store is not None and not clip_store.can_presign:
+        notices.append(f"the ClipStore {clip_store.url} gives no links and is not used; {CLIP_STORE_FIX}")
     if need_keys:
         await asyncio.to_thread(ledger.store.prove_exclusive)
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}

@@ -98,8 +98,8 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progre
         MediaError: A clip cannot be used.
         StorageError: The store did not take the film.
     """
-    work = await asyncio.to_thread(store.work_folder, order.key)
     while (made := await asyncio.to_thread(standing_reel, order, store)) is None:
+        work = await asyncio.to_thread(store.work_folder, order.key)
         try:
             with part_file(work, f".{Path(order.key).stem}") as part:
                 return await _make(order, store, crew, part, progress)

@@ -74,7 +74,7 @@ class RunReport:
                 try:
                     purchases = await asyncio.to_thread(self._production.ledger.load)
                     await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
-                except OSError as error:
+                except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -14,6 +12,7 @@ from typing import Any, BinaryIO, cast
 import s3fs
 
 from longtake.errors import ConfigurationError, StorageError
+from longtake.private_folder import private_folder
 from longtake.storage import Store, checked
 
 
@@ -160,6 +159,4 @@ class S3Store(Store):
 
     def work_folder(self, key: str) -> Path:
         name = hashlib.sha256(f"{self.url}/{PurePosixPath(key).parent}".encode()).hexdigest()[:24]
-        folder = Path(tempfile.gettempdir()) / f"longtake-{os.getuid()}" / name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
+        return private_folder("work", name)

@@ -16,6 +16,9 @@ from typing import Any, BinaryIO, cast
 
 from longtake.errors import ConfigurationError, StorageError, UnsafeStoreError
 
+PRESIGN_SECONDS = 7 * 24 * 3600 - 60.0
+"""How long links live where nobody says: as long as S3 signs them for."""
+
 
 def checked(key: str) -> str:
     parts = PurePosixPath(key).parts
@@ -28,6 +31,8 @@ class Store(ABC):
     """An output store. Keys are relative, with `/`."""
 
     url: str
+    presign_seconds: float = PRESIGN_SECONDS
+    """How long its links should live."""
 
     @property
     def can_presign(self) -> bool:

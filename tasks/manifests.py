@@ -8,6 +8,7 @@ from prefect import task
 
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest as read
+from longtake.roots import reference_roots
 from tasks._policy import STEP
 
 
@@ -15,10 +16,12 @@ from tasks._policy import STEP
 async def read_manifest(manifest: str) -> CheckedManifest:
     """Reads and checks a manifest; all problems of all rows are in its `violations`.
 
+    References may come from the manifest's folder and from those of `LONGTAKE_REFERENCE_ROOTS`.
+
     Args:
         manifest: A CSV or Parquet file, a folder or glob of Parquet; local or `s3://`.
 
     Raises:
         longtake.errors.UnreadableManifestError: It is missing, or neither CSV nor Parquet.
     """
-    return await asyncio.to_thread(lambda: check_manifest(read(manifest)))
+    return await asyncio.to_thread(lambda: check_manifest(read(manifest), reference_roots=reference_roots()))

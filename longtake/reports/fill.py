@@ -136,6 +136,7 @@ def _shot(
         vendor=(intent.account if intent and bought and bought.is_charged else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",
+        identity=shot.identity,
         clip=clip_key(shot) if clip else None,
         poster=poster_key(shot) if clip and poster_key(shot) in posters else None,
         width=clip.clip.width if clip else None,

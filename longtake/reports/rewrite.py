@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from longtake.errors import ConfigurationError
 from longtake.ledger import Ledger
 from longtake.names import file_name
 from longtake.reports.page import render_page
-from longtake.reports.view import ReportView, ShotView
+from longtake.reports.retold import brought_up_to_date, read_view
+from longtake.reports.view import ReportView
 from longtake.storage import Store, open_store
-from longtake.verdicts import Verdict
 
 PAGE, DATA = "report.html", "report.json"
 
@@ -24,11 +22,8 @@ def write_report(store: Store, view: ReportView) -> None:
 
 
 def told_before(store: Store) -> ReportView | None:
-    """What an output's report told last, None where there is none of this release."""
-    try:
-        return ReportView.model_validate_json(store.read(DATA) or b"")
-    except ValidationError:
-        return None
+    """What an output's report told last, None where there is none that can be read."""
+    return read_view(store.read(DATA) or b"")
 
 
 def rewrite_report(output: str) -> str:
@@ -38,13 +33,18 @@ def rewrite_report(output: str) -> str:
         Where the page lies.
 
     Raises:
-        ConfigurationError: The output has no report yet.
+        ConfigurationError: The output has no report yet, or none that can be read.
     """
     store = open_store(output)
     data = store.read(DATA)
     if data is None:
         raise ConfigurationError(f"{output} has no report yet; `longtake render` writes one")
-    view = _brought_up_to_date(ReportView.model_validate_json(data), Ledger(store))
+    told = read_view(data)
+    if told is None:
+        raise ConfigurationError(
+            f"{output}/{DATA} cannot be read; `longtake render` writes it anew and buys nothing twice"
+        )
+    view = brought_up_to_date(told, Ledger(store))
     write_report(store, view)
     if (local := store.local(PAGE)) is not None:
         return str(local)
@@ -57,21 +57,6 @@ def rewrite_report(output: str) -> str:
     page = folder / PAGE
     page.write_bytes(render_page(view).encode())
     return str(page)
-
-
-def _brought_up_to_date(view: ReportView, ledger: Ledger) -> ReportView:
-    """Shots whose clip came home since, through `longtake reconcile`, are done."""
-    here = {purchase.accepted.job.job_id for purchase in ledger.load().values() if purchase.clip and purchase.accepted}
-
-    def updated(shot: ShotView) -> ShotView:
-        if shot.job_id not in here or shot.verdict == Verdict.DONE.value:
-            return shot
-        news = {"verdict": Verdict.DONE.value, "evidence": "", "next_action": "run again to make the reel"}
-        return shot.model_copy(update=news)
-
-    reels = [reel.model_copy(update={"shots": [updated(shot) for shot in reel.shots]}) for reel in view.reels]
-    done = sum(shot.verdict == Verdict.DONE.value for reel in reels for shot in reel.shots)
-    return view.model_copy(update={"reels": reels, "totals": view.totals.model_copy(update={"done": done})})
 
 
 def _files(view: ReportView) -> list[str]:

@@ -40,7 +40,8 @@ class ShotView(_View):
     `verdict` is a value of `longtake.verdicts.Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
     `downloading`. `evidence` is the reason in words. `waiting_since` is when it began to wait for a free slot,
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
-    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's other columns.
+    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's
+    other columns. `identity` names its purchases in the ledger.
     """
 
     row: int
@@ -55,6 +56,7 @@ class ShotView(_View):
     vendor: Text = ""
     wire_model: Text = ""
     job_id: Text = ""
+    identity: str = ""
     clip: str | None = None
     poster: str | None = None
     width: int | None = None

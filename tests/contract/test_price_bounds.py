@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -56,7 +57,7 @@ def planned(rows, video_seconds):
         ),
         PICTURE: MediaFacts(kind="image", container="png", size_bytes=10**5, width=1280, height=720),
     }
-    hosting = Hosting(store=object())
+    hosting = Hosting(store=SimpleNamespace(can_presign=True))
     planner = Planner(None, str, facts=facts, hosting=hosting, quote=QUOTES)
     return planner.plan({"r": rows}, {}, time.time())
 

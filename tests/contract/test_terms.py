@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -75,7 +76,7 @@ def told(shot):
 
 
 @pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)
-@pytest.mark.parametrize("store", [None, object()], ids=["no store", "a store"])
+@pytest.mark.parametrize("store", [None, SimpleNamespace(can_presign=True)], ids=["no store", "a store"])
 def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, store, monkeypatch):
     account = Account(vendor=adapter.name, api_key=SecretStr("k"), base_url="http://x", prices=PRICES[adapter.name])
     quotes = Quotes({account.name: account})

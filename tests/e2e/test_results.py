@@ -178,7 +178,7 @@ async def test_a_sidecar_tells_where_its_clip_comes_from(tmp_path, sandbox, writ
     assert (first["parent"], first["row"], second["row"], second["take"], second["attempt"]) == (None, 1, 2, 1, 1)
     for sidecar, job in zip((first, second), sandbox.jobs(), strict=True):
         assert (sidecar["job_id"], sidecar["wire_model"]) == (job.job_id, job.order.model)
-        assert sidecar["submitted_at"] <= sidecar["ended_at"] <= sidecar["finished_at"]
+        assert sidecar["submitted_at"] <= sidecar["finished_at"] <= sidecar["downloaded_at"]
         assert sidecar["request"]["duration_seconds"] == 4
     for path in (tmp_path / "out").rglob("*.json"):
         assert "Signature" not in path.read_text(), path

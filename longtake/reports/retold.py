@@ -1,0 +1,120 @@
+"""What a report told before, read again whatever release wrote it, and brought up to what the ledger tells now."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from longtake.ledger import Ledger
+from longtake.records import Purchase
+from longtake.reports.view import ReelView, ReportView, ShotView, Totals, VendorTotals
+from longtake.settlement import is_charged_but_failed
+from longtake.verdicts import BOUGHT_AND_OVER, Outcome, Verdict
+
+MOST_REPAIRS = 50
+
+T = TypeVar("T", bound=Totals)
+
+
+def read_view(data: bytes) -> ReportView | None:
+    """A report's data, also from another release: what this one does not know or cannot read is left out.
+
+    Returns:
+        None where it is no report at all.
+    """
+    try:
+        told: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    for _ in range(MOST_REPAIRS):
+        try:
+            return ReportView.model_validate(told)
+        except ValidationError as error:
+            places = [each["loc"] for each in error.errors(include_url=False, include_input=False)]
+            repaired = [_left_out(told, place) for place in dict.fromkeys(places)]
+            if not any(repaired):
+                return None
+    return None
+
+
+def _left_out(told: object, place: Sequence[int | str]) -> bool:
+    """Takes the member at a place out of its object, or the entry out of its list; False where there is none."""
+    for step in place[:-1]:
+        try:
+            told = cast(Any, told)[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if isinstance(told, dict) and place and place[-1] in told:
+        del told[place[-1]]
+        return True
+    return False
+
+
+def brought_up_to_date(view: ReportView, ledger: Ledger) -> ReportView:
+    """The report with what came home or ended since, through `longtake reconcile`: shots, counts, money and links."""
+    purchases = ledger.load()
+    by_job = {one.accepted.job.job_id: one.identity for one in purchases.values() if one.accepted}
+
+    def attempts(shot: ShotView) -> list[Purchase]:
+        identity = shot.identity or "-".join(by_job.get(shot.job_id, "").split("-")[:2])
+        return ledger.attempts(identity, purchases) if identity else []
+
+    bought = {id(shot): attempts(shot) for shot in view.shots}
+    reels: list[ReelView] = []
+    pairs: list[tuple[ShotView, list[Purchase]]] = []
+    for reel in view.reels:
+        shots = [_retold(shot, bought[id(shot)]) for shot in reel.shots]
+        pairs += zip(shots, (bought[id(shot)] for shot in reel.shots), strict=True)
+        changes: dict[str, object] = {"shots": shots}
+        if shots != reel.shots and all(shot.verdict == Verdict.DONE.value for shot in shots) and not reel.film:
+            changes["note"] = "all its clips are here; run again to make the reel"
+        reels.append(reel.model_copy(update=changes))
+    vendors = [_recounted(one, [pair for pair in pairs if pair[0].vendor == one.vendor]) for one in view.by_vendor]
+    return view.model_copy(update={"reels": reels, "totals": _recounted(view.totals, pairs), "by_vendor": vendors})
+
+
+def _retold(shot: ShotView, attempts: Sequence[Purchase]) -> ShotView:
+    purchase = attempts[-1] if attempts else None
+    if purchase is None or purchase.unreadable or shot.verdict == Verdict.DONE.value:
+        return shot
+    job = {"job_id": purchase.accepted.job.job_id, "submitted_at": purchase.accepted.at} if purchase.accepted else {}
+    job |= {"finished_at": purchase.terminal.at} if purchase.terminal else {}
+    if purchase.clip is not None:
+        clip = purchase.clip.clip
+        return shot.model_copy(
+            update=job
+            | {
+                "verdict": Verdict.DONE.value,
+                "evidence": "",
+                "next_action": "run again to make the reel",
+                "clip": clip.key,
+                "width": clip.width,
+                "height": clip.height,
+                "clip_seconds": clip.duration_seconds,
+                "downloaded_at": purchase.clip.at,
+            }
+        )
+    if purchase.verdict is not None and purchase.verdict.verdict.value != shot.verdict:
+        outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
+        told = {"verdict": outcome.verdict.value, "evidence": outcome.evidence, "next_action": outcome.next_action}
+        return ShotView.model_validate(shot.model_dump() | job | told)
+    return shot
+
+
+def _recounted(totals: T, pairs: Iterable[tuple[ShotView, Sequence[Purchase]]]) -> T:
+    """Counts and what was paid for nothing, anew; what was spent in all stays as it was told."""
+    pairs = list(pairs)
+    verdicts = Counter(shot.verdict for shot, _ in pairs)
+    over = {verdict.value for verdict in BOUGHT_AND_OVER}
+    bought = [(shot, one) for shot, attempts in pairs for one in attempts if one.is_charged]
+    wasted = [one.intent.price_high_usd for shot, one in bought if shot.verdict in over and one.intent]
+    changes: dict[str, object] = {"done": verdicts[Verdict.DONE.value]}
+    changes["charged_but_failed"] = sum(is_charged_but_failed(one) for _, one in bought)
+    changes["charged_but_failed_usd"] = None if None in wasted else sum(value for value in wasted if value is not None)
+    if isinstance(totals, VendorTotals):
+        changes |= {"queued": verdicts["queued"], "running": verdicts["running"]}
+    return totals.model_copy(update=changes)
