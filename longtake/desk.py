@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from longtake.accounts import Account
+from longtake.cadence import ENOUGH_TO_LEARN
 from longtake.callbacks import Callbacks, receiver_from_environment
 from longtake.client import VendorClient
 from longtake.errors import VendorAccountError
@@ -53,6 +54,13 @@ class Desk:
     def adapter(self) -> Adapter:
         """The vendor's translation."""
         return self.client.adapter
+
+    @property
+    def job_seconds(self) -> float:
+        """How long a job of this account may run: by those that ended, else as long as one is waited for."""
+        ended = self.poller.cadence.ended
+        longest = self.account.max_wait_seconds
+        return min(longest, 3 * max(ended) + 60) if len(ended) >= ENOUGH_TO_LEARN else longest
 
     def with_callback(self, request: ShotRequest) -> ShotRequest:
         """The request as it is sent: with an address of ours, where we listen, it calls back and names none itself."""

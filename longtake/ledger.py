@@ -4,6 +4,7 @@
     ledger/<identity>/try-1.void.json       proof that nothing was accepted; another try may follow
     ledger/<identity>/try-1.unknown.json    the submit may have arrived; never repeated by itself
     ledger/<identity>/accepted.json         the job's id
+    ledger/<identity>/claim-1.json          another run took the job up, and with it its slot
     ledger/<identity>/terminal.json         how the job ended at the vendor
     ledger/<identity>/clip.json, clip.mp4   the bytes
     ledger/<identity>/verdict.json          over without a clip, and why
@@ -14,6 +15,7 @@ is reported and never taken for "not bought". All calls block.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -38,6 +40,7 @@ from longtake.storage import Store
 
 FOLDER = "ledger"
 CLIP_NAME = "clip.mp4"
+_CLAIM = re.compile(r"claim-(\d+)\.json")
 
 
 R = TypeVar("R", bound=Record)
@@ -84,6 +87,11 @@ class Ledger:
         prefix = self.folder(identity)
         names = [key.rsplit("/", 1)[1] for key in self.store.list(prefix)]
         return self._read({identity: names}).get(identity, Purchase(identity=identity))
+
+    def last_claim(self, identity: str) -> int:
+        """The number of the last claim on a purchase's slot, 0 if there is none; by the listing alone."""
+        names = [key.rsplit("/", 1)[1] for key in self.store.list(self.folder(identity))]
+        return max((int(match[1]) for name in names if (match := _CLAIM.fullmatch(name))), default=0)
 
     def _read(self, names: Mapping[str, Iterable[str]]) -> dict[str, Purchase]:
         keys = [

@@ -57,7 +57,8 @@ NOTHING_BOUGHT = (
 
 
 class Order(BaseModel):
-    """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form.
+    """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form;
+    `slot` names the slot in which the job will run, for those who take it up later.
 
     Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
     """
@@ -75,6 +76,7 @@ class Order(BaseModel):
     expected: Expectation = Expectation()
     quote: Quote | None = None
     run: str = ""
+    slot: str = ""
 
     def identified(self) -> Order:
         """The order with account and identity filled in."""
@@ -220,6 +222,7 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
         price_low_usd=order.quote.low_usd if order.quote else None,
         price_high_usd=order.quote.high_usd if order.quote else None,
         run=order.run,
+        slot=order.slot,
         host=f"{socket.gethostname()}:{os.getpid()}",
         deadline=ledger.clock() + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS,
     )

@@ -63,6 +63,8 @@ class Intent(Record):
     price_high_usd: float | None = None
     run: str = ""
     host: str = ""
+    slot: str = ""
+    """The slot in which the job begins, as the run that follows it later can take it over."""
     deadline: float
 
 
@@ -84,6 +86,13 @@ class Accepted(Record):
     job: Job
     adopted_by: str = ""
     usage: dict[str, float] = Field(default_factory=dict)
+
+
+class Claim(Record):
+    """A run that did not buy the job follows it and holds its slot, until the next claim."""
+
+    slot: str
+    run: str = ""
 
 
 class Terminal(Record):
@@ -134,6 +143,7 @@ class Purchase(BaseModel):
     intents: dict[int, Intent] = Field(default_factory=dict)
     voids: dict[int, Void] = Field(default_factory=dict)
     unknowns: dict[int, Unknown] = Field(default_factory=dict)
+    claims: dict[int, Claim] = Field(default_factory=dict)
     accepted: Accepted | None = None
     terminal: Terminal | None = None
     clip: ClipRecord | None = None
@@ -157,6 +167,13 @@ class Purchase(BaseModel):
         if refused and self.accepted is None and not self.unreadable:
             return False
         return self.state(float("inf")) is not State.NEW
+
+    @property
+    def slot(self) -> str:
+        """The slot in which its job runs, as far as the ledger knows; "" where it does not."""
+        if self.claims:
+            return self.claims[max(self.claims)].slot
+        return self.intent.slot if self.intent else ""
 
     @property
     def was_bought(self) -> bool:
@@ -208,12 +225,14 @@ def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purcha
 
 
 _NAME = re.compile(
-    r"(?:try-(?P<number>\d+)\.(?P<step>intent|void|unknown)|(?P<single>accepted|terminal|clip|verdict))\.json"
+    r"(?:try-(?P<number>\d+)\.(?P<step>intent|void|unknown)"
+    r"|(?P<numbered>claim)-(?P<place>\d+)|(?P<single>accepted|terminal|clip|verdict))\.json"
 )
 _KINDS: dict[str, type[Record]] = {
     "intent": Intent,
     "void": Void,
     "unknown": Unknown,
+    "claim": Claim,
     "accepted": Accepted,
     "terminal": Terminal,
     "clip": ClipRecord,
@@ -246,7 +265,7 @@ def _record(identity: str, match: re.Match[str] | None, data: bytes | None) -> R
         raise UnreadableRecordError("not a record of this release")
     if data is None:
         raise UnreadableRecordError("listed, yet it cannot be read")
-    record = parse_record(match["step"] or match["single"], data)
+    record = parse_record(match["step"] or match["numbered"] or match["single"], data)
     if record.identity != identity:
         raise UnreadableRecordError(f"it belongs to {record.identity}")
     return record
@@ -254,7 +273,7 @@ def _record(identity: str, match: re.Match[str] | None, data: bytes | None) -> R
 
 def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
     """A purchase from the files of its folder by name, None for one that could not be read; never raises."""
-    fields: dict[str, Any] = {"intents": {}, "voids": {}, "unknowns": {}}
+    fields: dict[str, Any] = {"intents": {}, "voids": {}, "unknowns": {}, "claims": {}}
     fields |= {"accepted": None, "terminal": None, "clip": None, "verdict": None}
     unreadable: list[str] = []
     for name, data in files.items():
@@ -266,6 +285,8 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
             continue
         if match and match["step"]:
             fields[f"{match['step']}s"][int(match["number"])] = record
+        elif match and match["numbered"]:
+            fields[f"{match['numbered']}s"][int(match["place"])] = record
         elif match:
             fields[match["single"]] = record
     # Built without validation: every record was validated on its own.
