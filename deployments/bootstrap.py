@@ -27,6 +27,7 @@ from prefect.settings import get_current_settings
 from blocks import ClipStore
 from blocks.credentials import CREDENTIALS
 from deployments.notifications import NOTIFY_URL, notification_block, notifications
+from longtake.accounts import limit_name
 from longtake.errors import ConfigurationError, LongtakeError
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ async def _limits(client: PrefectClient) -> list[str]:
     for vendor, block in CREDENTIALS.items():
         documents = await client.read_block_documents_by_type(block.get_block_type_slug(), include_secrets=False)
         for document in documents:
-            name = f"longtake-{vendor}-{document.name}"
+            name = limit_name(f"{vendor}/{document.name}")
             allowed = int(document.data.get("max_jobs_in_flight", block.model_fields["max_jobs_in_flight"].default))
             wanted = GlobalConcurrencyLimitCreate(name=name, limit=allowed, active=True, slot_decay_per_second=0.0)
             try:

@@ -78,6 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("output", help="directory or s3://")
     report.set_defaults(command=_report)
 
+    slots = commands.add_parser("slots", help="jobs in flight and limits of each account; frees slots nobody needs")
+    slots.add_argument(
+        "--free",
+        action="append",
+        default=[],
+        metavar="ACCOUNT",
+        help="free the slots that dead runs left to their jobs at evolink or evolink/NAME; live runs keep theirs",
+    )
+    slots.set_defaults(command=_slots)
+
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
     vendors.add_argument("name", nargs="?", help="one vendor alone")
     vendors.set_defaults(command=_vendors)
@@ -145,6 +155,15 @@ def _report(chosen: argparse.Namespace) -> int:
     from longtake.reports.rewrite import rewrite_report  # noqa: PLC0415
 
     _show(rewrite_report(chosen.output))
+    return OK
+
+
+def _slots(chosen: argparse.Namespace) -> int:
+    with _server():
+        from flows._slots_command import show_slots  # noqa: PLC0415
+
+        lines = show_slots(chosen.free)
+    _show("\n".join(lines))
     return OK
 
 

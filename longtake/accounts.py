@@ -45,7 +45,12 @@ class Account(BaseModel):
     @property
     def limit_name(self) -> str:
         """The name of the concurrency limit that bounds this account's jobs in flight."""
-        return f"longtake-{self.vendor}-{self.document}"
+        return limit_name(self.name)
+
+
+def limit_name(account: str) -> str:
+    """The name of the concurrency limit of `vendor/document`."""
+    return f"longtake-{account.replace('/', '-', 1)}"
 
 
 def account_name(written: str) -> str:

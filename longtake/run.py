@@ -35,7 +35,7 @@ from longtake.plan import Plan, Shot
 from longtake.purchase import Order, wait_for_other_run
 from longtake.records import Purchase, State, VerdictRecord
 from longtake.shot_result import ShotResult
-from longtake.slots import Lease
+from longtake.takeover import JobSlot, take_up_slot
 from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
 
@@ -219,16 +219,17 @@ class Run:
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
         self.on_event("resumed", shot, f"job {job.job_id}")
         desk = await self.office.desk(job.account)
-        waiting = asyncio.create_task(desk.slots.acquire(RESUMED_FIRST))
+        taking = take_up_slot(job, desk, self.ledger, run=self.options.run, priority=RESUMED_FIRST)
+        waiting = asyncio.create_task(taking)
         try:
             snapshot = await self.steps.await_job(job, True)
         except _RUNS_ON:
             waiting.cancel()  # a slot that it has already stays taken
             raise
         except BaseException:
-            await _let_go(waiting, desk)
+            await _let_go(waiting)
             raise
-        await _let_go(waiting, desk)
+        await _let_go(waiting)
         return await self._bring_home(shot, job, snapshot)
 
     async def _buy(self, shot: Shot, number: int) -> ShotResult:
@@ -252,18 +253,23 @@ class Run:
         desk = await self.office.desk(shot.account)
         self.on_event("queued", shot, "")
         lease = await desk.slots.acquire(self._order[shot])
+        held = JobSlot(attempt_identity(shot.identity, number), lease, desk, self.ledger)
         job: Job | None = None
         try:
             _raise_trouble(desk)
             order = await self._orders.order(shot, number, parent, desk)
+            await desk.slots.keep(lease, desk.job_seconds)
+            order = order.model_copy(update={"slot": lease.slot})
             job = await self.steps.submit(order)
             self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            if job is None or not isinstance(error, _RUNS_ON):
+            if job is None:
                 desk.slots.release(lease)
+            elif not isinstance(error, _RUNS_ON):
+                await held.give_back()
             raise
-        desk.slots.release(lease)
+        await held.give_back()
         return await self._bring_home(shot, job, snapshot)
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
@@ -296,9 +302,9 @@ def _raise_trouble(desk: Desk) -> None:
         raise desk.trouble
 
 
-async def _let_go(waiting: asyncio.Task[Lease], desk: Desk) -> None:
-    if waiting.done() and not waiting.cancelled():
-        desk.slots.release(waiting.result())
-    else:
+async def _let_go(waiting: asyncio.Task[JobSlot]) -> None:
+    if not waiting.done():
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+    elif not waiting.cancelled() and waiting.exception() is None:
+        await waiting.result().give_back()

@@ -1,8 +1,8 @@
 """Which run holds the slot of a job that several may follow: the one that bought it, until another takes the job up.
 
-A run that dies leaves its jobs at the vendor, and their slots taken for as long as they may run. The run that takes such
-a job up claims its slot in the ledger before it looks; claims are numbered, and the highest holds. So nobody needs to
-know who is dead: a live run finds the claim when it comes to give the slot back, and leaves it to the other.
+A run that dies leaves its jobs at the vendor, and their slots taken for as long as they may run. The run that takes
+such a job up claims its slot in the ledger before it looks; claims are numbered, and the highest holds. So nobody needs
+to know who is dead: a live run finds the claim when it comes to give the slot back, and leaves it to the other.
 """
 
 from __future__ import annotations
@@ -34,10 +34,16 @@ class JobSlot:
         """Passes the slot on, now that its job has ended; left alone where another run has claimed it since."""
         if self.lease is None:
             return
-        if await asyncio.to_thread(self.ledger.last_claim, self.identity) > self.claim:
+        if await asyncio.to_thread(self._is_claimed, self.lease.slot):
             await self.desk.slots.forget(self.lease)
         else:
             self.desk.slots.release(self.lease)
+
+    def _is_claimed(self, slot: str) -> bool:
+        if self.ledger.last_claim(self.identity) <= self.claim:
+            return False
+        claims = self.ledger.purchase(self.identity).claims.items()
+        return any(number > self.claim and claim.slot == slot for number, claim in claims)
 
 
 async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priority: float | None) -> JobSlot:
@@ -73,7 +79,9 @@ async def _claim(job: Job, ledger: Ledger, run: str, slot: str) -> int | None:
     for _ in range(CLAIM_TRIES):
         number = await asyncio.to_thread(ledger.last_claim, job.identity) + 1
         try:
-            await asyncio.to_thread(ledger.add, Claim(identity=job.identity, slot=slot, run=run), name=f"claim-{number}")
+            await asyncio.to_thread(
+                ledger.add, Claim(identity=job.identity, slot=slot, run=run), name=f"claim-{number}"
+            )
         except PublishConflictError:
             continue
         return number

@@ -74,6 +74,7 @@ class PrefectSlots:
         self._stack = AsyncExitStack()
         self._client: PrefectClient | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._first_look: asyncio.Task[bool] | None = None
         self._taking: asyncio.Task[Lease | float] | None = None
         self._answers = True
 
@@ -157,8 +158,8 @@ class PrefectSlots:
 
         Slots that are still held stand for jobs that the vendor still runs: they come back when their leases end.
         """
-        if self._taking is not None:
-            await asyncio.wait([self._taking])
+        if under_way := [task for task in (self._first_look, self._taking) if task is not None]:
+            await asyncio.wait(under_way)
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
@@ -172,9 +173,11 @@ class PrefectSlots:
         self._stack, self._client = AsyncExitStack(), None
 
     async def _begin(self) -> None:
-        if self._keeper is None:
+        """Begins to look after leases; on return the limit is known, if the server answers."""
+        if self._keeper is None or self._first_look is None:
             self._keeper = asyncio.create_task(self._look_after())
-            await self._looked()
+            self._first_look = asyncio.create_task(self._looked())
+        await asyncio.shield(self._first_look)
 
     async def _take(self) -> Lease | float:
         if self._limit is None or None in self._held.values():
