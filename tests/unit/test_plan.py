@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -170,7 +171,7 @@ def test_an_auto_parent_is_priced_between_its_shortest_and_longest():
         auto,
         row(2, continues="clip", vendor="powertokens", duration_seconds=5),
         quote=Quotes({account.name: account}),
-        hosting=Hosting(store=object()),
+        hosting=Hosting(store=SimpleNamespace(can_presign=True)),
     )
     assert rules(plan) == []
     assert plan.shots[0].quote == Quote(low_usd=4, high_usd=15)
