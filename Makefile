@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test bounded check lint types imports format slow chaos bench lock clean
+.PHONY: setup demo test bounded check lint types imports format slow chaos mutants bench lock clean
 .DEFAULT_GOAL := test
 
 setup: $(READY)
@@ -49,6 +49,11 @@ slow: setup
 
 chaos: setup
 	$(BIN)/python -m pytest tests/chaos -m "slow or not slow"
+
+# Which small changes of what decides about money no test would notice.
+mutants: setup
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
