@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 NAME_MAX_CHARACTERS = 200
 VARIANTS_MAX = 100
 
-_TRUE = frozenset({"true", "1", "yes"})
-_FALSE = frozenset({"false", "0", "no"})
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_TRUE = frozenset({"true", "1", "1.0", "yes"})
+_FALSE = frozenset({"false", "0", "0.0", "no"})
+# pandas writes whole numbers as 5.0 where one of the column is missing, BigQuery as 5.000000000.
+_INTEGER = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _VENDOR = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
 # Controls, line and paragraph separators, direction overrides, lone surrogates. The joiners of emoji stay allowed.
@@ -50,9 +51,9 @@ def parse_flag(text: str) -> bool:
 
 def parse_integer(text: str) -> int:
     """A whole number, strictly."""
-    if not _INTEGER.fullmatch(text):
+    if (match := _INTEGER.fullmatch(text)) is None:
         raise CellError("this is not a whole number", "write digits alone, such as 42")
-    return int(text)
+    return int(match[1])
 
 
 def parse_take(text: str) -> int:
@@ -73,7 +74,7 @@ def parse_duration(text: str) -> int | Literal["auto"]:
     """Whole seconds, or `auto`."""
     if text.lower() == "auto":
         return "auto"
-    if not _INTEGER.fullmatch(text) or (seconds := int(text)) < 1:
+    if (match := _INTEGER.fullmatch(text)) is None or (seconds := int(match[1])) < 1:
         raise CellError("this is neither whole seconds nor auto", "write a number such as 5, without a unit, or auto")
     return seconds
 

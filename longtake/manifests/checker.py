@@ -49,6 +49,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "safety_identifier": cells.parse_text,
     "callback_url": cells.parse_callback,
 }
+_NOT_TEXT = CellError("its bytes are not UTF-8", "write the column as text in UTF-8")
 _ONE_ONLY = frozenset({Role.FIRST_FRAME, Role.LAST_FRAME})
 
 
@@ -148,6 +149,10 @@ class _Check:
                 rule = f"this header is nearly {near.column}, but for {differs}, and would be ignored"
                 fix = f"name it {near.column}; rename a column of your own, such as my_{near.column}"
                 self._refuse(0, near.column, column, rule, fix)
+        for column, rows in self.manifest.undecoded.items():
+            for row in rows if column in COLUMNS else ():
+                text = shown(joined(self.manifest.cells[column][row - 1]))
+                self._refuse(row, column, text, _NOT_TEXT.rule, _NOT_TEXT.fix)
 
     def _texts(self, column: str) -> list[str]:
         found = self.manifest.cells.get(column)
@@ -206,9 +211,15 @@ class _Check:
         cells = self.manifest.cells
         prompts = [joined(cell, ", ") for cell in cells["prompt"]] if "prompt" in cells else [""] * self.size
         names = cells.keys() - {"prompt"}
+
+        def text_of(name: str, place: int) -> str:
+            if place + 1 in self.manifest.undecoded.get(name, ()):
+                raise TemplateError(f"column {name}: {_NOT_TEXT.rule}", _NOT_TEXT.fix)
+            return joined(cells[name][place], ", ")
+
         for place, prompt in enumerate(prompts):
             try:
-                prompts[place] = fill_in(prompt, names, lambda name, place=place: joined(cells[name][place], ", "))
+                prompts[place] = fill_in(prompt, names, lambda name, place=place: text_of(name, place))
             except TemplateError as error:
                 self._refuse(place + 1, "prompt", prompt, error.rule, error.fix)
         return prompts

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
+import asyncio
 import hashlib
-import io
 import json
 import os
 import re
-import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import pyarrow
 import pyarrow.compute
-import pyarrow.parquet
+import pyarrow.ipc
 
-from longtake.errors import UnreadableManifestError
+from longtake.errors import MediaError, UnreadableManifestError
 from longtake.identity import ContentDigest
+from longtake.manifests.csv_text import read_csv
 from longtake.manifests.garbage import uncollected
+from longtake.manifests.parquet import Part, check_repeated, partition, read_parts
 from longtake.manifests.schema import COLUMNS, Cell, Manifest
+from longtake.manifests.sizes import MAX_FILES, check_bytes, stop
+from longtake.media.child import in_child
 
-CSV_MAX_BYTES = 2**31
+READ_SECONDS = 300.0
 PARQUET_ENDINGS = (".parquet", ".parq", ".pq")
 _GLOB = re.compile(r"[*?\[]")
 
@@ -58,35 +61,94 @@ def _read(source: str) -> Manifest:
     files = _file_system(source)
     path = source if source.startswith("s3://") else str(Path(source).expanduser().absolute())
     if files.isfile(path):
+        base = path.rpartition("/")[0]
         with files.open(path, "rb") as file:
-            head = file.read(4)
-            file.seek(0)
-            if head == b"PAR1":
-                return _from_tables(source, path.rpartition("/")[0], [(path, pyarrow.parquet.ParquetFile(file).read())])
-            data = _csv_bytes(source, file, head)
-        return _from_csv(source, path.rpartition("/")[0], data)
+            if file.read(4) != b"PAR1":
+                cells = read_csv(source, file, _check_names)
+                return Manifest(source, base, cast("dict[str, list[Cell]]", cells))
+        return _from_parquet(source, base, files, [path])
     if files.isdir(path):
-        names = [str(name) for name in files.ls(path, detail=False)]
-        names = [name for name in names if name.endswith(PARQUET_ENDINGS) and not _is_hidden(name)]
-        if not names:
-            rule = "no Parquet file lies directly in this folder; for deeper ones give a glob such as"
-            raise UnreadableManifestError(f"{source}: {rule} {source.rstrip('/')}/**/*.parquet")
         base = path.rstrip("/")
+        names = _below(files, path)
+        if not names:
+            rule = "no Parquet file lies in this folder or its key=value folders; for others give a glob such as"
+            raise UnreadableManifestError(f"{source}: {rule} {source.rstrip('/')}/**/*.parquet")
     elif _GLOB.search(path):
-        names = [str(name) for name in files.glob(path) if not _is_hidden(str(name)) and not files.isdir(name)]
+        base = path[: _first_wild(path)].rpartition("/")[0]
+        names = [name for name in map(str, files.glob(path)) if not _is_hidden(name, base) and not files.isdir(name)]
         if not names:
             raise UnreadableManifestError(f"{source}: no file matches")
-        base = path[: _first_wild(path)].rpartition("/")[0]
     else:
         raise FileNotFoundError
-    tables: list[tuple[str, pyarrow.Table]] = []
-    for name in sorted(names):
-        with files.open(name, "rb") as file:
-            if file.read(4) != b"PAR1":
-                raise UnreadableManifestError(f"{name}: this is not Parquet; only Parquet is read as many files")
-            file.seek(0)
-            tables.append((name, pyarrow.parquet.ParquetFile(file).read()))
-    return _from_tables(source, base, tables)
+    if len(names) > MAX_FILES:
+        stop(source, f"these are more than {MAX_FILES:,} files; write fewer, larger ones")
+    return _from_parquet(source, base, files, sorted(names))
+
+
+def _below(files: Any, folder: str) -> list[str]:
+    """The Parquet files of a folder and of those below it that name a column's value, as `resolution=480p` does."""
+    found: list[str] = []
+    for each in files.ls(folder, detail=True):
+        name = str(each["name"])
+        if name.rstrip("/") == folder.rstrip("/") or _is_hidden(name, folder):
+            continue
+        if each["type"] == "directory" or (each.get("islink") and files.isdir(name)):
+            if partition(name.rstrip("/").rpartition("/")[2]) is not None:
+                found += _below(files, name)
+        elif name.endswith(PARQUET_ENDINGS):
+            found.append(name)
+    return found
+
+
+def _folders(path: str, base: str) -> tuple[tuple[str, str | None], ...]:
+    """What the folders above a file say of it: those below `base`, and those that `base` itself ends with."""
+    own = _plain(path).removeprefix(_plain(base)).split("/")[:-1]
+    above = list(takewhile(partition, reversed(_plain(base).split("/"))))
+    found = [pair for folder in (*reversed(above), *own) if (pair := partition(folder)) is not None]
+    if len(dict(found)) < len(found):
+        stop(path, "its folders name one column twice; keep one of them")
+    return tuple(found)
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("s3://").rstrip("/")
+
+
+def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> Manifest:
+    """Reads Parquet files in a child, whose memory is bounded."""
+    with tempfile.TemporaryDirectory(prefix="longtake-manifest-") as place:
+        parts: list[Part] = []
+        size = 0
+        for number, name in enumerate(names):
+            with files.open(name, "rb") as file:
+                if file.read(4) != b"PAR1":
+                    stop(name, "this is not Parquet; only Parquet is read as many files")
+                size += file.seek(0, 2)
+                check_bytes(source, size)
+                path = name
+                if source.startswith("s3://"):
+                    file.seek(0)
+                    path = f"{place}/{number}.parquet"
+                    with Path(path).open("wb") as copy:
+                        shutil.copyfileobj(file, copy, 1 << 20)
+            parts.append(Part(name, path, _folders(name, base)))
+        target = f"{place}/table"
+        with ThreadPoolExecutor(1) as threads:  # a loop may run in this thread already
+            work = in_child(read_parts, source, parts, target, deadline_seconds=READ_SECONDS)
+            try:
+                threads.submit(asyncio.run, work).result()
+            except UnreadableManifestError:
+                raise
+            except MediaError as error:
+                stop(source, f"its Parquet reader failed ({error}); write the file anew")
+        with pyarrow.memory_map(target) as stream:
+            table = pyarrow.ipc.open_stream(stream).read_all()
+    _check_names(source, table.column_names)
+    if table.num_rows == 0:
+        stop(source, "there is no row")
+    cells = {name: cells_of(table.column(name)) for name in table.column_names}
+    bad = {name: rows for name in table.column_names if (rows := undecoded(table.column(name)))}
+    return Manifest(source, base, cells, typed=table, undecoded=bad)
 
 
 def _file_system(source: str) -> Any:
@@ -108,8 +170,10 @@ def _connected(variables: tuple[tuple[str, str], ...], process: int) -> Any:
     return connect(use_listings_cache=False, skip_instance_cache=True, default_block_size=1 << 22)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.rpartition("/")[2].startswith((".", "_"))
+def _is_hidden(name: str, base: str) -> bool:
+    """Whether the file or a folder between it and `base` is nobody's data: `_SUCCESS`, `.ipynb_checkpoints`."""
+    own = _plain(name).removeprefix(_plain(base)).strip("/")
+    return any(part.startswith((".", "_")) for part in own.split("/"))
 
 
 def _first_wild(path: str) -> int:
@@ -117,80 +181,21 @@ def _first_wild(path: str) -> int:
     return match.start() if match else len(path)
 
 
-def _csv_bytes(source: str, file: Any, head: bytes) -> bytes:
-    if head[:2] == b"\x1f\x8b":
-        with gzip.open(file) as unpacked:
-            data = unpacked.read(CSV_MAX_BYTES + 1)
-    else:
-        data = cast(bytes, file.read(CSV_MAX_BYTES + 1))
-    if len(data) > CSV_MAX_BYTES:
-        _stop(source, "the CSV has more than 2 GiB; split it, or write Parquet")
-    if head[:4] == b"PK\x03\x04":
-        _stop(source, "this is an Excel workbook or a zip file; save it as CSV (UTF-8)")
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        _stop(source, "this is UTF-16; save it as CSV (UTF-8)")
-    return data
-
-
-def _stop(source: str, reason: str) -> NoReturn:
-    raise UnreadableManifestError(f"{source}: {reason}")
-
-
-def _from_csv(source: str, base: str, data: bytes) -> Manifest:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        _stop(source, f"line {line}: byte 0x{data[error.start]:02x} is not UTF-8; save it as CSV (UTF-8)")
-    del data
-    # A data URI is one cell. The limit is the whole process's; it guards against nothing that is open here.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[list[str]] = []
-    try:
-        header = next((row for row in reader if row), [])
-        _check_names(source, header)
-        for row in reader:
-            if len(row) == len(header):
-                rows.append(row)
-            elif row:
-                place = f"line {reader.line_num} (row {len(rows) + 1})"
-                _stop(source, f"{place} has {len(row)} cells, the header has {len(header)}; quote cells with commas")
-    except csv.Error as error:
-        _stop(source, f"line {reader.line_num}: {error}; a quote inside a quoted cell is written twice")
-    if not rows:
-        _stop(source, "there is no row below the header")
-    columns = cast("Iterable[list[Cell]]", (list(column) for column in zip(*rows, strict=True)))
-    return Manifest(source, base, dict(zip(header, columns, strict=True)))
-
-
 def _check_names(source: str, names: Sequence[str]) -> None:
     if not names:
-        _stop(source, "the file is empty")
+        stop(source, "the file is empty")
     if len(names) == 1:
         for separator, word in ((";", "semicolons"), ("\t", "tabs")):
             if COLUMNS.keys() & names[0].split(separator) and separator in names[0]:
-                _stop(source, f"its cells are separated by {word}; save it with commas")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        _stop(source, f"more than one column is called {', '.join(map(repr, repeated))}")
-
-
-def _from_tables(source: str, base: str, tables: Sequence[tuple[str, pyarrow.Table]]) -> Manifest:
-    for name, table in tables:
-        _check_names(name, table.column_names)
-    try:
-        table = pyarrow.concat_tables([table for _, table in tables], promote_options="permissive")
-    except pyarrow.ArrowException as error:
-        _stop(source, f"its files do not fit together: {error}")
-    if table.num_rows == 0:
-        _stop(source, "there is no row")
-    table = table.replace_schema_metadata(None)
-    return Manifest(source, base, {name: cells_of(table.column(name)) for name in table.column_names}, typed=table)
+                stop(source, f"its cells are separated by {word}; save it with commas")
+    check_repeated(source, names)
 
 
 def cells_of(column: pyarrow.ChunkedArray[Any]) -> list[Cell]:
-    """A typed column's cells as text: nulls and NaN are empty, 5.0 is `5`, lists stay lists, structures are JSON."""
+    """A typed column's cells as text: nulls and NaN are empty, 5.0 is `5`, lists stay lists, structures are JSON.
+
+    Bytes are UTF-8; those that are not have U+FFFD in their place (`undecoded` tells the rows).
+    """
     kind: Any = column.type
     if pyarrow.types.is_dictionary(kind):
         column = pyarrow.compute.cast(column, kind.value_type)
@@ -205,6 +210,9 @@ def cells_of(column: pyarrow.ChunkedArray[Any]) -> list[Cell]:
             cells.append([text if isinstance(text, str) else json.dumps(text) for text in texts[start:end] if text])
             start = end
         return cells
+    if _is_bytes(kind):
+        raw = cast("list[bytes | None]", column.to_pylist())
+        return ["" if value is None else value.decode("utf-8", "replace") for value in raw]
     if pyarrow.types.is_floating(kind):
         column = pyarrow.compute.if_else(pyarrow.compute.is_nan(column), None, column)
     try:
@@ -213,6 +221,33 @@ def cells_of(column: pyarrow.ChunkedArray[Any]) -> list[Cell]:
         values = cast("list[object]", column.to_pylist())
         return ["" if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
     return [text or "" for text in cast("list[str | None]", column.to_pylist())]
+
+
+def undecoded(column: pyarrow.ChunkedArray[Any]) -> frozenset[int]:
+    """The numbers of the rows whose bytes are no UTF-8, in a column of bytes or of lists of them."""
+    kind: Any = column.type
+    if not _is_bytes(getattr(kind, "value_type", kind)):
+        return frozenset()
+    values = cast("list[bytes | list[bytes | None] | None]", column.to_pylist())
+    return frozenset(
+        row
+        for row, value in enumerate(values, 1)
+        for part in (value if isinstance(value, list) else [value])
+        if part is not None and not _is_text(part)
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_bytes(kind: Any) -> bool:
+    types: Any = pyarrow.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
 
 
 def _is_list(kind: Any) -> bool:

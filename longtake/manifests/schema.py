@@ -79,12 +79,14 @@ class Manifest:
         base: Folder or `s3://` prefix that relative references start from, without a slash at its end.
         cells: Every column's cells as text, in the order of rows.
         typed: The columns with their types where the file has them (Parquet); None: all text (CSV).
+        undecoded: Numbers of the rows, by column, whose bytes are not UTF-8.
     """
 
     source: str
     base: str
     cells: dict[str, list[Cell]]
     typed: pyarrow.Table | None = field(default=None, repr=False)
+    undecoded: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), ()))

@@ -114,6 +114,13 @@ class TestCells:
     def test_auto_is_a_duration(self, folder: Path) -> None:
         assert row_of(folder, duration_seconds="auto").written.request.duration_seconds == "auto"
 
+    def test_numbers_are_read_as_pandas_and_bigquery_write_them(self, folder: Path) -> None:
+        numbers = {"duration_seconds": "5.0", "take": "2.000000000", "variants": "3.0", "seed": "-7.0"}
+        (row,) = check(folder, [{"prompt": "p", "watermark": "1.0", "web_search": "0.0", **numbers}]).rows
+        request = row.written.request
+        assert (request.duration_seconds, row.take, row.variants, request.seed) == (5, 2, 3, -7)
+        assert (request.watermark, request.web_search) == (True, False)
+
     def test_words_for_nothing_are_prompts(self, folder: Path) -> None:
         words = ["NA", "None", "null", "nan", "N/A", "", "-", "#N/A", "=1+1"]
         checked = check(folder, [{"prompt": word, "id": f"r{place}"} for place, word in enumerate(words)])
@@ -126,8 +133,11 @@ class TestCells:
     @pytest.mark.parametrize(
         ("column", "value"),
         [
-            *[("seed", value) for value in ("1.0", "1e3", "+1", "1_000", "１", "0x1", "a", "9" * 30, "--1")],
-            *[("duration_seconds", value) for value in ("5s", "5.0", "0", "-1", "five", "1" * 40)],
+            *[
+                ("seed", value)
+                for value in ("1.5", "1.0.0", "1.", "1e3", "+1", "1_000", "１", "0x1", "a", "9" * 30, "--1")
+            ],
+            *[("duration_seconds", value) for value in ("5s", "5.5", "0.0", "0", "-1", "five", "1" * 40)],
             *[("take", value) for value in ("0", "-1", "1.5", "x")],
             *[("variants", value) for value in ("0", "101", "-1", "two")],
             *[("generate_audio", value) for value in ("on", "y", "2", "t", "ja", "None")],
@@ -240,6 +250,26 @@ class TestTemplates:
     def test_a_missing_column_names_those_there_are(self, folder: Path) -> None:
         (found,) = problems(folder, prompt="{subjekt}", subject="a", mood="b")
         assert "mood, subject" in found.rule
+
+
+class TestBytes:
+    def test_bytes_are_read_as_utf8_and_a_row_that_is_none_is_refused_by_name(self, tmp_path: Path) -> None:
+        raw = [b"A fox in the snow", "Un caf\xe9".encode("latin-1"), "雪山".encode()]
+        table = pyarrow.table({"id": ["a", "b", "c"], "prompt": pyarrow.array(raw), "own": pyarrow.array(raw)})
+        pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
+        checked = check_manifest(read_manifest(str(tmp_path / "m.parquet")))
+        assert [row.written.request.prompt for row in checked.rows] == ["A fox in the snow", "Un caf\ufffd", "雪山"]
+        assert [(each.row, each.column, each.rule) for each in checked.violations] == [
+            (2, "prompt", "its bytes are not UTF-8")
+        ]
+
+    def test_a_prompt_that_fills_in_such_bytes_is_refused_too(self, tmp_path: Path) -> None:
+        raw = pyarrow.array([b"fox", b"\xff", b"\xff"])
+        prompts = ["{who} runs", "{who} runs", "nobody"]
+        table = pyarrow.table({"id": ["a", "b", "c"], "prompt": prompts, "who": raw, "thumbnail": raw})
+        pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
+        checked = check_manifest(read_manifest(str(tmp_path / "m.parquet")))
+        assert [(each.row, each.column) for each in checked.violations] == [(2, "prompt")]
 
 
 class TestColumns:
@@ -457,7 +487,7 @@ class TestWhole:
         self, tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
     ) -> None:
         rows[0].setdefault("prompt", "p")
-        checked = check(tmp_path_factory.mktemp("m"), rows)
+        checked = check(tmp_path_factory.mktemp("m"), [row | {"note": "no row is blank"} for row in rows])
         assert len(checked.rows) == len(rows)
         assert sum(map(len, checked.reels().values())) == len(rows)
         sound = [row for row in checked.rows if row.row not in checked.refused]

@@ -72,6 +72,19 @@ class TestCsv:
         source = write(tmp_path / "m.csv", "\nprompt,reel\n\na,r\n\n\nb,s\n\n")
         assert [row["prompt"] for row in read_manifest(source).text] == ["a", "b"]
 
+    @pytest.mark.parametrize("blank", [",,", ", ,\t", '"","",""'])
+    def test_rows_of_nothing_but_commas_are_no_rows(self, tmp_path: Path, blank: str) -> None:
+        text = f"prompt,reel,shot\n{blank}\na,r,1\n{blank}\n{blank}\nb,r,2\n{blank}\n"
+        assert read_manifest(write(tmp_path / "m.csv", text)).cells["prompt"] == ["a", "b"]
+
+    def test_columns_with_neither_name_nor_text_are_no_columns(self, tmp_path: Path) -> None:
+        text = "prompt,,reel, ,\na,,r,,\nb,,r, ,\n"
+        assert read_manifest(write(tmp_path / "m.csv", text)).cells == {"prompt": ["a", "b"], "reel": ["r", "r"]}
+        assert "''" in reason(write(tmp_path / "m.csv", "prompt,,\na,x,y\n"))
+
+    def test_a_short_row_is_told_to_get_its_commas(self, tmp_path: Path) -> None:
+        assert "a comma for every empty cell" in reason(write(tmp_path / "m.csv", "prompt,reel,shot\na,r\n"))
+
     def test_a_quoted_empty_cell_in_a_single_column_is_a_row(self, tmp_path: Path) -> None:
         assert read_manifest(write(tmp_path / "m.csv", 'prompt\n""\na\n')).cells == {"prompt": ["", "a"]}
 
@@ -89,7 +102,12 @@ class TestCsv:
     @settings(max_examples=60, deadline=None)
     @given(
         st.lists(
-            st.tuples(*[st.text(st.characters(exclude_categories=["Cs"]), max_size=20)] * 2), min_size=1, max_size=5
+            # A row without any text is no row.
+            st.tuples(*[st.text(st.characters(exclude_categories=["Cs"]), max_size=20)] * 2).filter(
+                lambda row: "".join(row).strip()
+            ),
+            min_size=1,
+            max_size=5,
         )
     )
     def test_whatever_is_written_is_read_back(
@@ -122,6 +140,9 @@ class TestCsv:
             ("prompt,reel\na,b\n".encode("utf-16"), "UTF-16"),
             (b'prompt,reel\n"a,b\n', "unexpected end of data"),
             (b'prompt,reel\n"he said "hi"",b\n', "written twice"),
+            (b"BZh91AY&SY", "bzip2"),
+            (b"\xfd7zXZ\x00", "xz"),
+            (b"\x28\xb5\x2f\xfd\x04", "zstd"),
             (b"PK\x03\x04rest of a workbook", "Excel"),
             (b"\x1f\x8bnot gzip", "m.csv"),
             (b"PAR1 but no Parquet", "m.csv"),

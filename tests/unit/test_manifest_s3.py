@@ -51,6 +51,18 @@ def parquet(**columns: object) -> bytes:
     return data.getvalue()
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/**/*.parquet", "/resolution=480p"])
+def test_columns_in_the_names_of_folders_are_read_from_a_bucket(bucket: s3fs.S3FileSystem, ending: str) -> None:
+    bucket.pipe_file("mine/hive/resolution=480p/reel=a%2Fb/part-0.parquet", parquet(prompt=["p"]))
+    bucket.pipe_file("mine/hive/resolution=480p/reel=__HIVE_DEFAULT_PARTITION__/part-0.parquet", parquet(prompt=["q"]))
+    bucket.pipe_file("mine/hive/_temporary/resolution=720p/part-0.parquet", parquet(prompt=["none"]))
+    rows = read_manifest(f"s3://mine/hive{ending}").text
+    assert sorted((row["prompt"], row["resolution"], row["reel"]) for row in rows) == [
+        ("p", "480p", "a/b"),
+        ("q", "480p", ""),
+    ]
+
+
 def test_csv_and_gzip_are_read_from_a_bucket(bucket: s3fs.S3FileSystem) -> None:
     bucket.pipe_file("mine/today/m.csv", "\ufeffprompt,reel\n海,r\n".encode())
     bucket.pipe_file("mine/today/m.csv.gz", gzip.compress(b"prompt\na\n"))
