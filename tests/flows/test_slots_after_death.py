@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,22 @@ def write_manifest(path: Path, rounds: int, words: str) -> None:
     path.write_text("\n".join(["id,vendor,prompt,duration_seconds,resolution", *rows]) + "\n")
 
 
-def start(sandbox: Sandbox, home: Path, manifest: Path, output: Path, max_wait_seconds: float) -> subprocess.Popen:
+@pytest.fixture
+def start():
+    """Starts renders, and ends what a failed test leaves of them."""
+    started: list[subprocess.Popen] = []
+
+    def begin(*arguments) -> subprocess.Popen:
+        started.append(_start(*arguments))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def _start(sandbox: Sandbox, home: Path, manifest: Path, output: Path, max_wait_seconds: float) -> subprocess.Popen:
     environment = os.environ | sandbox.environment() | {"PREFECT_HOME": str(home)}
     for vendor, limit in LIMITS.items():
         environment[f"{vendor.upper()}_MAX_JOBS_IN_FLIGHT"] = str(limit)
@@ -48,7 +62,7 @@ def keeps_to_its_limits(sandbox: Sandbox) -> bool:
     return all(peaks[vendor] <= limit for vendor, limit in LIMITS.items()) or pytest.fail(f"peaks {peaks}")
 
 
-def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path, new_home):
+def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path, new_home, start):
     """Would it wait for the dead run's slots to end by themselves, new jobs would begin after ten minutes."""
     manifest, output, home = tmp_path / "m.csv", tmp_path / "out", new_home()
     write_manifest(manifest, 2, "fox")
@@ -58,16 +72,14 @@ def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path,
         assert wait_for(lambda: sandbox.bill.count() == full, 90, dead)
         dead.send_signal(signal.SIGKILL)
         dead.wait()
-        begun = time.monotonic()
         assert start(sandbox, home, manifest, output, 600).wait(240) == 0
-        assert time.monotonic() - begun < 240
         assert keeps_to_its_limits(sandbox)
         assert sandbox.bill.count() == 2 * full
         assert not sandbox.bill.duplicates()
 
 
 @pytest.mark.slow
-def test_a_run_into_another_output_waits_while_a_dead_runs_jobs_may_run_on(tmp_path, new_home):
+def test_a_run_into_another_output_waits_while_a_dead_runs_jobs_may_run_on(tmp_path, new_home, start):
     home, full = new_home(), sum(LIMITS.values())
     for name in ("fox", "hare"):
         write_manifest(tmp_path / f"{name}.csv", 1, name)
