@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from longtake.errors import UnusableKeyError
 
 
 def _base_url(value: str) -> str:
@@ -36,6 +38,18 @@ class Account(BaseModel):
     max_wait_seconds: float = Field(default=3600, gt=0)
     prices: dict[str, object] = Field(default_factory=dict)
     max_spend_usd: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        key = self.api_key.get_secret_value()
+        # By its place alone: no message may hold the key, nor a part of it.
+        if (place := next((place for place, mark in enumerate(key, 1) if not "!" <= mark <= "~"), None)) is not None:
+            what = "is no ASCII" if key[place - 1] > "\x7f" else "cannot be printed, or is a space"
+            raise UnusableKeyError(
+                f"the key of {self.name} cannot be sent: its character {place} of {len(key)} {what}; copy the key anew "
+                "into the block document or the environment variable"
+            )
+        return self
 
     @property
     def name(self) -> str:

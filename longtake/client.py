@@ -8,6 +8,8 @@ from typing import Self
 
 from longtake.accounts import Account
 from longtake.errors import (
+    InsufficientBalanceError,
+    ModelNotAllowedError,
     RateLimitedError,
     UnexpectedReplyError,
     UnknownOutcomeError,
@@ -15,10 +17,10 @@ from longtake.errors import (
     VendorError,
     VendorUnavailableError,
 )
-from longtake.job import JobSnapshot
+from longtake.job import JobSnapshot, JobStatus
 from longtake.request import MediaKind, ShotRequest
-from longtake.transport import Transport
-from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named
+from longtake.transport import PreparedCall, Transport
+from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named, names, read_create
 
 
 class VendorClient:
@@ -28,6 +30,7 @@ class VendorClient:
         self.account = account
         self.adapter = adapter or adapter_named(account.vendor)
         self.transport = transport or Transport(account)
+        self._ended_unnamed: set[str] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,8 +44,23 @@ class VendorClient:
         """Closes the connections."""
         await self.transport.close()
 
-    async def submit(self, request: ShotRequest) -> Accepted:
+    def prepare(self, request: ShotRequest) -> PreparedCall:
+        """Makes a purchase ready to leave, so that a fault of ours is told before the intent is written; no I/O.
+
+        Raises:
+            UnsupportedRequestError: It breaks a limit.
+            NotSentError: It cannot be put into a request.
+        """
+        if broken := [found for found in self.adapter.violations(request) if not found.warning]:
+            raise UnsupportedRequestError(broken)
+        return self.transport.prepare(self.adapter.encode(request))
+
+    async def submit(self, request: ShotRequest, call: PreparedCall | None = None) -> Accepted:
         """Buys one clip; sends the request exactly once.
+
+        Args:
+            request: What to buy.
+            call: The same, prepared.
 
         Raises:
             UnsupportedRequestError: It breaks a limit; nothing was sent.
@@ -53,21 +71,18 @@ class VendorClient:
             ContentRefusedError: Refused by moderation.
             UnknownOutcomeError: It may have been accepted.
         """
-        if broken := [found for found in self.adapter.violations(request) if not found.warning]:
-            raise UnsupportedRequestError(broken)
-        reply = await self.transport.send_once(self.adapter.encode(request))
-        failure = self.failure(reply)
-        if isinstance(failure, VendorUnavailableError | UnexpectedReplyError):
-            raise UnknownOutcomeError(f"after the submit: {failure.message}", failure.code, reply.status)
-        if failure:
-            raise failure
+        reply = await self.transport.send_once(call or self.prepare(request))
         try:
-            accepted = self.adapter.accepted(reply)
-        except UnexpectedReplyError as error:
-            raise UnknownOutcomeError(f"{error.message}: {reply.text[:200]!r}", error.code, reply.status) from None
-        if not accepted.job_id:
-            raise UnknownOutcomeError(f"an answer without a job id: {reply.text[:200]!r}", "", reply.status)
-        return accepted
+            return read_create(self.adapter, reply)
+        except UnknownOutcomeError as error:
+            raise UnknownOutcomeError(
+                self.transport.redact(error.message)[:1000], error.code[:100], reply.status, None, error.job_ids
+            ) from None
+        except VendorError as error:
+            raise self._redacted(error) from None
+        except Exception as error:  # whatever went wrong in the reading, the request has left
+            words = f"the answer could not be read ({type(error).__name__}): {reply.text[:200]!r}"
+            raise UnknownOutcomeError(words, "", reply.status) from None
 
     async def look(self, job_id: str) -> JobSnapshot:
         """One look at a job.
@@ -78,11 +93,29 @@ class VendorClient:
             TerminalVendorError: The question is refused; `adapter.result_expired` tells whether the job is gone.
             UnexpectedReplyError: The body does not match the documents.
         """
-        snapshot = self.adapter.snapshot(await self._ask(self.adapter.look(job_id)))
+        try:
+            reply = await self._ask(self.adapter.look(job_id))
+        except (InsufficientBalanceError, ModelNotAllowedError) as error:
+            # What is bought is not bought again by looking: neither balance nor rights say anything of the job.
+            raise VendorUnavailableError(error.message, error.code, error.http_status) from None
+        snapshot = self.adapter.snapshot(reply)
+        self._require_named(job_id, reply, snapshot)
         if snapshot.failure is None:
             return snapshot
         words = self.transport.redact(snapshot.failure.message)[:500]
         return snapshot.model_copy(update={"failure": snapshot.failure.model_copy(update={"message": words})})
+
+    def _require_named(self, job_id: str, reply: Reply, snapshot: JobSnapshot) -> None:
+        """Believes an end without a clip that does not name the job only when it comes twice: it may be the call's own.
+
+        Raises:
+            UnexpectedReplyError: It came for the first time.
+        """
+        if not snapshot.status.is_terminal or snapshot.status is JobStatus.SUCCEEDED or names(reply.body, job_id):
+            self._ended_unnamed.discard(job_id)
+        elif job_id not in self._ended_unnamed:
+            self._ended_unnamed.add(job_id)
+            raise UnexpectedReplyError(f"an end ({snapshot.word}) that does not name the job", "", reply.status)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancels a job where the vendor documents it; False where it cannot."""

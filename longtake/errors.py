@@ -2,7 +2,8 @@
 
 ```
 LongtakeError
-├─ ConfigurationError        UnknownVendorError, MissingCredentialsError, UnsafeStoreError   stop the run
+├─ ConfigurationError        UnknownVendorError, MissingCredentialsError, UnusableKeyError,
+│                            UnsafeStoreError                              stop the run
 ├─ ManifestError             UnreadableManifestError, InvalidManifestError                   nothing is spent
 ├─ UnsupportedRequestError   carries every violation                       fail the shot, nothing spent
 ├─ BudgetExceededError                                                     hold the rest, nothing more spent
@@ -45,6 +46,10 @@ class UnknownVendorError(ConfigurationError):
 
 class MissingCredentialsError(ConfigurationError):
     """Neither a block document nor environment variables hold a key for this vendor."""
+
+
+class UnusableKeyError(ConfigurationError):
+    """A key with a character that no HTTP header can carry. The message names its place, never the key."""
 
 
 class UnsafeStoreError(ConfigurationError):
@@ -164,7 +169,19 @@ class ModelNotAllowedError(VendorAccountError):
 
 
 class UnknownOutcomeError(VendorError):
-    """The submit may have arrived. Never repeated by itself."""
+    """The submit may have arrived. Never repeated by itself. `job_ids` are what the answer may have called the job."""
+
+    def __init__(
+        self,
+        message: str = "",
+        code: str = "",
+        http_status: int = 0,
+        retry_after_seconds: float | None = None,
+        job_ids: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, code, http_status, retry_after_seconds)
+        self.args = (message, code, http_status, retry_after_seconds, job_ids)
+        self.job_ids = job_ids
 
 
 class UnexpectedReplyError(VendorError):

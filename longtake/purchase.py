@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,7 +32,7 @@ from longtake.ledger import Ledger
 from longtake.pricing import Quote
 from longtake.records import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Purchase, State, VerdictRecord
 from longtake.request import ShotRequest
-from longtake.transport import submit_timeout_seconds
+from longtake.transport import PreparedCall, submit_timeout_seconds
 from longtake.vendors import Accepted as AcceptedReply
 from longtake.verdicts import Verdict
 
@@ -86,6 +86,19 @@ class Order(BaseModel):
         row = WrittenRow(vendor=self.account, model=self.request.model, request=self.request)
         identity = Identities(_no_local_file).of_shot(reel=reel, shot=shot or "1", take=self.take, row=row)
         return self.model_copy(update={"identity": identity, "account": account_name(self.account)})
+
+
+class _Ready(NamedTuple):
+    """A request as it is sent, and the call that carries it."""
+
+    request: ShotRequest
+    call: PreparedCall
+
+
+def _ready(order: Order, desk: Desk) -> _Ready:
+    """Everything that can go wrong on our side does so here, before the intent is written."""
+    sent = desk.with_callback(order.request)
+    return _Ready(sent, desk.client.prepare(sent))
 
 
 def _no_local_file(source: str) -> str:
@@ -162,6 +175,7 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
         if budget is not None:
             account = desk.account
             await budget.reserve(order.identity, order.quote, account.name, cap_usd=account.max_spend_usd)
+        ready = _ready(order, desk)
         intent = _intent(order, desk, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue
@@ -170,7 +184,7 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
-            return await _finish_when_cancelled(_submit(order, intent, desk, ledger))
+            return await _finish_when_cancelled(_submit(order, intent, ready, desk, ledger))
         except NotSentError:
             unsent += 1
             if unsent >= NOT_SENT_TRIES:
@@ -228,11 +242,10 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
     )
 
 
-async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> Job:
+async def _submit(order: Order, intent: Intent, ready: _Ready, desk: Desk, ledger: Ledger) -> Job:
     """Sends the request once and makes the answer durable, whatever it is."""
-    sent = desk.with_callback(order.request)
     try:
-        accepted = await desk.client.submit(sent)
+        accepted = await desk.client.submit(ready.request, ready.call)
     except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
         await asyncio.to_thread(ledger.void, intent, str(error))
         raise
@@ -244,22 +257,38 @@ async def _submit(order: Order, intent: Intent, desk: Desk, ledger: Ledger) -> J
         record = VerdictRecord(identity=intent.identity, verdict=Verdict.CONTENT_REFUSED, evidence=str(error))
         await asyncio.to_thread(ledger.add, record)
         raise
-    except UnknownOutcomeError as error:
+    except Exception as raised:  # whatever it is, the request may have left: nothing but an unknown outcome is safe
+        error = _unknown(raised, order)
         await asyncio.to_thread(ledger.unknown, intent, str(error))
-        raise
+        raise error from None
     try:
         job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
     except Exception as error:  # whatever the store's fault: the job is paid, and its id is known here alone
         words = (
             f"accepted as job {accepted.job_id}, which the ledger could not keep ({type(error).__name__}: {error}); "
-            f"longtake reconcile --output {order.output} --adopt {order.shot_id}={accepted.job_id}"
+            f"{_adopting(order, accepted.job_id)}"
         )
         log.error("%s: %s", order.shot_id, words)  # noqa: TRY400 - told once, in words
         with contextlib.suppress(Exception):
             await asyncio.to_thread(ledger.unknown, intent, words)
         raise UnknownOutcomeError(words) from None
-    desk.expect_callback(sent, job.job_id)
+    desk.expect_callback(ready.request, job.job_id)
     return job
+
+
+def _unknown(raised: Exception, order: Order) -> UnknownOutcomeError:
+    """The unknown outcome that an exception of a submit stands for, with the way to adopt what the answer named."""
+    if not isinstance(raised, UnknownOutcomeError):
+        return UnknownOutcomeError(f"the submit ended in {type(raised).__name__}: {str(raised)[:500]}")
+    if not raised.job_ids:
+        return raised
+    ways = " or ".join(_adopting(order, job_id) for job_id in raised.job_ids)
+    words = f"{raised.message}; if that is its job: {ways}"
+    return UnknownOutcomeError(words, raised.code, raised.http_status, None, raised.job_ids)
+
+
+def _adopting(order: Order, job_id: str) -> str:
+    return f"longtake reconcile --output {order.output} --adopt {order.shot_id}={job_id}"
 
 
 def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:

@@ -1,15 +1,16 @@
-"""HTTP to vendors: the one client, its time limits, what may be re-sent, and redaction.
+"""HTTP to vendors: the one client, its time limits, what may be re-sent, and the border that takes our key out.
 
-A call that may buy something is sent once, on a connection of its own. Calls that only look may be repeated.
+A call that may buy something is sent once, on a connection of its own. Calls that only look may be repeated. Whatever
+comes back passes `Transport._reply`, and nothing of it holds the account's key from there on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,22 +18,32 @@ from typing import Self
 import httpx
 
 from longtake.accounts import Account
+from longtake.bodies import cleaned, text_and_json, unpack
 from longtake.errors import NotSentError, UnknownOutcomeError, VendorUnavailableError
-from longtake.redaction import spellings
+from longtake.redaction import SHORTEST_HIDDEN, strike
 from longtake.trust import trusted
-from longtake.vendors import Call, Reply
+from longtake.vendors import Call, Reply, ids_in_text
 
 LOOK_TIMEOUT_SECONDS = 30.0
 UPLOAD_TIMEOUT_SECONDS = 300.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 GRACE_SECONDS = 1.0
 """A call that hangs at one place is ended by httpx, which knows the place; one that drips ends so much later."""
-REPLY_LIMIT_BYTES = 4 * 2**20
+REPLY_LIMIT_BYTES = 8 * 2**20
 SHOWN_CHARACTERS = 2000
+READ_CHARACTERS = 20_000
+"""So much of a text is searched for secrets before the shown part is cut off: half a key is no key that is known."""
 CALLBACK_MARK = "ltcb_"
 """How the secret part of a callback address begins, so that it is known wherever a vendor repeats it."""
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# `LocalProtocolError`: our own side refused a header or a length before the first byte was written.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 _SIGNED = re.compile(r"(https?:\\?/\\?/[^\s\"'<>?]+)\?[^\s\"'<>]+")  # JSON may escape its slashes
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)[A-Za-z0-9+/=]{32,}")
 _CALLBACK = re.compile(rf"{CALLBACK_MARK}[\w-]+")
@@ -48,11 +59,18 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without keys, bearer tokens, signed queries, callback addresses' tokens and inline data."""
     for secret in secrets:
         if len(secret) >= 4:
-            for spelling in spellings(secret):
-                text = text.replace(spelling, "***")
+            text = strike(text, secret)
     text = _CALLBACK.sub(f"{CALLBACK_MARK}***", text)
     text = _BEARER.sub(r"\1***", _DATA.sub(r"\1…", text))
     return _SIGNED.sub(r"\1", text)
+
+
+@dataclass(frozen=True)
+class PreparedCall:
+    """A call that is ready to leave: what can go wrong on our side has not."""
+
+    request: httpx.Request
+    timeout_seconds: float
 
 
 class Transport:
@@ -93,18 +111,31 @@ class Transport:
         """The text without this account's key and other secrets."""
         return redact(text, [self._secret])
 
-    async def send_once(self, call: Call) -> Reply:
+    def prepare(self, call: Call) -> PreparedCall:
+        """Makes a call that may buy something ready to leave; no I/O.
+
+        Raises:
+            NotSentError: It cannot be put into a request.
+        """
+        seconds = submit_timeout_seconds()
+        try:
+            return PreparedCall(self._request(self._fresh, call, seconds), seconds)
+        except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
+            raise NotSentError(self.redact(f"the request cannot be made: {_named(error)}")) from None
+
+    async def send_once(self, call: Call | PreparedCall) -> Reply:
         """Sends a call that may buy something, exactly once.
 
         Raises:
             NotSentError: The connection was never made; nothing arrived.
             UnknownOutcomeError: It may have arrived: no answer, a broken one, or none in time.
         """
+        ready = call if isinstance(call, PreparedCall) else self.prepare(call)
         try:
-            return await self._send(self._fresh, call, submit_timeout_seconds())
+            return await self._send(self._fresh, ready.request, ready.timeout_seconds)
         except _NOT_SENT as error:
-            raise NotSentError(self.redact(f"no connection to {self.account.base_url}: {error}")) from None
-        except (httpx.HTTPError, TimeoutError) as error:
+            raise NotSentError(self.redact(f"no connection to {self.account.base_url}: {_named(error)}")) from None
+        except Exception as error:  # whatever it is, the request may have left
             raise UnknownOutcomeError(self.redact(f"no answer to the submit: {_named(error)}")) from None
 
     async def send_again(self, call: Call, *, timeout_seconds: float = LOOK_TIMEOUT_SECONDS) -> Reply:
@@ -114,9 +145,12 @@ class Transport:
             VendorUnavailableError: No answer this time.
         """
         try:
-            return await self._send(self._kept, call, timeout_seconds)
+            reply = await self._send(self._kept, self._request(self._kept, call, timeout_seconds), timeout_seconds)
         except (httpx.HTTPError, TimeoutError) as error:
             raise VendorUnavailableError(self.redact(f"no answer: {_named(error)}")) from None
+        if reply.torn and reply.body is None:
+            raise VendorUnavailableError(f"half an answer: {reply.torn}")
+        return reply
 
     async def send_file(self, call: Call, path: Path) -> Reply:
         """Sends a local file as multipart; repeatable, it buys nothing.
@@ -126,47 +160,73 @@ class Transport:
         """
         try:
             with path.open("rb") as file:
-                return await self._send(self._kept, call, UPLOAD_TIMEOUT_SECONDS, (path.name, file))
+                request = self._request(self._kept, call, UPLOAD_TIMEOUT_SECONDS, (path.name, file))
+                return await self._send(self._kept, request, UPLOAD_TIMEOUT_SECONDS)
         except (httpx.HTTPError, TimeoutError) as error:
             raise VendorUnavailableError(self.redact(f"the upload was not answered: {_named(error)}")) from None
 
-    async def _send(
+    def _request(
         self, client: httpx.AsyncClient, call: Call, timeout_seconds: float, file: tuple[str, object] | None = None
-    ) -> Reply:
+    ) -> httpx.Request:
         base = self.account.base_url
         if call.host == "upload":
             base = self.account.upload_base_url or base
-        request = client.build_request(
+        return client.build_request(
             call.method,
             base + call.path,
             params=dict(call.query) or None,
             json=call.json,
             data=dict(call.form) or None,
             files={call.upload_field: file} if file else None,  # pyright: ignore[reportArgumentType]
-            headers={"Authorization": f"Bearer {self._secret}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self._secret}",
+                "Accept": "application/json",
+                # Packing has been seen to cut answers short, and they are small.
+                "Accept-Encoding": "identity",
+            },
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)),
         )
-        # httpx counts the time between bytes: an answer that drips would never end.
-        async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
-            response = await client.send(request, stream=True)
-            try:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > REPLY_LIMIT_BYTES:
-                        break
-            finally:
-                await response.aclose()
-        return self._reply(response, bytes(body))
 
-    def _reply(self, response: httpx.Response, body: bytes) -> Reply:
-        text = body.decode("utf-8", "replace")
+    async def _send(self, client: httpx.AsyncClient, request: httpx.Request, timeout_seconds: float) -> Reply:
+        """Sends a request and reads the answer as far as it comes: half of one may name a job as well."""
+        response: httpx.Response | None = None
+        body = bytearray()
+        torn = ""
         try:
-            parsed: object = json.loads(text)
-        except ValueError:
-            parsed = None
-        shown = self.redact(text)[:SHOWN_CHARACTERS]  # not the other way: half a key is no key that is known
-        return Reply(status=response.status_code, body=parsed, text=shown, headers=dict(response.headers))
+            # httpx counts the time between bytes: an answer that drips would never end.
+            async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
+                response = await client.send(request, stream=True)
+                try:
+                    # The bytes as they came: httpx drops what its decoder does not like.
+                    async for chunk in response.stream:  # pyright: ignore[reportGeneralTypeIssues]
+                        body += chunk
+                        if len(body) > REPLY_LIMIT_BYTES:
+                            torn = f"longer than {REPLY_LIMIT_BYTES} bytes"
+                            break
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, TimeoutError) as error:
+            if response is None:
+                raise
+            torn = self.redact(_named(error))
+        return self._reply(response, bytes(body), torn)
+
+    def _reply(self, response: httpx.Response, body: bytes, torn: str) -> Reply:
+        text, parsed = text_and_json(unpack(body, response.headers.get("content-encoding", "").lower()))
+        return Reply(
+            status=response.status_code,
+            body=cleaned(parsed, self._strike),
+            text=self.redact(text[:READ_CHARACTERS])[:SHOWN_CHARACTERS],
+            headers={name: self._strike(value) for name, value in response.headers.items()},
+            torn=torn,
+            named=() if parsed is not None else tuple(map(self._strike, ids_in_text(text))),
+        )
+
+    def _strike(self, text: str) -> str:
+        """A part of an answer without the key and our callbacks' secrets; links keep their signatures, to be used."""
+        if len(self._secret) >= SHORTEST_HIDDEN:
+            text = strike(text, self._secret)
+        return _CALLBACK.sub(f"{CALLBACK_MARK}***", text)
 
 
 def _over_tls(**limits: int) -> httpx.AsyncHTTPTransport:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from longtake.errors import UnknownVendorError
 from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply
+from longtake.vendors._creates import read_create
+from longtake.vendors._ids import ids_in_text, names
+from longtake.vendors._moderation import flagged_input
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI
 from longtake.vendors.powertokens import ADAPTER as POWERTOKENS
 
-__all__ = ["VENDORS", "Accepted", "Adapter", "Call", "Document", "Model", "Reply", "adapter_named"]
+__all__ = [
+    "VENDORS",
+    "Accepted",
+    "Adapter",
+    "Call",
+    "Document",
+    "Model",
+    "Reply",
+    "adapter_named",
+    "flagged_input",
+    "ids_in_text",
+    "names",
+    "read_create",
+]
 
 VENDORS: dict[str, Adapter] = {adapter.name: adapter for adapter in (POWERTOKENS, ANYFAST, EVOLINK, JIMMYAI)}
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 from urllib.parse import quote
 
-from longtake.errors import UnsupportedRequestError, VendorError
-from longtake.job import JobSnapshot
+from longtake.errors import UnexpectedReplyError, UnsupportedRequestError, VendorError
+from longtake.job import JobSnapshot, JobStatus
 from longtake.limits import Limits, Violation, check, refusal
 from longtake.pricing import PriceRule
 from longtake.request import MediaKind, Reference, Role, ShotRequest
+from longtake.vendors._creates import certain_id
+from longtake.vendors._looks import has_status, read_look
 from longtake.vendors._replies import JSON, hidden_failure, http_failure, says, says_lost
 
 
@@ -37,12 +39,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. `body` is the parsed JSON, None where it is not JSON; `text` holds at most 2,000 characters."""
+    """What came back. `body` is the parsed JSON, None where it is not JSON; `text` holds at most 2,000 characters.
+
+    `torn` says why the answer broke off, "" where it is whole. `named` holds what a text that is no JSON calls a job.
+    """
 
     status: int
     body: object = None
     text: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    torn: str = ""
+    named: tuple[str, ...] = ()
 
 
 class Accepted(NamedTuple):
@@ -95,6 +102,14 @@ class Adapter(ABC):
     upload_max_bytes: ClassVar[int | None] = None
     parent_link_ok: ClassVar[bool] = True
     """Whether the vendor's own result link may be given back to it as a reference."""
+    own_words: ClassVar[Mapping[str, JobStatus]] = {}
+    """The vendor's own status words, lower case, beside the shared ones."""
+    own_codes: ClassVar[Mapping[str, type[VendorError]]] = {}
+    """The codes by which the vendor's documents tell of refusals under a success status."""
+    retryable: ClassVar[Sequence[str]] = ()
+    """Codes of a failed job, or parts of its message, that the vendor's documents call worth another purchase."""
+    cancelled_codes: ClassVar[Sequence[str]] = ()
+    """Codes of a failed job by which the vendor tells that it was cancelled."""
 
     def model_for(self, request: ShotRequest) -> Model:
         """The wire model for a request: by wire name, else the first of its neutral name that works in its mode.
@@ -134,15 +149,16 @@ class Adapter(ABC):
     def look(self, job_id: str) -> Call:
         """The call that asks about a job."""
 
-    @abstractmethod
     def accepted(self, reply: Reply) -> Accepted:
-        """Reads a successful answer to a submit.
+        """Reads an answer to a submit that leaves no doubt under which id it was accepted.
 
         Raises:
-            UnexpectedReplyError: There is no id in it.
+            UnexpectedReplyError: There is none in it, or more than one that may be it.
         """
+        if not (job_id := certain_id(reply)):
+            raise UnexpectedReplyError("the reply names no job for certain", http_status=reply.status)
+        return Accepted(job_id, self._snapshot(reply))
 
-    @abstractmethod
     def snapshot(self, reply: Reply) -> JobSnapshot:
         """Reads a successful answer to a look.
 
@@ -152,14 +168,21 @@ class Adapter(ABC):
         Raises:
             UnexpectedReplyError: The body does not match the documents.
         """
+        if not has_status(reply.body):
+            raise UnexpectedReplyError("the reply has no status", http_status=reply.status)
+        return self._snapshot(reply)
+
+    def _snapshot(self, reply: Reply) -> JobSnapshot:
+        return read_look(reply.body, self.own_words, self.retryable, self.cancelled_codes)
 
     def failure(self, reply: Reply) -> VendorError | None:
         """The error that an answer stands for, None where it is a success.
 
         A `VendorUnavailableError` on a submit leaves open whether it arrived, whatever its HTTP status.
         """
-        read = http_failure if reply.status >= 400 else hidden_failure
-        return read(reply.status, reply.body, reply.headers)
+        if reply.status >= 400:
+            return http_failure(reply.status, reply.body, reply.headers)
+        return hidden_failure(reply.status, reply.body, reply.headers, self.own_codes)
 
     def cancel(self, job_id: str) -> Call | None:
         """The call that cancels a job, None where the vendor documents none."""

@@ -63,22 +63,35 @@ PIXELS_OF_720P = 927_408
 ERROR_CODES: tuple[tuple[re.Pattern[str], type[VendorError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), error)
     for pattern, error in (
-        (r"(Input|Output)\w*SensitiveContentDetected", ContentRefusedError),
+        # The check itself failed, not the content.
+        (r"ContentSecurityDetectionError", RateLimitedError),
+        (r"(Input|Output)?(Text|Image|Video|Audio)?(SensitiveContentDetected|RiskDetection)", ContentRefusedError),
         # The account owner's own spending cap: it comes as HTTP 429, but waiting does not lift it.
         (r"SetLimitExceeded", InsufficientBalanceError),
-        (r"AccountOverdue", InsufficientBalanceError),
-        (r"AuthenticationError", AuthenticationError),
-        (r"OperationDenied|InvalidEndpointOrModel|ModelNotOpen", ModelNotAllowedError),
-        # QuotaExceeded is Ark's word for a full queue as well as for a used-up quota: waiting is right for both.
-        (r"\w*RateLimitExceeded|RequestBurstTooFast|InflightBatchsizeExceeded", RateLimitedError),
-        (r"ServerOverloaded|QuotaExceeded", RateLimitedError),
+        (r"AccountOverdue|OperationDenied\.ServiceOverdue", InsufficientBalanceError),
+        (r"AuthenticationError|InvalidAccountStatus|InvalidAuthorization", AuthenticationError),
+        (r"OperationDenied|AccessDenied|InvalidEndpoint|InvalidSubscription", ModelNotAllowedError),
+        (r"ModelNotOpen|UnsupportedModel", ModelNotAllowedError),
+        (r"\w*RateLimitExceeded|RequestBurstTooFast|InflightBatchsizeExceeded|ServerOverloaded", RateLimitedError),
+        (r"Throttling|RequestLimitExceeded|FlowLimitExceeded", RateLimitedError),
         (r"InternalServiceError", VendorUnavailableError),
-        (r"(Invalid|Missing)Parameter", RejectedRequestError),
+        (r"(Invalid|Missing)Parameter|InvalidArgumentError|InvalidImageURL|OutofContextError", RejectedRequestError),
+        (r"Duplicate\.Tags", RejectedRequestError),
     )
 )
-"""Ark's error codes, matched from their start, and what they mean to us."""
+"""Ark's error codes, matched from their start, and what they mean to us; `QuotaExceeded` goes by its words."""
+
+_ACCOUNTS_QUOTA = re.compile(r"free trial|(?:\d+-hour|hourly|daily|weekly|monthly) usage|usage quota", re.IGNORECASE)
 
 
 def error_for(code: str) -> type[VendorError] | None:
     """The error class of one of Ark's codes, None for any other word."""
+    # An underscore is a reseller's spelling (`access_denied`), and means what that reseller's document says.
+    if "_" in code:
+        return None
     return next((error for pattern, error in ERROR_CODES if pattern.match(code)), None)
+
+
+def quota_error(message: str) -> type[VendorError]:
+    """What `QuotaExceeded` means by its words: a trial or a period's quota used up, else a queue that is full."""
+    return InsufficientBalanceError if _ACCOUNTS_QUOTA.search(message) else RateLimitedError

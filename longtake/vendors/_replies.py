@@ -1,4 +1,4 @@
-"""Tolerant reading of replies: ids, status words, links and figures, and the words by which vendors refuse.
+"""Tolerant reading of replies: status words, figures, messages and codes, and the failures that they stand for.
 
 Everything takes parsed JSON of any shape and never raises; what is not there comes back empty.
 """
@@ -6,22 +6,15 @@ Everything takes parsed JSON of any shape and never raises; what is not there co
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
-from longtake.errors import (
-    AuthenticationError,
-    ContentRefusedError,
-    InsufficientBalanceError,
-    ModelNotAllowedError,
-    RateLimitedError,
-    RejectedRequestError,
-    VendorError,
-    VendorUnavailableError,
-)
+from longtake.errors import RejectedRequestError, VendorError
 from longtake.job import JobFailure, JobStatus
-from longtake.vendors import _ark
+from longtake.vendors._ids import job_id_of
+from longtake.vendors._refusals import client_error, is_moderation, refusal_in_success, server_error
 
 JSON = Mapping[str, object]
 
@@ -44,52 +37,17 @@ STATUS_WORDS: Mapping[str, JobStatus] = {
 }
 """Status words shared by the vendors, lower case; a vendor's file adds its own."""
 
-REFUSED_WORDS = ("sensitive", "moderation", "content_policy", "policyviolation", "privacyinformation", "trademark")
-"""Parts of a code or message by which upstream and resellers tell of moderation."""
-BALANCE_WORDS = (
-    *(f"insufficient{gap}{what}" for gap in "_ " for what in ("quota", "user_quota", "balance", "credit", "fund")),
-    "quota_not_enough",
-    "quota is not enough",
-    "pre_consume_token_quota_failed",
-    "余额不足",
-    "额度不足",
-    "arrears",
-    "accountoverdue",
-)
-THROTTLE_WORDS = (
-    "rate limit",
-    "rate_limit",
-    "ratelimit",
-    "too many requests",
-    "负载已饱和",
-    "过于频繁",
-    "requestburst",
-    "overloaded",
-)
-MODEL_WORDS = (
-    "model_access_denied",
-    "model_not_allowed",
-    "model not allowed",
-    "access to model",
-    "access to the specified model",
-)
+SUCCESS_CODES = frozenset({"success", "succeeded", "ok", "0", "200", "201", "202", "20000", "created", "accepted"})
+"""Codes by which an envelope says that the call went well, lower case."""
+MOST_FIGURES = 50
+LONGEST_PAUSE_SECONDS = 600.0
+"""A vendor that asks for a longer pause is asked again after this one."""
 
 _LOST = re.compile(
     r"\b(task|job|record|video)([ _]?id)?[\W_]{0,3}([\w-]{8,})?[\W_]{0,3}(is |was |does |do )?not[ _]?(found|exist)"
     r"|resource_not_found|任务不存在",
     re.IGNORECASE,
 )
-
-STATUS_ERRORS: Mapping[int, type[VendorError]] = {
-    401: AuthenticationError,
-    402: InsufficientBalanceError,
-    403: ModelNotAllowedError,
-    # A gateway gave up waiting: what stands behind it may have the request.
-    408: VendorUnavailableError,
-    429: RateLimitedError,
-    499: VendorUnavailableError,
-}
-"""HTTP status to error class where neither code nor words say more; 5xx is `VendorUnavailableError`."""
 
 
 def fields(value: object) -> JSON:
@@ -99,7 +57,9 @@ def fields(value: object) -> JSON:
 
 def words(value: object) -> str:
     """A string or number as text, anything else as ""."""
-    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if isinstance(value, float):
+        return (str(int(value)) if value.is_integer() else str(value)) if math.isfinite(value) else ""
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def says(parts: Sequence[str], *texts: str) -> bool:
@@ -114,13 +74,9 @@ def says_lost(*texts: str) -> bool:
 
 
 def job_id_in(*sources: object) -> str:
-    """The first job id in the sources, by any of its names; "" if there is none."""
-    for source in sources:
-        for name in ("task_id", "id", "taskId"):
-            found = words(fields(source).get(name))
-            if found:
-                return found
-    return ""
+    """The first job id in the sources, by any of the documents' names; "" if there is none."""
+    named = ((source, name) for source in sources for name in ("task_id", "id", "taskId"))
+    return next((found for source, name in named if (found := job_id_of(fields(source).get(name)))), "")
 
 
 def status_of(word: str, own: Mapping[str, JobStatus] | None = None) -> tuple[JobStatus, bool]:
@@ -142,18 +98,24 @@ def is_link(value: str) -> bool:
 def progress_of(value: object) -> float | None:
     """Progress from 0 to 1 of `50`, `"50"` or `"50%"`."""
     try:
-        return min(1.0, max(0.0, float(words(value).removesuffix("%")) / 100))
-    except ValueError:
+        progress = float(words(value).removesuffix("%")) / 100
+    except (ValueError, OverflowError):
         return None
+    return min(1.0, max(0.0, progress)) if not math.isnan(progress) else None
 
 
 def figures(value: object) -> dict[str, float]:
-    """The numbers among an object's fields: tokens, credits."""
-    return {
-        name: float(number)
-        for name, number in fields(value).items()
-        if isinstance(number, int | float) and not isinstance(number, bool)
-    }
+    """The finite numbers among an object's fields: tokens, credits."""
+    numbers: dict[str, float] = {}
+    for name, number in fields(value).items():
+        if isinstance(number, int | float) and not isinstance(number, bool) and len(numbers) < MOST_FIGURES:
+            try:
+                amount = float(number)
+            except OverflowError:
+                continue
+            if math.isfinite(amount):
+                numbers[name[:100]] = amount
+    return numbers
 
 
 def message_and_code(body: object) -> tuple[str, str]:
@@ -174,11 +136,17 @@ def message_and_code(body: object) -> tuple[str, str]:
 
 
 def _flat_message_and_code(body: JSON) -> tuple[str, str]:
-    error = body.get("error")
+    error = body.get("error") or body.get("errors") or fields(body.get("ResponseMetadata")).get("Error")
+    if isinstance(error, list) and error:
+        error = error[0]
     source = fields(error) or body
     plain = error if isinstance(error, str) else ""
-    message = words(source.get("message")) or words(source.get("msg")) or plain
-    return message, words(source.get("code")) or words(source.get("type"))
+    message = _first(source, "message", "msg", "Message", "error_message", "error_msg", "detail") or plain
+    return message, _first(source, "code", "Code", "error_code", "type")
+
+
+def _first(source: JSON, *names: str) -> str:
+    return next((told for name in names if (told := words(source.get(name)))), "")
 
 
 def _json_in(text: str) -> JSON | None:
@@ -187,7 +155,7 @@ def _json_in(text: str) -> JSON | None:
         return None
     try:
         value, _ = json.JSONDecoder().raw_decode(text[start:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return fields(value) or None
 
@@ -202,29 +170,9 @@ def job_failure(body: object, *, retryable: Sequence[str] = ()) -> JobFailure:
     message, code = message_and_code({"message": body} if isinstance(body, str) else body)
     if is_link(message):
         message = ""
-    refused = says(REFUSED_WORDS, code, message) or _ark.error_for(code) is ContentRefusedError
+    refused = is_moderation(code, message)
     again = not refused and (code in retryable or says([part.lower() for part in retryable], message))
-    return JobFailure(message=message, code=code, retryable=again, content_refused=refused)
-
-
-def error_class(status: int, code: str, message: str) -> type[VendorError] | None:
-    """The error class that HTTP status, code and words stand for, None where none of them says anything."""
-    if status >= 500:
-        return VendorUnavailableError
-    if status == 401:
-        return AuthenticationError
-    ark = _ark.error_for(code)
-    if ark is not None:
-        return ark
-    for parts, error in (
-        (REFUSED_WORDS, ContentRefusedError),
-        (THROTTLE_WORDS, RateLimitedError),
-        (BALANCE_WORDS, InsufficientBalanceError),
-        (MODEL_WORDS, ModelNotAllowedError),
-    ):
-        if says(parts, code, message):
-            return error
-    return STATUS_ERRORS.get(status) or (RejectedRequestError if says_lost(code, message) else None)
+    return JobFailure(message=message, code=code[:100], retryable=again, content_refused=refused)
 
 
 def retry_after_seconds(headers: Mapping[str, str], message: str = "") -> float | None:
@@ -232,35 +180,62 @@ def retry_after_seconds(headers: Mapping[str, str], message: str = "") -> float 
     named = {name.lower(): value for name, value in headers.items()}
     value = named.get("retry-after", "").strip()
     told = re.search(r"retry[_-]?after\W{1,4}(\d+(?:\.\d+)?)", message, re.IGNORECASE)
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
+    if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        return min(LONGEST_PAUSE_SECONDS, float(value))
     if value and "date" in named:
         try:
             gap = parsedate_to_datetime(value) - parsedate_to_datetime(named["date"])
-            return max(0.0, gap.total_seconds())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
-    return float(told[1]) if told else None
+        return min(LONGEST_PAUSE_SECONDS, max(0.0, gap.total_seconds()))
+    return min(LONGEST_PAUSE_SECONDS, float(told[1])) if told else None
 
 
 def http_failure(status: int, body: object, headers: Mapping[str, str]) -> VendorError:
     """The error that an answer with an HTTP error status stands for."""
     message, code = message_and_code(body)
-    error = error_class(status, code, message) or RejectedRequestError
+    error = server_error(code, message) if status >= 500 else client_error(status, code, message)
     seconds = retry_after_seconds(headers, message)
     return error(message or f"HTTP {status} without a readable body", code, status, seconds)
 
 
-def hidden_failure(status: int, body: object, headers: Mapping[str, str]) -> VendorError | None:
+def hidden_failure(
+    status: int, body: object, headers: Mapping[str, str], own_codes: Mapping[str, type[VendorError]] | None = None
+) -> VendorError | None:
     """The refusal inside an answer with a success status; None unless it is one beyond doubt.
 
-    It has an error object or code, no id and no job status, and its words are ones that we know. Anything less certain
-    is left to be read as an answer, so that a submit's outcome then counts as unknown and is never repeated.
+    It tells of a failure, has no id and no job status, and its code, or its words as a whole phrase, is one that we
+    know. Anything less certain is left to be read as an answer, so that a submit's outcome then counts as unknown and
+    is never repeated.
+
+    Args:
+        status: HTTP status.
+        body: The parsed answer.
+        headers: Its headers.
+        own_codes: Codes by which this vendor's documents tell of failures under a success status.
     """
     source = fields(body)
     inner = fields(source.get("data"))
     if job_id_in(source, inner) or "status" in source or "status" in inner:
         return None
     message, code = message_and_code(source)
-    error = error_class(0, code, message)
+    own = own_codes or {}
+    error = None
+    if tells_failure(source):
+        error = refusal_in_success(code, message, is_vendors_code=words(source.get("code")) in own) or own.get(code)
+    if error is None and says_lost(code, message):
+        error = RejectedRequestError
     return error(message, code, status, retry_after_seconds(headers, message)) if error else None
+
+
+def tells_failure(body: JSON) -> bool:
+    """Whether an answer says that something went wrong: an error, `success: false`, or a code that is no success."""
+    code = words(body.get("code")).lower()
+    has_error = bool(body.get("error") or body.get("errors") or body.get("ResponseMetadata"))
+    return has_error or body.get("success") is False or (code != "" and code not in SUCCESS_CODES)
+
+
+def says_success(body: JSON) -> bool:
+    """Whether an envelope says that the call went well."""
+    word = words(body.get("status")).lower()
+    return body.get("success") is True or words(body.get("code")).lower() in SUCCESS_CODES or word in SUCCESS_CODES

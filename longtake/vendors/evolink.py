@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from longtake.errors import UnexpectedReplyError
-from longtake.job import JobSnapshot, JobStatus
 from longtake.limits import MB, Limits, Violation, refusal
 from longtake.pricing import PriceRule
 from longtake.request import MediaKind, Mode, Role, ShotRequest
 from longtake.vendors import _ark
-from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply, path_with
-from longtake.vendors._replies import fields, figures, first_link, job_failure, job_id_in, progress_of, status_of, words
+from longtake.vendors._adapter import Adapter, Call, Document, Model, Reply, path_with
+from longtake.vendors._replies import fields, first_link
 
 OVERVIEW = Document(
     "Seedance 2.0 全参数指南 (OpenAPI, nine models)",
@@ -106,6 +105,9 @@ class EvoLink(Adapter):
 
     name = "evolink"
     title = "EvoLink"
+    retryable = RETRYABLE
+    # A cancelled job is told as a failed one with this code.
+    cancelled_codes = ("request_cancelled",)
     documents = (OVERVIEW, FAST_REFERENCE, TASK, PRICES)
     models = tuple(_model(grade, input_kind) for grade in GRADE_PRICES for input_kind in LIMITS)
     upload_kinds = frozenset[MediaKind]({"image", "video", "audio"})
@@ -142,47 +144,6 @@ class EvoLink(Adapter):
     def look(self, job_id: str) -> Call:
         """`GET /v1/tasks/{task_id}`, on another path than the submit."""
         return Call("GET", path_with(job_id, "/v1/tasks/"))
-
-    def accepted(self, reply: Reply) -> Accepted:
-        """Reads the answer to a submit."""
-        job_id = job_id_in(reply.body, fields(reply.body).get("data"))
-        if not job_id:
-            raise UnexpectedReplyError("the reply names no job", http_status=reply.status)
-        return Accepted(job_id, self._snapshot(reply))
-
-    def snapshot(self, reply: Reply) -> JobSnapshot:
-        """Reads the answer to a look, which a callback repeats."""
-        if "status" not in fields(reply.body):
-            raise UnexpectedReplyError("the reply has no status", http_status=reply.status)
-        return self._snapshot(reply)
-
-    def _snapshot(self, reply: Reply) -> JobSnapshot:
-        body = fields(reply.body)
-        word = words(body.get("status"))
-        status, known = status_of(word)
-        error = {"error": body.get("error")}
-        failure = job_failure(error, retryable=RETRYABLE) if status is JobStatus.FAILED else None
-        # A cancelled job is told as a failed one with this code.
-        if failure is not None and failure.code == "request_cancelled":
-            status = JobStatus.CANCELLED
-        results = body.get("results")
-        result_data = body.get("result_data")
-        video = first_link(
-            # The document's place; the two after it are read by the vendor's own client package.
-            *(results if isinstance(results, list) else ()),
-            *(fields(each).get("video_url") for each in (result_data if isinstance(result_data, list) else ())),
-            fields(body.get("output")).get("video_url"),
-        )
-        return JobSnapshot(
-            status=status,
-            word=word,
-            known_word=known,
-            progress=progress_of(body.get("progress")),
-            video_url=video if status is JobStatus.SUCCEEDED else None,
-            failure=failure,
-            estimated_seconds=figures(body.get("task_info")).get("estimated_time"),
-            usage=figures(body.get("usage")),
-        )
 
     def upload(self, kind: MediaKind) -> Call | None:
         """`POST /api/v1/files/upload/stream` on the files host; free, kept 72 hours."""

@@ -6,6 +6,8 @@ ViralTok. So the base address is configuration, like everyone's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from longtake.errors import (
     AuthenticationError,
     RejectedRequestError,
@@ -13,21 +15,16 @@ from longtake.errors import (
     VendorError,
     VendorUnavailableError,
 )
-from longtake.job import JobSnapshot, JobStatus
 from longtake.limits import MB, Limits, MediaLimits
 from longtake.request import MediaKind, Mode, Role, ShotRequest
 from longtake.vendors import _ark
-from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply, path_with
+from longtake.vendors._adapter import Adapter, Call, Document, Model, Reply, path_with
 from longtake.vendors._replies import (
-    error_class,
     fields,
     first_link,
-    job_failure,
     job_id_in,
     message_and_code,
-    progress_of,
     retry_after_seconds,
-    status_of,
     words,
 )
 
@@ -119,6 +116,13 @@ FULL = (
 
 OK_CODES = ("20000", "0", "200", "")
 # The vendor could not fetch an input or ran into its own upstream: seen in its clients as worth another try.
+OWN_CODES: Mapping[str, type[VendorError]] = {
+    "20001": AuthenticationError,
+    # Bad parameters, and whatever else the words tell: there is no code of its own for balance, model or moderation.
+    "20002": RejectedRequestError,
+    # A fault at the vendor, and its way of telling that it is asked too often.
+    "-1": VendorUnavailableError,
+}
 RETRYABLE = ("Read timed out", "s3 upload failed", "connection reset by peer")
 
 
@@ -127,6 +131,8 @@ class JimmyAI(Adapter):
 
     name = "jimmyai"
     title = "JimmyAI"
+    own_codes = OWN_CODES
+    retryable = RETRYABLE
     documents = (MINI_SPECIAL, QUERY)
     models = (
         Model("seedance2.0-mini-sp", SPECIAL, "seedance-2.0-mini", MINI_SPECIAL.title),
@@ -174,48 +180,19 @@ class JimmyAI(Adapter):
         return Call("GET", path_with(job_id, "/api/open-api/v1/videos/"))
 
     def failure(self, reply: Reply) -> VendorError | None:
-        """Refusals come with HTTP 200 and a code other than 20000 in the envelope."""
+        """Refusals come with HTTP 200 and a code other than 20000 in the envelope.
+
+        A code that no page names, and -1 (a fault at the vendor), tell nothing for certain: on a submit nobody knows
+        how far it got.
+        """
+        failure = super().failure(reply)
         body = fields(reply.body)
         code = words(body.get("code"))
-        if reply.status >= 400 or code in OK_CODES:
-            return super().failure(reply)
-        # A job that was accepted stays accepted, whatever the code beside it.
-        if job_id_in(body.get("data")):
-            return None
-        message, inner_code = message_and_code(body)
-        return _class_of(code, inner_code, message)(
-            message, code, reply.status, retry_after_seconds(reply.headers, message)
-        )
-
-    def accepted(self, reply: Reply) -> Accepted:
-        """Reads the answer to a submit, in its envelope or, as an older page shows it, without."""
-        job_id = job_id_in(fields(reply.body).get("data"), reply.body)
-        if not job_id:
-            raise UnexpectedReplyError("the reply names no job", http_status=reply.status)
-        return Accepted(job_id, self._snapshot(reply))
-
-    def snapshot(self, reply: Reply) -> JobSnapshot:
-        """Reads the answer to a look, in its envelope or without. No page names a last frame or usage."""
-        body = fields(reply.body)
-        if "status" not in body and "status" not in fields(body.get("data")):
-            raise UnexpectedReplyError("the reply has no status", http_status=reply.status)
-        return self._snapshot(reply)
-
-    def _snapshot(self, reply: Reply) -> JobSnapshot:
-        body = fields(reply.body)
-        job = fields(body.get("data")) or body
-        word = words(job.get("status"))
-        status, known = status_of(word)
-        result = fields(job.get("result"))
-        failed = status is JobStatus.FAILED
-        return JobSnapshot(
-            status=status,
-            word=word,
-            known_word=known,
-            progress=progress_of(job.get("progress")),
-            video_url=first_link(result.get("video_url")) if status is JobStatus.SUCCEEDED else None,
-            failure=job_failure(words(job.get("error_message")), retryable=RETRYABLE) if failed else None,
-        )
+        is_open = code not in OK_CODES and not body.get("data") and not job_id_in(body) and "status" not in body
+        if failure is not None or reply.status >= 400 or not is_open:
+            return failure
+        message, _ = message_and_code(body)
+        return VendorUnavailableError(message, code, reply.status, retry_after_seconds(reply.headers, message))
 
     def upload(self, kind: MediaKind) -> Call | None:
         """`POST /api/open-api/v1/files/upload` on the API's own host; free, kept about three days."""
@@ -227,17 +204,6 @@ class JimmyAI(Adapter):
         if link is None:
             raise UnexpectedReplyError("the reply to the upload has no link", http_status=reply.status)
         return link
-
-
-def _class_of(code: str, inner_code: str, message: str) -> type[VendorError]:
-    if code == "20001":
-        return AuthenticationError
-    # There is no code of its own for balance, rate, model or moderation: the words tell.
-    told = error_class(0, inner_code, message)
-    if told is not None:
-        return told
-    # -1 stands for a fault at the vendor: on a submit nobody knows how far it got.
-    return VendorUnavailableError if code == "-1" or code.startswith("5") else RejectedRequestError
 
 
 ADAPTER = JimmyAI()
