@@ -125,5 +125,9 @@ def cleaned(body: object, strike: Callable[[str], str]) -> object:
         for name, value in items:
             if isinstance(value, dict | list):
                 open_nodes.append(cast("dict[str, Any]", value))
-            node[clean(name) if isinstance(node, dict) else name] = clean(value) if isinstance(value, str) else value
+            kept = clean(value) if isinstance(value, str) else value
+            if isinstance(node, dict):
+                node[clean(name)] = kept
+            else:
+                node[name] = kept
     return box[0]

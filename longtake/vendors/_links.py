@@ -69,6 +69,6 @@ def _texts(body: object) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(node, Mapping):
             # An item with a role is one of the inputs, told again.
             if "role" not in node:
-                open_nodes += [((*names[-8:], str(name)), value) for name, value in reversed(node.items())]
+                open_nodes += [((*names[-8:], str(name)), value) for name, value in list(node.items())[::-1]]
         elif isinstance(node, list):
             open_nodes += [(names, value) for value in reversed(node)]
