@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import Any, Literal, NamedTuple, cast
 
 import av
 import numpy as np
 from av import VideoFrame
 from av.codec.context import Flags
-from av.filter import Graph
 
 from longtake.errors import MediaError, UnreadableClipError
+from longtake.media.fitting import Canvas, Fitter
 from longtake.media.opening import reading
 from longtake.media.parameter_sets import ParameterSets, join_lengths, read_parameter_sets, split_annex_b
 from longtake.media.plan import PlannedClip, Target
-from longtake.media.probe import OpenClip, open_clip
+from longtake.media.probe import ClipFacts, OpenClip, open_clip
 
 Fit = Literal["pad", "crop", "scale"]
 
@@ -25,12 +24,6 @@ ENCODER_DELAY = 2
 """By how many pictures the encoder's decoding order runs ahead of display: B-pictures that refer to B-pictures."""
 
 _THREADS = 4
-_TURNS = {
-    0: (),
-    90: (("transpose", "clock"),),
-    180: (("hflip", None), ("vflip", None)),
-    270: (("transpose", "cclock"),),
-}
 
 
 class EncodedPicture(NamedTuple):
@@ -55,7 +48,11 @@ def pictures(clip: PlannedClip, target: Target, fit: Fit, first: int, last: int)
     with open_clip(clip.path) as opened, reading(clip.path):
         # Slice threads, PyAV's choice, hide damage: with one thread the decoder tells of it.
         opened.video.codec_context.thread_count = 1
-        graph = _fitting_graph(opened, target, fit)
+        fitter = Fitter(
+            Canvas(target.format.size, target.pixel_format, target.colour_meant),
+            turned=opened.facts.rotation_degrees,
+            inner=_inner_size(opened.facts, target, fit),
+        )
         _go_near(opened, clip, due)
         for frame in opened.container.decode(opened.video):
             number = place.get(cast(int, frame.pts), -1)
@@ -63,7 +60,7 @@ def pictures(clip: PlannedClip, target: Target, fit: Fit, first: int, last: int)
                 raise UnreadableClipError(f"its picture {due} is damaged")
             if number < due:
                 continue
-            fitted = _through(graph, frame)
+            fitted = fitter(frame)
             while due == number:
                 yield fitted
                 following = next(wanted, None)
@@ -163,8 +160,8 @@ def _go_near(opened: OpenClip, clip: PlannedClip, number: int) -> None:
         opened.container.seek(clip.table.times[clip.table.order[near]], stream=opened.video)
 
 
-def _fitting_graph(opened: OpenClip, target: Target, fit: Fit) -> Graph:
-    facts = opened.facts
+def _inner_size(facts: ClipFacts, target: Target, fit: Fit) -> tuple[int, int]:
+    """How large the clip's pictures become within the film's, before bars are added or edges cut off."""
     (width, height), aspect = target.format.size, target.format.sample_aspect
     shown_width, shown_height = facts.display_size
     ratios = (width * aspect / shown_width, height / 1 / shown_height)
@@ -173,24 +170,4 @@ def _fitting_graph(opened: OpenClip, target: Target, fit: Fit) -> Graph:
     for axis, side in enumerate((width, height)):
         # A bar of a pixel or two is rounding, not another ratio; chroma wants even sides.
         inner[axis] = side if fit == "scale" or abs(inner[axis] - side) <= 2 else inner[axis] + inner[axis] % 2
-    graph = Graph()
-    chain = [graph.add_buffer(template=opened.video)]
-    for name, argument in _TURNS[facts.rotation_degrees]:
-        chain.append(graph.add(name, argument) if argument else graph.add(name))
-    limited = "pc" if target.colour[0] == 2 else "tv"
-    chain.append(graph.add("scale", f"{inner[0]}:{inner[1]}:flags=lanczos+accurate_rnd:out_range={limited}"))
-    if fit == "crop":
-        chain.append(graph.add("crop", f"{width}:{height}"))
-    elif inner != [width, height]:
-        chain.append(graph.add("format", target.pixel_format))
-        chain.append(graph.add("pad", f"{width}:{height}:(ow-iw)/2:(oh-ih)/2:black"))
-    chain += [graph.add("format", target.pixel_format), graph.add("buffersink")]
-    for one, following in pairwise(chain):
-        one.link_to(following)
-    graph.configure()
-    return graph
-
-
-def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
-    graph.vpush(frame)
-    return graph.vpull()
+    return inner[0], inner[1]

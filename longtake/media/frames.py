@@ -9,8 +9,9 @@ from pathlib import Path
 from av import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
-from longtake.errors import UnreadableClipError
+from longtake.errors import MediaError, UnreadableClipError
 from longtake.media.clock import exact
+from longtake.media.colour import SCREEN, check_convertible
 from longtake.media.opening import reading
 from longtake.media.pictures import PictureFacts, as_seen, last_pictures, save_picture
 from longtake.media.probe import open_clip, probe_clip
@@ -28,8 +29,10 @@ def last_frame(clip: Path, target_png: Path) -> PictureFacts:
 
     Raises:
         UnreadableClipError: The clip does not decode to its last picture.
+        UnfitClipError: Its colours cannot be converted.
     """
     facts = probe_clip(clip)
+    check_convertible(facts.colour_meant, SCREEN, clip.name)
     frame = deque(last_pictures(clip, 1), maxlen=1)[0]
     at_seconds = float((facts.frames - 1) / facts.fps)
     return save_picture(as_seen(frame, facts.sample_aspect), target_png, at_seconds)
@@ -92,9 +95,9 @@ def contact_sheet(
 def _small(clip: Path, width_px: int) -> Image.Image | None:
     try:
         frame, pixel_ratio, _ = _keyframe(clip, None)
-    except UnreadableClipError:
+        return as_seen(frame, pixel_ratio, width_px)
+    except MediaError:
         return None
-    return as_seen(frame, pixel_ratio, width_px)
 
 
 def _keyframe(clip: Path, at_seconds: float | None) -> tuple[VideoFrame, float, float]:

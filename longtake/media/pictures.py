@@ -16,18 +16,16 @@ from typing import Any, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 
 from longtake.errors import UnreadableClipError
+from longtake.media.colour import SCREEN
+from longtake.media.fitting import Canvas, Fitter
 from longtake.media.opening import reading
 from longtake.media.probe import OpenClip, open_clip
-
-FINE = Interpolation.LANCZOS | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_MATRIX_UNSPECIFIED = 2
-_HD_FROM_PX = 720
 
 
 class PictureFacts(BaseModel, frozen=True):
@@ -107,12 +105,15 @@ def grey(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def as_seen(frame: VideoFrame, pixel_ratio: Fraction | float | None = None, width_px: int | None = None) -> Image.Image:
-    """The picture as a player shows it: RGB, turned upright, square pixels; as decoded where nothing of that applies.
+    """The picture as a player shows it: sRGB, turned upright, square pixels; HDR and wide colours brought into sRGB.
 
     Args:
         frame: The decoded picture.
         pixel_ratio: The stream's sample aspect ratio, None for square pixels.
         width_px: Width of the result, the height follows; its own width if None.
+
+    Raises:
+        UnfitClipError: Its colours cannot be converted.
     """
     width, height = frame.width, frame.height
     if pixel_ratio and pixel_ratio > 0:
@@ -123,18 +124,8 @@ def as_seen(frame: VideoFrame, pixel_ratio: Fraction | float | None = None, widt
         shown_width, shown_height = (height, width) if turned else (width, height)
         scaled = max(1, round(shown_height * width_px / shown_width))
         width, height = (scaled, width_px) if turned else (width_px, scaled)
-    # An untagged picture is BT.709 from HD on, as players take it; the scaler alone would say BT.601.
-    untagged_hd = int(frame.colorspace) == _MATRIX_UNSPECIFIED and min(frame.width, frame.height) >= _HD_FROM_PX
-    image = Image.fromarray(
-        frame.to_ndarray(
-            format="rgb24",
-            width=width,
-            height=height,
-            interpolation=FINE,
-            src_colorspace=Colorspace.ITU709 if untagged_hd else None,
-            threads=1,
-        )
-    )
+    fitter = Fitter(Canvas((width, height), "rgb24", SCREEN))
+    image = Image.fromarray(fitter(frame).to_ndarray())
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 

@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 from longtake.errors import UnfitClipError
 from longtake.media.clock import STANDARD_RATES
+from longtake.media.colour import SDR, Colour, Tags, check_convertible, decided, is_kept_in_8_bits
+from longtake.media.fitting import tags_of
 from longtake.media.opening import reading
 from longtake.media.packets import PacketTable, read_packets
 from longtake.media.parameter_sets import ParameterSets
+from longtake.media.pictures import all_pictures
 from longtake.media.probe import ClipFacts, open_clip
 from longtake.media.receipt import StitchOptions
 
@@ -41,16 +44,24 @@ class Format(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """The film's format. `donor` is the first clip whose packets are copied; None where every picture is encoded."""
+    """The film's format. `donor` is the first clip whose packets are copied; None where every picture is encoded.
+
+    `colour` is what the film's header says, in the very words of the donor's.
+    """
 
     format: Format
     pixel_format: str
-    colour: tuple[int, int, int, int]
+    colour: Tags
     signature: str
     donor: int | None
     codec: str
     sets: ParameterSets | None
     chosen: str
+
+    @property
+    def colour_meant(self) -> Colour:
+        """What the film's colours mean; a donor that leaves it open is taken as any other clip."""
+        return decided(self.colour, self.format.size, self.pixel_format)
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,20 @@ def make_plan(paths: Sequence[Path], options: StitchOptions) -> Plan:
     alike = _cut(clips, _choose_target(clips, wanted, chosen), options)
     if not any(clip.why for clip in alike.clips):
         return alike
-    return _cut(clips, _choose_target(clips, wanted, chosen, _can_encode_beside), options)
+    plan = _cut(clips, _choose_target(clips, wanted, chosen, _can_encode_beside), options)
+    return _with_decoded_colour(plan) if any(clip.why for clip in plan.clips) else plan
+
+
+def _with_decoded_colour(plan: Plan) -> Plan:
+    """What is encoded beside copied pictures says of its colours what they say, whatever their container says."""
+    target = plan.target
+    if target.donor is not None:
+        first = next(all_pictures(plan.clips[target.donor].path))
+        plan = replace(plan, target=replace(target, colour=tags_of(first)))
+    for clip in plan.clips:
+        if clip.why:
+            check_convertible(clip.facts.colour_meant, plan.target.colour_meant, clip.path.name)
+    return plan
 
 
 def _read(path: Path, head: int, tail: int) -> PlannedClip:
@@ -171,14 +195,19 @@ def _choose_target(
     if not fitting:
         width, height = wanted.size
         even = wanted._replace(size=(max(width - width % 2, 16), max(height - height % 2, 16)))
-        alike = (clip.facts.colour for clip in clips if format_of(clip.facts) == wanted)
-        _, matrix, primaries, transfer = next(alike, (1, 1, 1, 1))
-        return Target(even, "yuv420p", (1, matrix, primaries, transfer), "", None, "h264", None, chosen)
+        return Target(even, "yuv420p", _choose_colour(clips), "", None, "h264", None, chosen)
     signature = Counter(clip.facts.signature for clip in fitting).most_common(1)[0][0]
     donor = next(number for number, clip in enumerate(clips) if clip in fitting and clip.facts.signature == signature)
     facts = clips[donor].facts
     sets = clips[donor].table.sets
     return Target(wanted, facts.pixel_format, facts.colour, signature, donor, facts.video_codec, sets, chosen)
+
+
+def _choose_colour(clips: Sequence[PlannedClip]) -> Colour:
+    """The most frequent colours; HDR becomes SDR, for a film of 8 bits cannot hold it."""
+    meant = [clip.facts.colour_meant for clip in clips]
+    taken = [colour if is_kept_in_8_bits(colour) else SDR for colour in meant]
+    return Counter(taken).most_common(1)[0][0]
 
 
 def _cut(clips: Sequence[PlannedClip], target: Target, options: StitchOptions) -> Plan:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from longtake.errors import UnreadableClipError
 from longtake.media.boxes import MOV_BOXES, BoxFacts, read_boxes, top_level
 from longtake.media.clock import Ratio, exact, frame_clock
+from longtake.media.colour import Colour, decided
 from longtake.media.opening import Source, described, open_bytes, open_container, reading
 from longtake.media.parameter_sets import read_parameter_sets
 from longtake.request import MediaFacts
@@ -64,6 +65,11 @@ class ClipFacts(BaseModel):
     audio_seconds: float = 0.0
     signature: str
     copy_obstacle: str = ""
+
+    @property
+    def colour_meant(self) -> Colour:
+        """What `colour` means, with what it leaves open decided."""
+        return decided(self.colour, (self.width, self.height), self.pixel_format)
 
     @property
     def display_size(self) -> tuple[int, int]:

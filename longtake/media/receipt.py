@@ -93,10 +93,13 @@ class FilmFormat(BaseModel):
     video_codec: str
     sound_rate_hz: int
     chosen: str
+    colour: str = ""
 
 
 class ClipReceipt(BaseModel):
     """What became of one clip. `frames` are the clip's own, `frames_used` what the reel holds of it.
+
+    `colour` says how the colours of pictures encoded again were converted, "" if they are as they were.
 
     `frames_copied` of them are the clip's own packets; the others were encoded again. Within a crossfade the pictures
     of the later clip are counted.
@@ -115,6 +118,7 @@ class ClipReceipt(BaseModel):
     frames_copied: int
     starts_at_seconds: float
     sound: str
+    colour: str = ""
 
 
 class JoinReceipt(BaseModel):

@@ -10,21 +10,21 @@ from typing import Any, NamedTuple, cast
 import av
 import numpy as np
 from av import AudioFrame, AudioResampler, VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from longtake.errors import UnreadableClipError
 from longtake.media.clock import exact
+from longtake.media.colour import SDR, Colour, check_convertible, is_kept_in_8_bits
+from longtake.media.fitting import Canvas, Fitter
 from longtake.media.opening import reading
 from longtake.media.packets import PacketTable
-from longtake.media.pictures import FINE, as_seen, last_pictures
+from longtake.media.pictures import last_pictures
 from longtake.media.probe import ClipFacts, open_clip
 
 SUB_TICKS = 512
 """Ticks of the new clip's clock per picture."""
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
-_BT709 = (1, 1, 1, 1)
 _MP4 = {"movflags": "+faststart", "movie_timescale": "96000"}
 """The muxer's own clock of 1/1000 s would cut the sound short by up to a millisecond."""
 
@@ -48,23 +48,33 @@ class Stretch(NamedTuple):
     size: tuple[int, int]
 
 
+def encoded_colour(facts: ClipFacts) -> Colour:
+    """The colours of a stretch encoded anew: the clip's own; HDR becomes SDR, for it is encoded with 8 bits."""
+    meant = facts.colour_meant
+    return meant if is_kept_in_8_bits(meant) else SDR
+
+
 def encode_stretch(source: Source, stretch: Stretch, target: Path, crf: int) -> None:
     """Writes the stretch as H.264 and AAC, in order of display, so that no player or vendor needs an edit list for it.
 
     Raises:
         UnreadableClipError: The source does not decode.
+        UnfitClipError: Its colours cannot be converted.
     """
+    colour = encoded_colour(source.facts)
+    check_convertible(source.facts.colour_meant, colour, source.path.name)
     with av.open(str(target), "w", format="mp4", options=_MP4) as output:
         video: Any = output.add_stream("libx264", rate=stretch.fps)
         video.width, video.height = stretch.size
         video.pix_fmt = "yuv420p"
         # Without B-pictures the first packet is the first picture at time 0.
         video.options = {"preset": "veryfast", "crf": str(crf), "bf": "0"}
-        colour = _BT709 if _is_redrawn(source.facts) else source.facts.colour
         context = video.codec_context
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = (1, *colour[1:])
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = colour
         sound = add_sound(output, source.facts)
-        for number, picture in enumerate(_evenly(source, stretch)):
+        canvas = Canvas(stretch.size, "yuv420p", colour)
+        fitter = Fitter(canvas, turned=source.facts.rotation_degrees)
+        for number, picture in enumerate(map(fitter, _evenly(source, stretch))):
             picture.pts, picture.time_base = number * SUB_TICKS, 1 / (stretch.fps * SUB_TICKS)
             picture.pict_type = 0
             output.mux(video.encode(picture))
@@ -167,21 +177,7 @@ def _evenly(source: Source, stretch: Stretch) -> Iterator[VideoFrame]:
         if number > due:
             raise UnreadableClipError(f"{source.path.name}: its picture {due} does not decode")
         while due == number:
-            yield _fitted(frame, source.facts, stretch.size)
+            yield frame
             due = next(wanted, None)
     if due is not None:
         raise UnreadableClipError(f"{source.path.name}: its picture {due} does not decode")
-
-
-def _is_redrawn(facts: ClipFacts) -> bool:
-    """Whether its pictures are turned upright or given square pixels, which goes by way of RGB."""
-    return bool(facts.rotation_degrees) or facts.sample_aspect != 1
-
-
-def _fitted(frame: VideoFrame, facts: ClipFacts, size: tuple[int, int]) -> VideoFrame:
-    matrix = None
-    if _is_redrawn(facts):
-        frame, matrix = VideoFrame.from_image(as_seen(frame, facts.sample_aspect)), Colorspace.ITU709
-    return frame.reformat(
-        *size, format="yuv420p", dst_colorspace=matrix, dst_color_range=ColorRange.MPEG, interpolation=FINE
-    )

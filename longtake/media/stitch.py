@@ -18,6 +18,7 @@ import av
 
 import longtake
 from longtake.errors import MediaError, StorageError
+from longtake.media.colour import conversion
 from longtake.media.film import Progress, SoundReport, film_clock, has_sound, write_film
 from longtake.media.packets import read_packets
 from longtake.media.plan import Plan, make_plan
@@ -163,6 +164,7 @@ def _clip_receipt(plan: Plan, number: int) -> ClipReceipt:
         frames_copied=copied,
         starts_at_seconds=float(plan.starts[number] / plan.target.format.fps),
         sound=sound,
+        colour=conversion(facts.colour_meant, plan.target.colour_meant) if clip.why else "",
     )
 
 
@@ -187,6 +189,7 @@ def _film_format(plan: Plan) -> FilmFormat:
         video_codec=target.codec,
         sound_rate_hz=plan.sound_rate_hz,
         chosen=target.chosen,
+        colour=str(target.colour_meant),
     )
 
 

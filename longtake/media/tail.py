@@ -12,11 +12,12 @@ from typing import Literal
 from pydantic import BaseModel
 
 from longtake.errors import UnfitClipError
+from longtake.media.colour import conversion
 from longtake.media.opening import reading
 from longtake.media.packets import read_packets
 from longtake.media.pictures import published
 from longtake.media.probe import ClipFacts, open_clip
-from longtake.media.recode import Source, Stretch, copy_stretch, encode_stretch
+from longtake.media.recode import Source, Stretch, copy_stretch, encode_stretch, encoded_colour
 
 FINEST_CRF, COARSEST_CRF = 16, 40
 _TAKEN_CODECS = ("h264", "hevc")
@@ -53,6 +54,7 @@ class TailReceipt(BaseModel, frozen=True):
         bytes: Size of the file.
         method: "untouched" is a copy of the file, "copied" has the source's own coded pictures, both without loss.
         reason: Why it could not be copied, "" if it could.
+        colour: How the colours were converted, "" if they are as they were.
     """
 
     first_frame: int
@@ -63,6 +65,7 @@ class TailReceipt(BaseModel, frozen=True):
     bytes: int
     method: Method
     reason: str = ""
+    colour: str = ""
 
 
 class FitReceipt(BaseModel, frozen=True):
@@ -88,7 +91,7 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
         limits: What the result must keep. Size, ratio and rate of the pictures are never changed here.
 
     Raises:
-        UnfitClipError: A limit can not be kept; names it.
+        UnfitClipError: A limit can not be kept, or the colours not be converted; names it.
         UnreadableClipError: The clip does not decode.
     """
     limits = limits or TailLimits()
@@ -121,6 +124,7 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
         bytes=target.stat().st_size,
         method=method,
         reason=obstacle,
+        colour=conversion(facts.colour_meant, encoded_colour(facts)) if method == "re-encoded" else "",
     )
 
 
@@ -136,7 +140,8 @@ def make_fit(
         keep: Which end of a clip that is too long stays.
 
     Raises:
-        UnfitClipError: No such copy exists (too short, of an extreme ratio, bounds that exclude each other).
+        UnfitClipError: No such copy exists (too short, of an extreme ratio, bounds that exclude each other, colours
+            that are not converted here).
         UnreadableClipError: The source does not decode.
     """
     limits = limits or TailLimits()
@@ -156,6 +161,7 @@ def make_fit(
             stretch = at_start if keep == "start" else _last(clip, frames, fps, size)
             crf = _encode_within(clip, stretch, draft, limits.max_bytes)
             changes += [f"compressed to crf {crf}"] if crf != FINEST_CRF else []
+            changes += _colour_changes(facts)
     return FitReceipt(
         changes=tuple(changes),
         bytes=target.stat().st_size,
@@ -257,6 +263,14 @@ def _legal_size(size: tuple[int, int], limits: TailLimits) -> tuple[int, int]:
     if factor > 1:
         return ceil(width * factor / 2) * 2, ceil(height * factor / 2) * 2
     return int(width * factor / 2) * 2, int(height * factor / 2) * 2
+
+
+def _colour_changes(facts: ClipFacts) -> Iterator[str]:
+    """What an encoding does to the colours."""
+    if converted := conversion(facts.colour_meant, encoded_colour(facts)):
+        yield converted
+    if facts.pixel_format.endswith(("10le", "12le")):
+        yield f"8 bits a colour instead of those of {facts.pixel_format}"
 
 
 def _changes(facts: ClipFacts, limits: TailLimits, fps: Fraction, size: tuple[int, int], frames: int) -> Iterator[str]:
