@@ -1,16 +1,17 @@
-"""From a bought job to a clip in the ledger: wait for the end, fetch, check, keep. Nothing here buys anything."""
+"""From a bought job to a clip in the ledger: wait for the end, fetch, check, keep. Nothing here buys anything.
+
+What comes is put away by `longtake.keeping`; what may pass is waited for, and a fault of our machine is told as one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from longtake.desk import Desk
-from longtake.download import fetch, part_file
+from longtake.download import drop, fetch, part_file, whole_part
 from longtake.errors import (
     ConfigurationError,
     ContentRefusedError,
@@ -21,36 +22,32 @@ from longtake.errors import (
     JobLostError,
     PublishConflictError,
     ResultExpiredError,
+    SlowDownloadError,
     StillRunningError,
-    UnfitClipError,
     UnreadableClipError,
     VendorError,
 )
+from longtake.fetch_bounds import FetchBounds
 from longtake.guard import GuardedClient
 from longtake.identity import unsigned_url
 from longtake.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
+from longtake.keeping import CheckClip, Checked, is_at_home, keep, take_published
 from longtake.ledger import CLIP_NAME, Ledger
-from longtake.records import ClipRecord, Terminal, VerdictRecord
+from longtake.machine import our_machine
+from longtake.records import Expectation, Terminal, VerdictRecord
 from longtake.verdicts import Verdict
+
+__all__ = ["CheckClip", "Checked", "await_end", "bring_home", "is_at_home", "require_same_address"]
 
 log = logging.getLogger("longtake.delivery")
 
 DOWNLOAD_TRIES = 5
+"""So often a damaged file or a dead link is asked for anew, with a fresh link each time."""
+VAIN_TRIES = 3
+"""So often a host may break off without getting further, or be too slow, before the run goes on without this clip."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 OTHER_RUN_PAUSE_SECONDS, OTHER_RUN_LOOKS = 0.5, 1200
 """How long another process of this machine is waited for that fetches the same clip: ten minutes."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the gate found in a downloaded file. `faults` are the strict findings in words, `findings` all of them."""
-
-    clip: Clip
-    faults: tuple[str, ...] = ()
-    findings: tuple[dict[str, object], ...] = field(default=())
-
-
-CheckClip = Callable[[Path, str], Awaitable[Checked]]
-"""Looks at a downloaded file, given its SHA-256; raises `UnreadableClipError` where it is no sound video."""
 
 
 def require_same_address(job: Job, desk: Desk) -> None:
@@ -161,103 +158,141 @@ async def bring_home(
     Raises:
         JobLostError: The vendor no longer has the clip, or never gave a sound file.
         UnfitClipError: The clip is kept and recorded, but did not pass the gate.
-        StillRunningError: The vendor or another run is not ready yet; try again later.
+        StillRunningError: The vendor, its media host or another run is not ready yet; try again later.
+        MachineError: A fault of our own machine; what was fetched is kept, and the next run goes on from there.
     """
-    if (clip := await _already_published(job, ledger, check)) is not None:
-        return clip
-    trouble: Exception | None = None
-    for number in range(DOWNLOAD_TRIES):
-        if number:
-            await asyncio.sleep(min(8.0, 0.25 * 2**number))
-        if link is None:
-            link = await _fresh_link(job, desk)
-        try:
-            return await _fetch_once(job, ledger, media, check, link)
-        except (ResultExpiredError, UnreadableClipError) as error:
-            trouble, link = error, None
-        except IncompleteDownloadError as error:
-            trouble = error
-            if number >= 2:
-                link = None
-        log.warning("%s: %s", job.shot_id, trouble)
-    raise JobLostError(f"the clip did not come in {DOWNLOAD_TRIES} tries: {trouble}")
+    with our_machine():
+        if (clip := await take_published(job, ledger, check)) is not None:
+            return clip
+        if (clip := await _take_whole(job, ledger, check)) is not None:
+            return clip
+        intent = (await asyncio.to_thread(ledger.purchase, job.identity)).intent
+        bounds = FetchBounds.of(intent.expected if intent else Expectation())
+        errand = _Errand(job, desk, ledger, media, check, bounds)
+        return await errand.run(link)
 
 
-async def _already_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:
-    """Records a clip that an earlier run published and was killed before recording."""
-    key = ledger.clip_key(job.identity)
-    path = ledger.store.local(key)
-    if path is None or not path.exists() or (await asyncio.to_thread(ledger.purchase, job.identity)).clip is not None:
-        return None
-    sha256 = await asyncio.to_thread(ledger.store.sha256, key)
-    try:
-        checked = await check(path, sha256 or "")
-    except UnreadableClipError:
-        return None
-    return await asyncio.to_thread(_record_clip, job, ledger, checked.clip.model_copy(update={"key": key}), checked)
-
-
-async def _fresh_link(job: Job, desk: Desk) -> str:
-    require_same_address(job, desk)
-    try:
-        snapshot = await desk.poller.wait(job.job_id, submitted_at=job.submitted_at, first_look_now=True)
-    except VendorError as error:
-        raise StillRunningError(f"no fresh link: {error}") from None
-    if not snapshot.video_url:
-        raise JobLostError(f"the vendor has no link: {snapshot.word}")
-    return snapshot.video_url
-
-
-async def _fetch_once(job: Job, ledger: Ledger, media: GuardedClient, check: CheckClip, link: str) -> Clip:
-    """One try, or the clip that another run fetches meanwhile."""
-    for _ in range(OTHER_RUN_LOOKS):
-        try:
-            return await _fetch_alone(job, ledger, media, check, link)
-        except PublishConflictError:
-            await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
-        if (record := (await asyncio.to_thread(ledger.purchase, job.identity)).clip) is not None:
-            return record.clip
-    raise StillRunningError("another run is fetching this clip")
-
-
-async def _fetch_alone(job: Job, ledger: Ledger, media: GuardedClient, check: CheckClip, link: str) -> Clip:
+async def _take_whole(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:
+    """Checks and keeps what an earlier run fetched whole, before a fault of the machine stopped it."""
     key = ledger.clip_key(job.identity)
     folder = await asyncio.to_thread(ledger.store.work_folder, key)
-    with part_file(folder, CLIP_NAME) as part:
-        sha256 = await fetch(media, link, part)
+    if not (folder / f"{CLIP_NAME}.part").exists():
+        return None
+    try:
+        with part_file(folder, CLIP_NAME) as part:
+            if (sha256 := await asyncio.to_thread(whole_part, part)) is None:
+                return None
+            try:
+                return await asyncio.to_thread(keep, job, ledger, part, await check(part, sha256))
+            except UnreadableClipError:
+                await asyncio.to_thread(drop, part)
+    except PublishConflictError:
+        pass  # another run is at it, and is waited for where it is fetched
+    return None
+
+
+@dataclass
+class _Errand:
+    """Fetching one clip: what went wrong so far, and whether another try may help."""
+
+    job: Job
+    desk: Desk
+    ledger: Ledger
+    media: GuardedClient
+    check: CheckClip
+    bounds: FetchBounds
+    trouble: str = ""
+    link_is_dead: bool = False
+    dead: int = 0
+    damaged: list[str] = field(default_factory=list[str])
+    vain: int = 0
+    most_bytes: int = 0
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+
+    async def run(self, link: str | None) -> Clip:
+        begun = time.monotonic()
+        patience_seconds = self.desk.account.max_wait_seconds
+        tries = 0
+        while True:
+            if link is None or self.link_is_dead or tries % 4 == 3:
+                link = await self._fresh_link(link)
+            tries += 1
+            try:
+                return await self._fetch_once(link)
+            except (ResultExpiredError, UnreadableClipError, IncompleteDownloadError) as error:
+                self._weigh(error)
+            left_seconds = begun + patience_seconds - time.monotonic()
+            if left_seconds <= 0:
+                raise StillRunningError(
+                    f"the media host has not given the clip within {patience_seconds:.0f} s: {self.trouble}"
+                )
+            await asyncio.sleep(min(self.pause_seconds, left_seconds))
+            self.pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 * self.pause_seconds)
+
+    def _weigh(self, error: Exception) -> None:
+        """Notes what went wrong; raises where no other try helps."""
+        words = str(error)
+        (log.debug if words == self.trouble else log.warning)("%s: %s", self.job.shot_id, words)
+        self.trouble = words
+        self.link_is_dead = not isinstance(error, IncompleteDownloadError)
+        if isinstance(error, ResultExpiredError):
+            self.dead += 1
+            if self.dead >= DOWNLOAD_TRIES:
+                raise JobLostError(f"the vendor no longer has the clip: {self.dead} links were dead; {words}")
+        elif isinstance(error, UnreadableClipError):
+            self.damaged.append(words)
+            if len(self.damaged) >= DOWNLOAD_TRIES:
+                raise JobLostError(f"the clip did not come in {DOWNLOAD_TRIES} tries: {words}")
+        elif isinstance(error, IncompleteDownloadError):
+            self._weigh_progress(error)
+
+    def _weigh_progress(self, error: IncompleteDownloadError) -> None:
+        is_further = error.kept_bytes > self.most_bytes
+        self.most_bytes = max(self.most_bytes, error.kept_bytes)
+        if isinstance(error, SlowDownloadError) or (error.kept_bytes and not is_further):
+            self.vain += 1
+        elif is_further:
+            self.vain, self.pause_seconds = 0, FIRST_PAUSE_SECONDS
+        if self.vain >= VAIN_TRIES:
+            raise StillRunningError(f"the media host does not get on: {error}")
+
+    async def _fresh_link(self, before: str | None) -> str:
+        """Another link; the one before where the vendor gives none now and it may still come to life."""
+        job, desk = self.job, self.desk
+        require_same_address(job, desk)
         try:
-            checked = await check(part, sha256)
-        except UnreadableClipError:
-            part.unlink()
+            snapshot = await desk.poller.wait(job.job_id, submitted_at=job.submitted_at, first_look_now=True)
+        except (VendorError, JobLostError, StillRunningError) as error:
+            if before is not None and not self.link_is_dead:
+                return before
+            if isinstance(error, VendorError):
+                raise StillRunningError(f"no fresh link: {error}") from None
             raise
-        return await asyncio.to_thread(_keep, job, ledger, key, part, checked)
+        if not snapshot.video_url:
+            raise JobLostError(f"the vendor has no link: {snapshot.word}")
+        return snapshot.video_url
 
+    async def _fetch_once(self, link: str) -> Clip:
+        """One try, or the clip that another run fetches meanwhile."""
+        for _ in range(OTHER_RUN_LOOKS):
+            try:
+                return await self._fetch_alone(link)
+            except PublishConflictError:
+                await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
+            record = (await asyncio.to_thread(self.ledger.purchase, self.job.identity)).clip
+            if record is not None and await asyncio.to_thread(is_at_home, self.ledger, record.clip):
+                return record.clip
+        raise StillRunningError("another run is fetching this clip")
 
-def _keep(job: Job, ledger: Ledger, key: str, part: Path, checked: Checked) -> Clip:
-    clip = checked.clip.model_copy(update={"key": key})
-    purchase = ledger.purchase(job.identity)
-    known = purchase.clip.clip if purchase.clip else purchase.verdict.clip if purchase.verdict else None
-    if known is not None and known.sha256 != clip.sha256:
-        part.unlink()
-        raise UnreadableClipError(f"the vendor now gives other bytes than were recorded ({known.sha256[:12]}…)")
-    ledger.store.publish(part, key)
-    return _record_clip(job, ledger, clip, checked)
-
-
-def _record_clip(job: Job, ledger: Ledger, clip: Clip, checked: Checked) -> Clip:
-    findings = [dict(finding) for finding in checked.findings]
-    if checked.faults:
-        words = "; ".join(checked.faults)
-        record = VerdictRecord(identity=job.identity, verdict=Verdict.BAD_CLIP, evidence=words, again=True, clip=clip)
-        ledger.add_once(record.model_copy(update={"findings": findings}))
-        raise UnfitClipError(words)
-    ledger.add_once(ClipRecord(identity=job.identity, clip=clip, findings=findings))
-    log.info("%s: clip %s, %d frames", job.shot_id, clip.sha256[:12], clip.frames)
-    return clip
-
-
-def is_at_home(ledger: Ledger, clip: Clip) -> bool:
-    """Whether a recorded clip's file is there, whole: by hash where the store is local, by size where it is remote."""
-    if ledger.store.size(clip.key) != clip.size_bytes:
-        return False
-    return ledger.store.local(clip.key) is None or ledger.store.sha256(clip.key) == clip.sha256
+    async def _fetch_alone(self, link: str) -> Clip:
+        key = self.ledger.clip_key(self.job.identity)
+        folder = await asyncio.to_thread(self.ledger.store.work_folder, key)
+        with part_file(folder, CLIP_NAME) as part:
+            async with self.media.downloads:
+                sha256 = await fetch(self.media, link, part, self.bounds)
+            try:
+                checked = await self.check(part, sha256)
+            except UnreadableClipError:
+                await asyncio.to_thread(drop, part)
+                raise
+            return await asyncio.to_thread(keep, self.job, self.ledger, part, checked)

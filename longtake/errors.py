@@ -15,8 +15,10 @@ LongtakeError
 │  └─ UnexpectedReplyError   the body does not match the documents         fail the shot, loudly
 ├─ JobError                  JobFailedError, JobCancelledError, JobExpiredError, JobLostError, StillRunningError
 ├─ MediaError                UnreadableClipError, UnfitClipError, UnsafeAddressError
+├─ MachineError              DecoderError                              our own machine's fault, never the clip's
 ├─ LedgerError               UnreadableRecordError                         never taken for "not bought"
 └─ StorageError              PublishConflictError, ChecksumMismatchError, IncompleteDownloadError
+                             SlowDownloadError
 ```
 
 Every class survives pickling: arguments are plain values, passed to `Exception.__init__` in order. No message holds a
@@ -243,6 +245,14 @@ class UnsafeAddressError(MediaError):
     """A media address that must not be fetched: private, link-local, or of another scheme."""
 
 
+class MachineError(LongtakeError):
+    """Our own machine: a decoder that died, a full disk, no memory. What is bought stays as it is."""
+
+
+class DecoderError(MachineError):
+    """A decoder crashed or ran out of memory over a file. If it does so again and again, the file may be the cause."""
+
+
 class LedgerError(LongtakeError):
     """The ledger cannot be trusted for this purchase."""
 
@@ -264,4 +274,21 @@ class ChecksumMismatchError(StorageError):
 
 
 class IncompleteDownloadError(StorageError):
-    """The media host ended early; what came is kept for a resume."""
+    """The media host does not give the clip now, or ended early; what came is kept for a resume.
+
+    Args:
+        message: Words for a person.
+        kept_bytes: How much of the file is there.
+    """
+
+    def __init__(self, message: str = "", kept_bytes: int = 0) -> None:
+        super().__init__(message, kept_bytes)
+        self.message = message
+        self.kept_bytes = kept_bytes
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SlowDownloadError(IncompleteDownloadError):
+    """The media host sends too slowly to be waited for."""

@@ -6,16 +6,21 @@ from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from pathlib import Path
 
-from longtake.delivery import Checked
+from longtake.errors import DecoderError, MachineError, MediaError, UnreadableClipError
 from longtake.job import Clip
+from longtake.keeping import Checked
 from longtake.limits import Limits
 from longtake.media.child import Crew
-from longtake.media.inspect import Expected, GatePolicy, inspect_clip
+from longtake.media.inspect import Expected, GatePolicy, Inspection, inspect_clip
+from longtake.media.proof import prove_decoder
 from longtake.records import Expectation
 from longtake.request import ShotRequest
 
 DEADLINE_SECONDS = 120.0
 FPS = 24
+DECODER_TRIES = 3
+"""The first may meet a child that served long; the others meet fresh ones."""
+FREE_SIZE = (1920, 1080)
 
 
 def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Expectation:
@@ -48,7 +53,7 @@ def gate(
             fps=Fraction(FPS),
             audio=wanted.audio,
         )
-        inspection = await crew.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+        inspection = await _inspected(crew, path, expected, policy)
         facts = inspection.facts
         clip = Clip(
             key="",
@@ -65,3 +70,29 @@ def gate(
         return Checked(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))
 
     return check
+
+
+async def _inspected(crew: Crew, path: Path, expected: Expected, policy: GatePolicy) -> Inspection:
+    """Looks at a clip; tells a file that no decoder stands from a machine on which none works.
+
+    Raises:
+        UnreadableClipError: The decoder says in words that the file is damaged, or fails over it again and again while
+            it stands a sound clip of the same size.
+        MachineError: It is the machine's fault, or may be.
+    """
+    failed: DecoderError | None = None
+    for _ in range(DECODER_TRIES):
+        try:
+            return await crew.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+        except DecoderError as error:
+            failed = error
+        except UnreadableClipError:
+            raise
+        except MediaError as error:
+            raise MachineError(f"our machine: {error}; let less run beside it, then run again") from error
+    width, height = expected.width or FREE_SIZE[0], expected.height or FREE_SIZE[1]
+    try:
+        await crew.call(prove_decoder, width, height, deadline_seconds=DEADLINE_SECONDS)
+    except (MachineError, MediaError) as error:
+        raise failed or error from error
+    raise UnreadableClipError(f"the decoder fails over it each time, and over no sound clip ({failed})")

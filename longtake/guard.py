@@ -6,6 +6,7 @@ redirect, so that no name can point inside later. `LONGTAKE_ALLOW_HOSTS` names t
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import socket
@@ -19,11 +20,14 @@ import anyio.to_thread
 import httpcore
 import httpx
 
+from longtake import __version__
 from longtake.errors import UnsafeAddressError
 from longtake.identity import unsigned_url
 from longtake.trust import trusted
 
 MAX_REDIRECTS = 5
+_HEADERS = {"User-Agent": f"longtake/{__version__}"}
+"""Hosts refuse the bare names of HTTP libraries."""
 
 
 def allowed_hosts() -> frozenset[str]:
@@ -37,7 +41,10 @@ def check_url(url: str) -> None:
     Raises:
         UnsafeAddressError: Another scheme, no host, or a user in the address.
     """
-    parts = urlsplit(url)
+    try:
+        parts, _ = urlsplit(url), httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        raise UnsafeAddressError("what was given as a link is no address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise UnsafeAddressError(f"{unsigned_url(url)[:200]} is not a plain http(s) address")
 
@@ -102,9 +109,12 @@ def _resolve(host: str, port: int) -> list[Any]:
 
 
 class GuardedClient:
-    """An HTTP client for media alone. It never holds a key; an async context manager."""
+    """An HTTP client for media alone. It never holds a key; an async context manager.
 
-    def __init__(self, *, timeout_seconds: float = 60.0) -> None:
+    `downloads` bounds the clips that are fetched at once; it is held while bytes come, not while a host is waited for.
+    """
+
+    def __init__(self, *, timeout_seconds: float = 60.0, max_downloads: int = 8) -> None:
         transport = httpx.AsyncHTTPTransport(verify=trusted(), trust_env=False)
         # httpx offers no public way to choose the network backend of its pool.
         transport._pool = httpcore.AsyncConnectionPool(  # pyright: ignore[reportPrivateUsage]
@@ -114,7 +124,10 @@ class GuardedClient:
             network_backend=_CheckedBackend(allowed_hosts()),
         )
         timeout = httpx.Timeout(timeout_seconds, connect=10.0)
-        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(
+            transport=transport, timeout=timeout, follow_redirects=False, trust_env=False, headers=_HEADERS
+        )
+        self.downloads = asyncio.Semaphore(max_downloads)
 
     async def __aenter__(self) -> Self:
         return self
@@ -134,7 +147,7 @@ class GuardedClient:
 
         Raises:
             UnsafeAddressError: An address inside, or of another scheme, at any hop.
-            httpx.HTTPError: The connection failed.
+            httpx.HTTPError: The connection failed, or the host sends on and on to other addresses.
         """
         for _ in range(MAX_REDIRECTS + 1):
             check_url(url)
@@ -149,4 +162,4 @@ class GuardedClient:
             finally:
                 await response.aclose()
             return
-        raise UnsafeAddressError(f"more than {MAX_REDIRECTS} redirects from {unsigned_url(url)[:200]}")
+        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects", request=httpx.Request("GET", url))

@@ -28,6 +28,7 @@ from longtake.hosting import Hosting
 from longtake.identity import attempt_identity
 from longtake.job import Clip, Job, JobSnapshot
 from longtake.ledger import Ledger
+from longtake.machine import as_ours
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.orders import Orders
@@ -93,7 +94,6 @@ class Run:
         options: RunOptions,
         on_event: OnEvent = lambda event, shot, words: None,
         on_end: OnEnd = lambda result: None,
-        max_downloads: int = 8,
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -103,7 +103,6 @@ class Run:
         self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
         self.on_event = on_event
         self.on_end = on_end
-        self._downloads = asyncio.Semaphore(max_downloads)
         self._bought = 0
         self._reels = opening_order(plan)
         turns = itertools.chain.from_iterable(self._reels)
@@ -139,7 +138,9 @@ class Run:
             result = await self._shot(shot)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
             log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
-            outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=f"{type(error).__name__}: {error}")
+            ours = isinstance(error, OSError | MemoryError)
+            words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
+            outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=words)
             result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
         result.finished_at = result.finished_at or time.time()
         self.on_end(result)
@@ -151,7 +152,7 @@ class Run:
         if outcome.verdict not in (Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED):
             return outcome
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
-        if purchase.state(time.time()) in (State.IN_FLIGHT, State.FINISHED):
+        if purchase.state(time.time()) in (State.IN_FLIGHT, State.FINISHED, State.DONE):
             return outcome.model_copy(update={"verdict": Verdict.STILL_RUNNING})
         return outcome
 
@@ -211,9 +212,7 @@ class Run:
         if await asyncio.to_thread(is_at_home, self.ledger, record.clip):
             return ShotResult(shot, done, accepted.job, record.clip, record.at)
         log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
-        await asyncio.to_thread(self.ledger.store.remove, record.clip.key)
-        async with self._downloads:
-            clip = await self.steps.download(accepted.job, None)
+        clip = await self.steps.download(accepted.job, None)
         return ShotResult(shot, done, accepted.job, clip, record.at)
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
@@ -274,8 +273,7 @@ class Run:
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
         self.on_event("finished", shot, "")
-        async with self._downloads:
-            clip = await self.steps.download(job, snapshot.video_url)
+        clip = await self.steps.download(job, snapshot.video_url)
         return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
 
     async def _parent(self, shot: Shot) -> Parent | None:

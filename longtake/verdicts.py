@@ -15,6 +15,7 @@ from longtake.errors import (
     JobLostError,
     LedgerError,
     LongtakeError,
+    MachineError,
     MediaError,
     RejectedRequestError,
     StillRunningError,
@@ -98,6 +99,7 @@ _VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (
     (JobError, Verdict.FAILED),
     (UnfitClipError, Verdict.BAD_CLIP),
     (MediaError, Verdict.REFUSED),
+    (MachineError, Verdict.NOT_STARTED),  # still running where the ledger knows a job
     (ConfigurationError, Verdict.STILL_RUNNING),
     (LedgerError, Verdict.HELD),
     (VendorError, Verdict.STILL_RUNNING),

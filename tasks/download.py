@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from prefect import task
 
 from blocks.credentials import load_account
@@ -30,11 +32,13 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
     Raises:
         longtake.errors.JobLostError: The vendor no longer has it.
         longtake.errors.UnfitClipError: It came, is kept, and did not pass the gate.
+        longtake.errors.StillRunningError: The media host does not give it now.
+        longtake.errors.MachineError: A fault of our own machine; what was fetched is kept.
     """
     async with opened_office(load_account) as office:
         ledger = await office.ledger(output)
         desk = await office.desk(job.account)
-        purchase = ledger.purchase(job.identity)
+        purchase = await asyncio.to_thread(ledger.purchase, job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
         check = gate(wanted, office.crew, policy)
         return await bring_home(job, desk, ledger, office.media, check, link=link)

@@ -18,10 +18,13 @@ import sys
 import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
-from longtake.errors import MediaError, UnreadableClipError
+import longtake
+from longtake.errors import DecoderError, MachineError, MediaError
+from longtake.machine import as_ours, death_of_decoder, is_ours, our_machine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +32,22 @@ T = TypeVar("T")
 DEFAULT_MEMORY_BYTES = 3 * 2**30
 _STDERR_TAIL_BYTES = 2000
 _NICENESS = 5
+_KEPT_VARIABLES = frozenset(
+    {"PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH"}
+    | {"DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+)
+_PACKAGE = str(Path(longtake.__file__ or "").parent)
+_BEGIN = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location(
+    "longtake", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]]
+)
+sys.modules["longtake"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from longtake.media.child import serve
+serve()
+"""
+"""Loads this very Longtake, wherever it lies, without its folder in the path: what else is there shadows nothing."""
 _LENGTH = struct.Struct(">Q")
 
 
@@ -52,7 +71,7 @@ async def in_child(
             process's event loop.
 
     Raises:
-        UnreadableClipError: The child crashed or ran out of memory.
+        MachineError: The child could not be started, died or ran out of memory; whose fault that is, is open.
         MediaError: The deadline passed; worth another try.
         Exception: Whatever the function raised, as itself; of foreign libraries, as `MediaError`.
     """
@@ -125,9 +144,12 @@ class _Child:
 
     @classmethod
     async def start(cls, memory_bytes: int) -> _Child:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "longtake.media.child", stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment()
-        )
+        # Isolated: neither the working folder nor PYTHON… variables nor the user's own packages reach it.
+        isolated = ("-I", "-X", f"utf8={sys.flags.utf8_mode}", "-c", _BEGIN, _PACKAGE)
+        with our_machine():
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *isolated, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment()
+            )
         child = cls(process)
         with contextlib.suppress(ConnectionError):
             child.send(pickle.dumps((sys.path, memory_bytes, os.getpid())))
@@ -156,11 +178,12 @@ class _Child:
             raise MediaError(f"{name} did not finish within {deadline_seconds:g} s and was stopped") from None
         if outcome is None:
             last_words = await self.end()
-            raise UnreadableClipError(f"{name}: the child process {_how_it_ended(self.process)}{last_words}")
-        self.is_fit = True
+            raise death_of_decoder(name, self.process.returncode or 0, last_words)
         succeeded, value = outcome
         if succeeded:
+            self.is_fit = True
             return value
+        self.is_fit = not isinstance(value, MachineError)
         raise value
 
     async def _converse(self, call: bytes, progress: Callable[[float], None] | None) -> tuple[bool, Any] | None:
@@ -191,8 +214,10 @@ class _Child:
 
 
 def _environment() -> dict[str, str]:
+    """What a process needs to start at all, and to name files as we do; no key, no setting of ours."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES}
     # Threads of linear algebra and an allocator's arena for each thread would only reserve memory.
-    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 async def _tail(child: Process) -> str:
@@ -200,25 +225,17 @@ async def _tail(child: Process) -> str:
     tail = b""
     while block := await child.stderr.read(65536):
         tail = (tail + block)[-_STDERR_TAIL_BYTES:]
-    text = tail.decode("utf-8", "replace").strip()
-    return f": {text}" if text else ""
+    return tail.decode("utf-8", "replace").strip()
 
 
-def _how_it_ended(child: Process) -> str:
-    code = child.returncode or 0
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
-
-
-def _main() -> None:
+def serve() -> None:
     """The child's side."""
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between the answers.
     os.dup2(2, 1)
     path, memory_bytes, parent = pickle.loads(_receive(calls))  # noqa: S301 - our own parent's
-    sys.path[:] = path
+    # After its own, so that nothing there can stand in for a module of Python or of an installed package.
+    sys.path += [folder for folder in path if folder not in sys.path]
     _settle(memory_bytes, parent)
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_take_calls, args=(calls, waiting), daemon=True).start()
@@ -264,11 +281,13 @@ def _run(call: bytes, report: Callable[[float], None]) -> tuple[str, Any]:
     except MemoryError:
         return "error", _out_of_memory()
     except Exception as error:
+        if is_ours(error):
+            return "error", as_ours(error)
         return "error", _portable(error)
 
 
-def _out_of_memory() -> UnreadableClipError:
-    return UnreadableClipError("decoding needs more memory than is allowed")
+def _out_of_memory() -> DecoderError:
+    return DecoderError("our machine: decoding needs more memory than there is or than is allowed; run again")
 
 
 def _portable(error: Exception) -> Exception:
@@ -290,7 +309,3 @@ def _send(answers: BinaryIO, message: tuple[str, Any]) -> None:
     data = pickle.dumps(message)
     answers.write(_LENGTH.pack(len(data)) + data)
     answers.flush()
-
-
-if __name__ == "__main__":
-    _main()

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from longtake.errors import UnreadableClipError
+from longtake.machine import is_ours
 
 Source = str | Path | BinaryIO
 """A local path, or a seekable file object (so that an object in a store is read by ranges)."""
@@ -59,6 +60,8 @@ def reading(source: object) -> Generator[None]:
             raise
         raise UnreadableClipError(f"{name}: {message}") from error
     except DAMAGE as error:
+        if is_ours(error):
+            raise
         raise UnreadableClipError(f"{name}: damaged ({_words(error)})") from error
 
 
@@ -91,6 +94,8 @@ def _open_regular(path: Path) -> BinaryIO:
         if stat.S_ISREG(path.stat().st_mode):
             return path.open("rb")
     except OSError as error:
+        if is_ours(error):
+            raise
         raise UnreadableClipError(_words(error)) from error
     raise UnreadableClipError("not a regular file")
 

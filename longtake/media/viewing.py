@@ -11,6 +11,7 @@ from av import AudioFrame, AudioResampler, VideoFrame
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from longtake.machine import is_ours
 from longtake.media.clock import exact
 from longtake.media.opening import reading
 from longtake.media.parameter_sets import damage_in_units, read_parameter_sets
@@ -81,6 +82,8 @@ def view(clip: Path) -> Viewing:
             try:
                 packet = next(demuxed, None)
             except FFmpegError as error:
+                if is_ours(error):
+                    raise
                 viewing.complaints.append((viewing.seconds, _words(error)))
                 break
             if packet is None:
@@ -94,6 +97,8 @@ def view(clip: Path) -> Viewing:
                 for frame in packet.decode():
                     watch(cast(Any, frame))
             except FFmpegError as error:
+                if is_ours(error):
+                    raise
                 viewing.complaints.append((max(seconds, 0.0), _words(error)))
         ears.finish()
     return viewing

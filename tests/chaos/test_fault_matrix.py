@@ -36,7 +36,7 @@ EXPECTED = {
     ("look", "failed"): ("failed", "failed"),
     ("look", "moderation_failed"): ("content_refused", "content_refused"),
 }
-EXPECTED[("media", "wants_key")] = ("lost", "done")
+EXPECTED[("media", "wants_key")] = ("still_running", "done")
 HEALS = ("done", "done")
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from longtake.errors import MediaError, UnfitClipError, UnreadableClipError
+from longtake.errors import DecoderError, MachineError, MediaError, UnfitClipError, UnreadableClipError
 from longtake.media.child import Crew, in_child
 from longtake.media.probe import probe_clip
 from longtake.media.receipt import StitchOptions
@@ -44,6 +46,24 @@ def crash() -> None:
 
 def leave(code: int) -> None:
     os._exit(code)
+
+
+def kill_yourself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def surroundings() -> tuple[dict[str, str], list[str], str]:
+    import token
+
+    return dict(os.environ), sys.path, str(token.__file__)
+
+
+def full_disk() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+
+def no_library() -> None:
+    import no_such_library  # noqa: F401
 
 
 def hang(note: str) -> None:
@@ -85,16 +105,50 @@ async def test_the_child_is_ours_and_gives_way() -> None:
     assert parent == os.getpid()
 
 
-async def test_a_crash_is_an_unreadable_clip() -> None:
-    with pytest.raises(UnreadableClipError, match="SIGSEGV"):
+async def test_a_child_that_dies_is_our_machines_fault_and_no_clips() -> None:
+    with pytest.raises(DecoderError, match="our machine: crash: the decoder crashed, SIGSEGV"):
         await in_child(crash, deadline_seconds=30)
-    with pytest.raises(UnreadableClipError, match="code 3"):
+    with pytest.raises(MachineError, match="code 3"):
         await in_child(leave, 3, deadline_seconds=30)
+    with pytest.raises(MachineError, match="killed by SIGKILL") as killed:
+        await in_child(kill_yourself, deadline_seconds=30)
+    # What comes from outside says nothing of the file, however often it happens.
+    assert not isinstance(killed.value, DecoderError)
 
 
-async def test_too_much_memory_is_an_unreadable_clip() -> None:
-    with pytest.raises(UnreadableClipError, match="memory"):
+async def test_too_much_memory_is_our_machines_fault_and_no_clips() -> None:
+    with pytest.raises(DecoderError, match=r"our machine: .*memory"):
         await in_child(hoard, deadline_seconds=30)
+
+
+@pytest.mark.parametrize("function", [full_disk, no_library])
+async def test_what_the_system_refuses_a_child_is_our_machines_fault(function: Callable[[], None]) -> None:
+    with pytest.raises(MachineError, match="our machine: "):
+        await in_child(function, deadline_seconds=30)
+
+
+async def test_a_child_that_cannot_be_started_is_our_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(MachineError, match="our machine: No such file or directory"):
+        await in_child(add, 1, deadline_seconds=30)
+
+
+async def test_a_child_gets_none_of_our_variables_and_nothing_shadows_its_modules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nasty: dict[str, Path]
+) -> None:
+    for name in ("token.py", "av.py", "numpy.py", "longtake.py", "sitecustomize.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')")
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-secret")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
+    variables, path, token = await in_child(surroundings, deadline_seconds=30)
+    assert "sk-secret" not in str(variables)
+    assert not {name for name in variables if name.startswith(("EVOLINK", "PYTHON", "PREFECT", "AWS"))}
+    assert not token.startswith(str(tmp_path))
+    # What only lies there is still found, as the parent would find it.
+    assert str(tmp_path) in path
+    assert (await in_child(probe_clip, nasty["plain"], deadline_seconds=30)).frames > 1
 
 
 @pytest.mark.parametrize("kind", [UnreadableClipError, UnfitClipError, ValueError, KeyError])
@@ -214,7 +268,7 @@ async def test_a_crew_serves_many_calls_with_few_children() -> None:
 async def test_a_crew_replaces_a_child_that_crashed_hung_or_was_killed_while_it_waited(tmp_path: Path) -> None:
     crew = Crew(1)
     try:
-        with pytest.raises(UnreadableClipError, match="SIGSEGV"):
+        with pytest.raises(MachineError, match="SIGSEGV"):
             await crew.call(crash, deadline_seconds=30)
         with pytest.raises(MediaError, match="did not finish"):
             await crew.call(hang, str(tmp_path / "pid"), deadline_seconds=2)
