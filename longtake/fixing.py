@@ -24,12 +24,14 @@ from longtake.media.probe import probe_media
 from longtake.media.tail import FitReceipt, TailLimits, make_fit
 from longtake.plan import Shot
 from longtake.ranged import RangedFile, open_ranged
-from longtake.references import FIT, FixedReference
+from longtake.references import FixedReference
 from longtake.request import MediaFacts, MediaKind, Reference
 from longtake.storage import open_store
 
 DEADLINE_SECONDS = 300.0
 AT_ONCE = 2
+_COPIES = "fit@2"
+"""How copies are made. Unlike `FIT` it enters no identity: what is bought is not bought again for a better copy."""
 _CHUNK_BYTES = 1 << 20
 _SUFFIXES: dict[MediaKind, dict[str, str]] = {
     "image": {"png": ".png", "": ".jpg"},
@@ -159,4 +161,4 @@ def _name(original: Path, job: _Job) -> str:
     with original.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     limits = json.dumps(job.limits.model_dump(), sort_keys=True, default=sorted)
-    return hashlib.sha256(f"{FIT} {digest} {limits} {job.suffix}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{_COPIES} {digest} {limits} {job.suffix}".encode()).hexdigest()[:32]

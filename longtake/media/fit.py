@@ -13,12 +13,13 @@ from typing import Any, Literal, cast
 import av
 import numpy as np
 from av import AudioFrame, AudioResampler
-from PIL import Image, ImageOps
+from PIL import Image
 
 from longtake.errors import UnfitClipError, UnreadableClipError
 from longtake.media.opening import open_bytes, open_container, reading
 from longtake.media.pictures import published
 from longtake.media.probe import probe_media
+from longtake.media.srgb import as_srgb
 from longtake.media.tail import FitReceipt
 
 _PICTURE_SUFFIXES = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
@@ -34,7 +35,7 @@ def make_picture_fit(
     min_aspect: float = 0.4,
     max_aspect: float = 2.5,
 ) -> FitReceipt:
-    """Writes a picture that keeps the limits, turned upright; the file itself where it keeps them already.
+    """Writes a picture that keeps the limits, upright and in sRGB; the file itself where it keeps them already.
 
     Args:
         source: JPEG, PNG, WebP, BMP, TIFF or GIF (its first picture).
@@ -57,8 +58,7 @@ def make_picture_fit(
         raise UnreadableClipError(f"{source.name}: not a picture that is read here")
     with Image.open(source) as opened:
         turned = opened.getexif().get(0x0112, 1) != 1
-        image = ImageOps.exif_transpose(opened)
-        image = image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if "A" in image.mode else "RGB")
+        image, colours = as_srgb(opened, keeps_alpha=kind == "png")
     aspect = image.width / image.height
     if not min_aspect <= aspect <= max_aspect:
         raise UnfitClipError(f"{source.name}: width to height is {aspect:.2f}, allowed {min_aspect:g}–{max_aspect:g}")
@@ -76,7 +76,7 @@ def make_picture_fit(
         data = source.read_bytes()
     else:
         data, image, coarser = _small_enough(image, kind, max_bytes, min_side_px)
-        changes += coarser
+        changes += [*coarser, *colours]
     with published(target) as draft:
         draft.write_bytes(data)
     return FitReceipt(changes=tuple(changes), bytes=len(data), width=image.width, height=image.height)
@@ -91,7 +91,7 @@ def _small_enough(
         for quality in (95, 88, 75, 60) if kind == "jpeg" else (100,):
             file = io.BytesIO()
             if kind == "jpeg":
-                image.convert("RGB").save(file, "JPEG", quality=quality, optimize=True)
+                image.save(file, "JPEG", quality=quality, optimize=True)
             else:
                 image.save(file, "PNG", compress_level=6)
             if file.tell() <= max_bytes:
