@@ -55,6 +55,10 @@ class _Entry(NamedTuple):
     depth: int
     value: str
 
+    def order(self) -> tuple[int, int]:
+        """The surest first, and of these the nearest."""
+        return self.rank, self.depth
+
 
 def job_id_of(value: object) -> str:
     """An id as text: a positive number, or a text of the letters ids are made of; else ""."""
@@ -95,7 +99,7 @@ def job_ids(body: object, *, refused: bool, certain_data: bool = False) -> Ids:
         if text:
             entries.append(_Entry(rank, depth, text))
         is_sign = is_sign or bool(text) or _is_odd_text(value)
-    named = tuple(dict.fromkeys(entry.value for entry in sorted(entries)))[:MOST_IDS]
+    named = tuple(dict.fromkeys(entry.value for entry in sorted(entries, key=_Entry.order)))[:MOST_IDS]
     return Ids(_certain(entries), named, is_sign or bool(named))
 
 
@@ -147,9 +151,9 @@ def _leaves(body: object) -> Iterator[tuple[int, str, str, object]]:
         if isinstance(node, str) and (inner := json_in(node)) is not None:
             node = inner
         if isinstance(node, Mapping):
-            open_nodes += [(depth + 1, name, str(key), value) for key, value in node.items()]
+            open_nodes += [(depth + 1, name, str(key), value) for key, value in list(node.items())[::-1]]
         elif isinstance(node, list):
-            open_nodes += [(depth + 1, parent, name, value) for value in node]
+            open_nodes += [(depth + 1, parent, name, value) for value in reversed(node)]
         elif node is not None:
             yield depth, parent, name, node
 

@@ -16,12 +16,14 @@ _FILM = re.compile(r"\.(?:mp4|mov|webm|m4v|mkv)$", re.IGNORECASE)
 _OTHER_FILE = re.compile(
     r"\.(?:png|jpe?g|webp|gif|bmp|tiff?|heic|svg|mp3|wav|m4a|json|txt|html?|srt|vtt)$", re.IGNORECASE
 )
-# Addresses that are given beside a film, and what was put in.
-_NOT_THE_FILM = re.compile(
-    r"frame|image|cover|poster|thumb|preview|input|request|reference|param|prompt|source|origin(?!al_result)|callback|webhook|hook"
-    r"|avatar|docs?$|help|support|next|self|audio|first_|model",
+_INPUT = re.compile(r"input|request|reference|param|prompt|callback|webhook|last_?frame|first_?frame", re.IGNORECASE)
+"""Names of what was put in, or asked for beside the film: never the film, even where it is missing."""
+_BESIDE = re.compile(
+    r"frame|image|cover|poster|thumb|preview|(?<!re)source|origin(?!al_result)|hook|avatar|docs?$|help|support|next|self"
+    r"|audio|first_|model",
     re.IGNORECASE,
 )
+"""Names of what may stand beside a film: the film only where nothing else is."""
 _FILMS_NAME = re.compile(r"video|film|mp4|result|output|download|url|content|works?$|data", re.IGNORECASE)
 
 
@@ -35,16 +37,18 @@ def film_link(body: object) -> str | None:
     """The first address that ends like a film, else the first under a name that a film has."""
     found: dict[str, int] = {}
     for names, text in _texts(body):
-        if any(_NOT_THE_FILM.search(name) for name in names):
+        if any(_INPUT.search(name) for name in names):
             continue
+        is_beside = any(_BESIDE.search(name) for name in names)
         for link in _links(text):
             path = re.split(r"[?#]", link, maxsplit=1)[0]
             if STRUCK in link or _OTHER_FILE.search(path):
                 continue
             rank = 0 if _FILM.search(path) else 1 if names and _FILMS_NAME.search(names[-1]) else 2
+            rank += 3 if is_beside else 0
             found[link] = min(rank, found.get(link, rank))
-    best = [link for link, rank in found.items() if rank == min(found.values())]
-    return best[0] if best else None
+    # Of several that are equally likely the first.
+    return min(found, key=lambda link: found[link], default=None)
 
 
 def _links(text: str) -> list[str]:
