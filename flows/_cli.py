@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flows._interrupts import GO_ON, Ended, asked_by, ending_command
 from flows._render_options import add_extension_option, add_render_options, render_parameters
+from flows._streams import STREAMS, speak_utf8
 from longtake.reports.text import visible
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -19,16 +21,20 @@ OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code that the contract names."""
+    if arguments is None:
+        speak_utf8()
+        STREAMS.open()
     parser = _parser()
     chosen = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
-        return command(chosen)
-    except BrokenPipeError:  # whoever read our words has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        with ending_command():
+            code = command(chosen)
+    except Ended as ended:
+        _say(f"\n{ended.words}")
+        return ended.exit_code
     except KeyboardInterrupt:
-        _say("\nInterrupted. What was bought is recorded; the same command goes on from there and buys nothing twice.")
+        _say(f"\nInterrupted. {GO_ON}")
         return INTERRUPTED
     except Exception as error:
         from longtake.errors import LongtakeError  # noqa: PLC0415
@@ -37,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         _say(f"longtake: {error}")
         return REFUSED
+    if (fault := STREAMS.fault()) is not None:
+        _say(f"longtake: standard output could not be written: {fault}")
+        return code if command in _WORK else code or NOT_DONE
+    return code
 
 
 def _say(words: str) -> None:
@@ -125,7 +135,7 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 def _render(chosen: argparse.Namespace) -> int:
     parameters = render_parameters(chosen)
-    with _server():
+    with _server(), STREAMS.aside():
         from flows._render_command import render  # noqa: PLC0415
 
         end = render(parameters, json_lines=chosen.json)
@@ -147,6 +157,8 @@ def _reconcile(chosen: argparse.Namespace) -> int:
         adopt = {shot_id: job_id for shot_id, _, job_id in pairs}
         settle: Any = reconcile_jobs
         state: Any = asyncio.run(settle(chosen.output, adopt, chosen.resubmit, chosen.give_up, return_state=True))
+    if (number := asked_by()) is not None:
+        raise Ended(number)
     _say(str(state.message))
     return OK if state.is_completed() else NOT_DONE
 
@@ -181,6 +193,9 @@ def _sandbox(chosen: argparse.Namespace) -> int:
     serve(SandboxSettings(port=chosen.port), _show)
     return OK
 
+
+_WORK = (_render, _reconcile)
+"""Commands that are done when their work is; of the others the words are the work."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,12 +7,12 @@ import contextlib
 import inspect
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from prefect.exceptions import ParameterTypeError
+from prefect.exceptions import ParameterTypeError, TerminationSignal
 
-from flows._watch import BEGINNERS, WATCHERS
+from flows._interrupts import Ended, asked_by
+from flows._watch import AUDIENCE, Audience
 from flows.render_manifest import RenderEnd, render_manifest
 from longtake.errors import ConfigurationError
 from longtake.plan import Shot
@@ -27,16 +27,30 @@ def render(parameters: Mapping[str, Any], *, json_lines: bool) -> RenderEnd:
 
     Raises:
         ConfigurationError: A parameter has a value that cannot be.
+        Ended: A signal ended it.
         KeyboardInterrupt: The run was cancelled.
     """
-    with contextlib.ExitStack() as display:
-        BEGINNERS.append(partial(_display, display, json_lines=json_lines))
-        return asyncio.run(_run(parameters))
+    with _Display(json_lines=json_lines) as display:
+        token = AUDIENCE.set(Audience(display.begin, display.event, display.note, display.ends.append))
+        try:
+            return asyncio.run(_run(parameters))
+        except TerminationSignal as error:
+            raise Ended(error.signal) from None
+        except Exception as error:
+            if not display.ends:
+                raise
+            # All is done and written; only the server was not told.
+            display.note(f"the Prefect server could not be told of the run's end: {type(error).__name__}: {error}")
+            return display.ends[-1]
+        finally:
+            AUDIENCE.reset(token)
 
 
 async def _run(parameters: Mapping[str, Any]) -> RenderEnd:
     flow: Any = render_manifest
     state: Any = await flow(**parameters, return_state=True)
+    if (number := asked_by()) is not None:
+        raise Ended(number)
     if state.is_cancelled():
         raise KeyboardInterrupt
     value: object = state.result(raise_on_failure=False)
@@ -51,11 +65,23 @@ async def _run(parameters: Mapping[str, Any]) -> RenderEnd:
     return RenderEnd(exit_code=NOT_DONE, line=f"the run ended {state.name}: {state.message or value}")
 
 
-def _display(display: contextlib.ExitStack, production: Production, *, json_lines: bool) -> None:
-    counts = Counter(shot.account for shot in production.rendered_shots)
-    progress = display.enter_context(Progress(counts, mode="json" if json_lines else "auto"))
+class _Display(contextlib.ExitStack):
+    """The display of one run, from its plan to its end."""
 
-    def tell(event: str, shot: Shot, words: str) -> None:
-        progress.event(event, shot.shot_id, shot.account, words)
+    def __init__(self, *, json_lines: bool) -> None:
+        super().__init__()
+        self._json_lines = json_lines
+        self._progress: Progress | None = None
+        self.ends: list[RenderEnd] = []
 
-    WATCHERS.append(tell)
+    def begin(self, production: Production) -> None:
+        counts = Counter(shot.account for shot in production.rendered_shots)
+        self._progress = self.enter_context(Progress(counts, mode="json" if self._json_lines else "auto"))
+
+    def event(self, event: str, shot: Shot, words: str) -> None:
+        if self._progress is not None:
+            self._progress.event(event, shot.shot_id, shot.account, words)
+
+    def note(self, words: str) -> None:
+        if self._progress is not None:
+            self._progress.note(words)

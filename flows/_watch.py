@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -39,10 +41,26 @@ from longtake.shot_result import ShotResult
 from longtake.transport import redact
 from longtake.verdicts import Verdict
 
-BEGINNERS: list[Callable[[Production], None]] = []
-"""Called once a run is planned and about to spend."""
-WATCHERS: list[OnEvent] = []
-"""Called with event, shot and words, beside the flow run's own log."""
+
+@dataclass(frozen=True)
+class Audience:
+    """Who hears of the runs that a command starts, beside their logs.
+
+    Args:
+        begin: Called once a run is planned and about to spend.
+        event: Called with event, shot and words.
+        note: Called with words about the run as a whole.
+        end: Called with how the run ended, before the server is told.
+    """
+
+    begin: Callable[[Production], object]
+    event: OnEvent
+    note: Callable[[str], object]
+    end: Callable[[Any], object]
+
+
+AUDIENCE: ContextVar[Audience | None] = ContextVar("longtake_audience", default=None)
+"""Of the runs started in this context, and of no others in the process."""
 
 NAME_CHARACTERS = 200
 SHARE_TAG = "longtake-parent:"
@@ -69,8 +87,8 @@ class Watch:
             said = f", {one_line(words)}" if words else ""
             price = f", {_price(shot)}" if event == "bought" else ""
             self._log.info("%s: %s%s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said, price)
-        for watcher in WATCHERS:
-            watcher(event, shot, words)
+        if (audience := AUDIENCE.get()) is not None:
+            audience.event(event, shot, words)
 
     def purchased(self, order: Order, job: Job) -> None:
         """A job was bought now."""
@@ -125,8 +143,8 @@ class Watch:
 @asynccontextmanager
 async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch]:
     """The watch over one run, from before its first purchase to its end."""
-    for begin in BEGINNERS:
-        begin(production)
+    if (audience := AUDIENCE.get()) is not None:
+        audience.begin(production)
     shots, accounts = production.rendered_shots, production.accounts
     beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
     watch = Watch(production, page, Meter(production, beforehand))
@@ -137,6 +155,18 @@ async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch
     finally:
         watch.close()
         await asyncio.gather(keeping, return_exceptions=True)
+
+
+def tell_end(end: object) -> None:
+    """Tells the command how its run ended, whatever the server makes of it."""
+    if (audience := AUDIENCE.get()) is not None:
+        audience.end(end)
+
+
+def tell_note(words: str) -> None:
+    """Tells the command something about its run as a whole."""
+    if (audience := AUDIENCE.get()) is not None:
+        audience.note(words)
 
 
 async def show_end(page: RunPage, production: Production, summary: Summary) -> None:

@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows._dates import dated
+from flows._endings import ended_in_words
 from flows._events import links_dying
 from flows._steps import office_of_run, task_steps
 from flows._watch import named
@@ -32,8 +33,11 @@ async def reconcile_jobs(
         resubmit: Unknown outcomes to buy again in the next run, as reel/shot. May pay twice.
         give_up: Unknown outcomes to close without a clip, as reel/shot.
     """
+    return await ended_in_words(_reconciled(output, Decisions(adopt or {}, resubmit or (), give_up or ())))
+
+
+async def _reconciled(output: str, decisions: Decisions) -> Any:
     logger = get_run_logger()
-    decisions = Decisions(adopt or {}, resubmit or (), give_up or ())
     place = await dated(output)
     await named(f"reconcile {place}")
     try:

@@ -13,9 +13,10 @@ from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._artifacts import NOT_DONE, RunPage, state_message, violations
 from flows._dates import dated
+from flows._endings import ended_in_words
 from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
-from flows._watch import named, show_end, tagged, watched
+from flows._watch import named, show_end, tagged, tell_end, watched
 from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
@@ -108,6 +109,10 @@ async def render_manifest(
 
 async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
     """Prepares and renders inside a flow run; returns the state that the run ends in, its data a `RenderEnd`."""
+    return await ended_in_words(_to_the_end(wishes, reels_per_run))
+
+
+async def _to_the_end(wishes: Wishes, reels_per_run: int) -> Any:
     wishes = await _dated(wishes)
     reels = f": {', '.join(wishes.reels)}" if wishes.reels else ""
     await named(f"render {wishes.manifest}{reels}")
@@ -141,6 +146,7 @@ async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
             return await _refused(error, page)
     await show_end(page, production, summary)
     end = RenderEnd(exit_code=0 if summary.all_done else 1, line=summary.line, reels=summary.reels_made)
+    tell_end(end)
     message = state_message(summary, production.store)
     return (Completed if summary.all_done else Failed)(message=message, data=end)
 

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -309,12 +310,30 @@ def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:
     return job
 
 
-async def _finish_when_cancelled(work: Any) -> Job:
-    """Runs a submit; when cancelled, lets it finish first, so that its answer is not thrown away."""
-    task: asyncio.Task[Job] = asyncio.ensure_future(work)
+_UNDER_WAY: set[asyncio.Task[Job]] = set()
+"""Submits of this process that wait for their answer, or for its record."""
+
+
+def submits_under_way() -> int:
+    """How many submits of this process are neither answered nor recorded yet."""
+    return len(_UNDER_WAY)
+
+
+async def _finish_when_cancelled(work: Coroutine[Any, Any, Job]) -> Job:
+    """Runs a submit; when cancelled, however often, lets it finish first, so that its answer is not thrown away."""
+    task = asyncio.ensure_future(work)
+    # A loop that is torn down cancels all tasks that it knows and waits for them. This one it is not told of: it is
+    # waited for by us, who are one of them.
+    asyncio.tasks._unregister_task(task)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    _UNDER_WAY.add(task)
+    task.add_done_callback(_UNDER_WAY.discard)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=FINISH_SUBMIT_SECONDS)
-        task.cancel()
+        give_up_at = time.monotonic() + FINISH_SUBMIT_SECONDS
+        while not task.done() and (left := give_up_at - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=left)
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # seen: the ledger holds what it means
         raise
