@@ -51,7 +51,9 @@ class CommandLine:
         longtake = f'longtake() {{ "{sys.executable}" -m flows._cli "$@"; }}; '
         command = ["bash", "-c", longtake + words]
         environment = self.variables | variables
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds)
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
 
     def start(self, **arguments: object) -> subprocess.Popen[str]:
         """Starts the render; its words are kept in `render.err`."""

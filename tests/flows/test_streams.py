@@ -30,12 +30,14 @@ def line(sandbox: Sandbox, prefect_server: PrefectServer, tmp_path: Path) -> Com
 
 RENDERS = {
     "a reader that leaves after one line": "{ longtake RENDER 2>&1; echo $? > CODE; } | head -n 1",
-    "a reader that never reads": "mkfifo PIPE; sleep 99 < PIPE & longtake RENDER --json > PIPE 2>&1; echo $? > CODE; kill %1",
+    "a reader that never reads": "mkfifo PIPE; sleep 99 < PIPE & longtake RENDER --json > PIPE 2>&1; "
+    "echo $? > CODE; kill %1",
     "a full disk": "longtake RENDER > /dev/full 2> /dev/full; echo $? > CODE",
     "closed descriptors": "longtake RENDER <&- >&- 2>&-; echo $? > CODE",
     "a closed standard error": "longtake RENDER 2>&- > OUT; echo $? > CODE",
     "Latin letters only": "PYTHONIOENCODING=latin-1 longtake RENDER > OUT 2>&1; echo $? > CODE",
-    "ASCII alone, file names too": "PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LC_ALL=C longtake RENDER > OUT 2>&1; echo $? > CODE",
+    "ASCII alone, file names too": "export PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LC_ALL=C; "
+    "longtake RENDER > OUT 2>&1; echo $? > CODE",
 }
 BOUNDED = ("a reader that leaves after one line", "ASCII alone, file names too")
 
@@ -126,6 +128,8 @@ def test_a_slow_reader_gets_every_word() -> None:
     )
     words = "import sys, time; time.sleep(1); print(len(sys.stdin.readlines()))"
     piped = '"$0" -c "$1" | "$0" -c "$2"'
-    ended = subprocess.run(["bash", "-c", piped, sys.executable, code, words], capture_output=True, text=True)
+    ended = subprocess.run(
+        ["bash", "-c", piped, sys.executable, code, words], capture_output=True, text=True, check=True
+    )
 
     assert ended.stdout == "50000\n"
