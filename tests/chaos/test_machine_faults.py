@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def full_part(monkeypatch):
 
     def on_a_full_disk(part, offset):
         real(part, offset).close()
-        return open("/dev/full", "wb")  # noqa: SIM115 - closed by who asked for it
+        return Path("/dev/full").open("wb")
 
     monkeypatch.setattr(download, "_open_at", on_a_full_disk)
 
