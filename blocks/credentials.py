@@ -16,6 +16,7 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError
 from blocks._logo import DrawnBlock, logo
 from longtake.accounts import Account, BaseUrl
 from longtake.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
+from longtake.settings import settings
 
 if TYPE_CHECKING:
     from longtake.client import VendorClient
@@ -198,7 +199,7 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
         raise UnknownVendorError(f"there is no vendor {vendor!r}; known are {', '.join(CREDENTIALS)}")
     if not re.fullmatch(r"[a-z0-9-]+", document):
         raise ConfigurationError(f"{written!r}: a block document's name has lowercase letters, digits and dashes only")
-    if (sandbox_url := os.environ.get("LONGTAKE_SANDBOX_URL")) is not None:
+    if (sandbox_url := settings().sandbox_url) is not None:
         return _sandboxed(vendor, document, sandbox_url), []
     block = CREDENTIALS[vendor]
     variables = block._written_in(os.environ)  # pyright: ignore[reportPrivateUsage]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from prefect.exceptions import ObjectNotFound
@@ -11,6 +10,7 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 
 from blocks._logo import DrawnBlock, logo
 from longtake.errors import ConfigurationError
+from longtake.settings import settings
 
 if TYPE_CHECKING:
     from longtake.storage import Store
@@ -76,11 +76,11 @@ async def load_clip_store() -> Store | None:
     """
     if (stored := await _stored()) is not None:
         return stored.get_store()
-    root = os.environ.get("LONGTAKE_CLIP_STORE")
+    root = settings().clip_store
     if not root:
         return None
     try:
-        return ClipStore(root=root, public_endpoint_url=os.environ.get("LONGTAKE_PUBLIC_ENDPOINT_URL")).get_store()
+        return ClipStore(root=root, public_endpoint_url=settings().public_endpoint_url).get_store()
     except ValidationError as error:
         raise ConfigurationError(f"LONGTAKE_CLIP_STORE is not valid: {_problems(error)}") from None
 

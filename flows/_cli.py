@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
         with ending_command():
+            _check_environment()
             code = command(chosen)
     except Ended as ended:
         _say(f"\n{ended.words}")
@@ -47,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"longtake: standard output could not be written: {fault}")
         return code if command in _WORK else code or NOT_DONE
     return code
+
+
+def _check_environment() -> None:
+    from longtake.settings import settings  # noqa: PLC0415
+
+    settings()
 
 
 def _say(words: str) -> None:

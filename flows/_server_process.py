@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flows._server import Places, prefect_home
 from flows._server_leases import mend_leases
+from longtake.settings import settings
 
 if TYPE_CHECKING:
     import uvicorn
@@ -69,7 +70,7 @@ class _Watch:
 
 def _listening(places: Places) -> socket.socket:
     """A loopback socket, on the port asked for or the last server's where it is free, so that its clients find us."""
-    preferred = (os.environ.get("LONGTAKE_SERVER_PORT"), places.written_address().get("port"))
+    preferred = (settings().server_port, places.written_address().get("port"))
     for wanted in (*(int(port) for port in preferred if port), 0):
         # asyncio switches Nagle's delay off only where the protocol is named; with it every answer waits 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

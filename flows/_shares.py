@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,8 +29,8 @@ from flows._artifacts import PROGRESS, RunPage, ShareProgress, Shown, of_shares
 from longtake.errors import ConfigurationError
 from longtake.plan import Standing
 from longtake.production import Production, Wishes
+from longtake.settings import settings
 
-DEPLOYMENT = "render-manifest/render-manifest-share"
 LOOK_SECONDS = 5.0
 CLAIMED_SECONDS = 300.0
 """A worker that has claimed a child starts it within this time. One that died in between leaves it Pending for ever."""
@@ -148,7 +147,7 @@ class _Children:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _start(self, key: str) -> None:
-        share, name = self._shares[key], os.environ.get("LONGTAKE_SHARE_DEPLOYMENT", DEPLOYMENT)
+        share, name = self._shares[key], settings().share_deployment
         try:
             await arun_deployment(
                 name,

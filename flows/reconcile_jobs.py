@@ -16,6 +16,7 @@ from flows._steps import office_of_run, task_steps
 from flows._watch import named
 from longtake.errors import ConfigurationError
 from longtake.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
+from longtake.settings import settings
 
 
 @flow(name="reconcile-jobs", persist_result=False)
@@ -41,6 +42,7 @@ async def _reconciled(output: str, decisions: Decisions) -> Any:
     place = await dated(output)
     await named(f"reconcile {place}")
     try:
+        settings()
         settlement = await _settled(place, decisions)
     except ConfigurationError as error:
         return Failed(message=str(error))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import secrets
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from longtake.errors import ConfigurationError
 from longtake.request import ShotRequest
+from longtake.settings import settings
 from longtake.transport import CALLBACK_MARK
 from longtake.vendors import VENDORS
 
@@ -139,10 +139,10 @@ async def receiver_from_environment() -> Callbacks | None:
     Raises:
         ConfigurationError: An address that no vendor would call, or a place where nobody can listen.
     """
-    base_url = os.environ.get("LONGTAKE_CALLBACK_URL", "").strip()
+    base_url = settings().callback_url.strip()
     if not base_url:
         return None
-    host, port = _listen_at(os.environ.get("LONGTAKE_CALLBACK_LISTEN", "").strip() or DEFAULT_LISTEN)
+    host, port = _listen_at(settings().callback_listen.strip() or DEFAULT_LISTEN)
     callbacks = Callbacks(base_url, host, port)
     _require_callable(callbacks)
     await callbacks.open()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import socket
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ import httpx
 from longtake import __version__
 from longtake.errors import UnsafeAddressError
 from longtake.identity import unsigned_url
+from longtake.settings import settings
 from longtake.trust import trusted
 
 MAX_REDIRECTS = 5
@@ -32,7 +32,7 @@ _HEADERS = {"User-Agent": f"longtake/{__version__}"}
 
 def allowed_hosts() -> frozenset[str]:
     """Hosts of `LONGTAKE_ALLOW_HOSTS` (separated by commas or spaces), lower case."""
-    return frozenset(os.environ.get("LONGTAKE_ALLOW_HOSTS", "").lower().replace(",", " ").split())
+    return frozenset(settings().allow_hosts.lower().replace(",", " ").split())
 
 
 def check_url(url: str) -> None:

@@ -7,7 +7,6 @@ comes back passes `Transport._reply`, and nothing of it holds the account's key 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from longtake.accounts import Account
 from longtake.bodies import cleaned, text_and_json, unpack
 from longtake.errors import NotSentError, UnknownOutcomeError, VendorUnavailableError
 from longtake.redaction import SHORTEST_HIDDEN, strike
+from longtake.settings import settings
 from longtake.trust import trusted
 from longtake.vendors import Call, Reply, ids_in_text
 
@@ -51,8 +51,12 @@ _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]{6,}")
 
 
 def submit_timeout_seconds() -> float:
-    """How long one submit may take; `LONGTAKE_SUBMIT_TIMEOUT_SECONDS`, default 60."""
-    return float(os.environ.get("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "60"))
+    """How long one submit may take; `LONGTAKE_SUBMIT_TIMEOUT_SECONDS`, default 60.
+
+    Raises:
+        ConfigurationError: It is set to what is no time.
+    """
+    return settings().submit_timeout_seconds
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
