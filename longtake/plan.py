@@ -49,6 +49,8 @@ class Shot:
 
     `request` is complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is
     set where only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
+    `as_written` is the identity that the rows themselves give; where a repair stands for one of them it differs.
+    `is_repaired`: the purchase of a repair stands for this one.
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
     """
 
@@ -58,6 +60,8 @@ class Shot:
     vendor: str
     request: ShotRequest
     identity: str = ""
+    as_written: str = ""
+    is_repaired: bool = False
     parent: Shot | None = None
     model: Model | None = None
     tail_seconds: float | None = None

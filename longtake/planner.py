@@ -17,7 +17,7 @@ from longtake.manifests.schema import ManifestRow
 from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
-from longtake.records import Purchase, attempts_in
+from longtake.records import Purchase, State, attempts_in
 from longtake.references import FIT, FixedReference, shown
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.terms import PriceOf, TermsBook, Wanted
@@ -54,6 +54,7 @@ class Planner:
         quote: Prices a request; None where the price is unknown.
         extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
         fixed: Copies of references that were made to fit, by row and source.
+        repairs: Identities that make up for others, by those others'.
     """
 
     vendor: str | None
@@ -64,6 +65,7 @@ class Planner:
     quote: PriceOf = lambda request, model, account: None
     extension: ExtensionTemplate | None = EXTEND
     fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
+    repairs: Mapping[str, str] = field(default_factory=dict)
 
     def plan(
         self,
@@ -111,14 +113,7 @@ class Planner:
         take = (row.take - 1) * row.variants + variant + 1
         vendor = written.vendor or self.vendor or ""
         shot = Shot(row, take, variant, vendor, self._request(row, parent, known), parent=parent, now=known.now)
-        shot.identity = known.identities.of_shot(
-            reel=row.reel,
-            shot=row.shot,
-            take=take,
-            row=written,
-            parent=parent.identity if parent else None,
-            made_with=self._made_with(row),
-        )
+        self._identify(shot, known)
         shot.attempts = attempts_in(shot.identity, known.purchases)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
@@ -135,6 +130,31 @@ class Planner:
         if not shot.is_refused:
             self._judge(shot, known.terms)
         return shot
+
+    def _identify(self, shot: Shot, known: _Known) -> None:
+        """The shot's identity: its own, or that of a repair which brought its clip."""
+        row, parent = shot.row, shot.parent
+
+        def identity(parent_identity: str | None) -> str:
+            return known.identities.of_shot(
+                reel=row.reel,
+                shot=row.shot,
+                take=shot.take,
+                row=row.written,
+                parent=parent_identity,
+                made_with=self._made_with(row),
+            )
+
+        shot.identity = shot.as_written = identity(parent.identity if parent else None)
+        if parent is not None and parent.identity != parent.as_written:
+            shot.as_written = identity(parent.as_written)
+        repair = self.repairs.get(shot.as_written)
+        if repair is None or _state(shot.identity, known) is State.DONE:
+            return
+        if _state(repair, known) in (State.DONE, State.FINISHED, State.IN_FLIGHT):
+            bought = known.purchases[repair].intent
+            shot.identity, shot.is_repaired = repair, True
+            shot.take = bought.take if bought else shot.take
 
     def _judge(self, shot: Shot, book: TermsBook) -> None:
         """Fills in on which terms the shot can be bought, or why it cannot."""
@@ -207,6 +227,11 @@ def _bought_model(shot: Shot) -> Model | None:
     except UnknownVendorError:
         return None
     return next((model for model in adapter.models if model.wire == intent.wire_model), None)
+
+
+def _state(identity: str, known: _Known) -> State | None:
+    attempts = attempts_in(identity, known.purchases)
+    return attempts[-1].state(known.now) if attempts else None
 
 
 def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:

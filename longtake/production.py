@@ -41,6 +41,7 @@ from longtake.prompts import extension_template
 from longtake.quotes import Quotes, missing_prices
 from longtake.records import Purchase
 from longtake.references import measure_references, reference_sources, reference_violations, shown
+from longtake.repairs import remembered, repair_words
 from longtake.reports.plan_view import PlanView
 from longtake.retry import origin_roots
 from longtake.storage import Store, open_store
@@ -201,6 +202,7 @@ async def prepare(
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
     require_own_identities(purchases.values())
     planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes, extension=extension)
+    planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
     reels, found = checked.reels(), checked.violations
     if unknown := [name for name in wishes.reels if name not in reels]:
         raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")
@@ -215,7 +217,7 @@ async def prepare(
                 planner.fixed, unfixed = await fix_references(refused, folder, media=media)
                 notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
                 plan = planner.plan(reels, purchases, time.time(), found, unreadable)
-    notices += missing_prices(plan.shots)
+    notices += [*missing_prices(plan.shots), *repair_words(plan.shots)]
     return Production(
         wishes=wishes,
         manifest=manifest,

@@ -13,7 +13,7 @@ from functools import partial
 
 from longtake.desk import Office
 from longtake.ledger import FOLDER
-from longtake.manifests.writer import RowResult, results_files
+from longtake.manifests.writer import RowResult
 from longtake.media.receipt import StitchOptions
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
@@ -21,9 +21,10 @@ from longtake.posters import make_pictures
 from longtake.production import Production
 from longtake.records import Purchase
 from longtake.reels import MadeReel, ReelOrder, ReelPart, standing_reel
+from longtake.repairs import remember
 from longtake.reports.view import Totals
 from longtake.results import row_result, rows_to_retake
-from longtake.retry import write_retry
+from longtake.retry import stands_for, write_tables
 from longtake.run import OnEnd, OnEvent, Run, RunOptions, Steps
 from longtake.run_report import Ended, ReelEnd, RunReport, result_of
 from longtake.shot_result import ShotResult
@@ -78,6 +79,7 @@ async def render(
     """
     await office.receive_callbacks()
     await asyncio.to_thread(_part_from_the_ledger, production)
+    await asyncio.to_thread(_remember_repairs, production)
     plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
     async with contextlib.AsyncExitStack() as stack:
         if (budget := production.budget()) is not None:
@@ -105,6 +107,12 @@ async def render(
             on_end=on_end,
         )
         return await _to_the_end(production, run, stitch, report)
+
+
+def _remember_repairs(production: Production) -> None:
+    """What a `retry.*` of this output buys stands for what its first manifest asks for. Blocking."""
+    store = production.store
+    remember(store, production.rendered_shots, stands_for(store, production.manifest))
 
 
 def _part_from_the_ledger(production: Production) -> None:
@@ -234,11 +242,14 @@ def write_up(
     asked = {shot.row.row for shot in production.asked_shots}
     rows = [row_result(results, purchases) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
-    parquet, table = results_files(production.manifest, rows)
-    store = production.store
-    store.write("results.parquet", parquet)
-    store.write("results.csv", table)
-    write_retry(store, production.manifest, rows, rows_to_retake(rows))
+    write_tables(
+        production.store,
+        production.manifest,
+        rows,
+        rows_to_retake(rows),
+        shots=production.plan.shots,
+        purchases=purchases,
+    )
     totals = report.write(ended, made, purchases, finished=True)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),

@@ -1,42 +1,161 @@
-"""retry.csv in the output: what to hand in next, and the folders and buckets that its references came from."""
+"""The tables of an output: results of every row that was rendered into it, and `retry.*`, what to hand in next.
+
+`retry.json` tells which folders and buckets the references of `retry.*` came from, and for whose purchases its rows
+stand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
-from longtake.manifests.schema import Manifest
-from longtake.manifests.writer import RowResult, retry_csv
+import pyarrow
+import pyarrow.parquet
+
+from longtake.manifests.merged import merged
+from longtake.manifests.reader import cells_of
+from longtake.manifests.retry_rows import retry_rows, retry_table, rows_csv
+from longtake.manifests.schema import Manifest, joined
+from longtake.manifests.writer import RowResult, results_arrow, table_files
 from longtake.outputs import read_json, write_json
+from longtake.plan import Shot
+from longtake.records import Purchase
+from longtake.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
+from longtake.repairs import shot_key
 from longtake.storage import Store
 
-RETRY = "retry.csv"
+RETRY, RETRY_TYPED = "retry.csv", "retry.parquet"
 ORIGIN = "retry.json"
 
 
 def origin_roots(store: Store, manifest: Manifest) -> list[str]:
-    """Where references of this manifest may come from, beside its own folder: the first manifest's, for a retry.csv.
+    """Where references of this manifest may come from, beside its own folder: the first manifests', for a `retry.*`.
 
     Its references were taken from there before. Only the file that we wrote, where we wrote it, is trusted so.
     """
-    if not _is_retry(store, manifest.source):
-        return []
+    return _known_roots(store) if is_retry(store, manifest.source) else []
+
+
+def _known_roots(store: Store) -> list[str]:
     known = (read_json(store, ORIGIN) or {}).get("reference_roots")
-    return [root for root in known if isinstance(root, str)] if isinstance(known, list) else []
+    return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
 
 
-def write_retry(store: Store, manifest: Manifest, rows: Sequence[RowResult], raise_take: Iterable[int]) -> None:
-    """Writes retry.csv, and beside it where its references come from."""
-    roots = [*origin_roots(store, manifest), _root(manifest.base)]
-    write_json(store, ORIGIN, {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))})
-    store.write(RETRY, retry_csv(manifest, rows, set(raise_take)))
+def stands_for(store: Store, manifest: Manifest) -> dict[str, list[str]]:
+    """For whose purchases the rows of a `retry.*` stand, by shot and variant; nothing for any other manifest."""
+    told: object = (read_json(store, ORIGIN) or {}).get("stands_for") if is_retry(store, manifest.source) else None
+    if not isinstance(told, dict):
+        return {}
+    lists = {key: value for key, value in cast("dict[str, object]", told).items() if isinstance(value, list)}
+    return {key: [str(one) for one in cast("list[object]", value)] for key, value in lists.items()}
 
 
-def _is_retry(store: Store, source: str) -> bool:
-    local = store.local(RETRY)
-    if local is None:
-        return source == f"{store.url}/{RETRY}"
-    return "://" not in source and Path(source).expanduser().absolute().resolve() == local.resolve()
+def write_tables(
+    store: Store,
+    manifest: Manifest,
+    rows: Sequence[RowResult],
+    raise_take: Iterable[int],
+    *,
+    shots: Sequence[Shot] = (),
+    purchases: Mapping[str, Purchase] | None = None,
+) -> None:
+    """Writes results and retry tables: the manifest at hand first, then all others that were rendered here.
+
+    Args:
+        store: The output.
+        manifest: The manifest at hand.
+        rows: Its rows as they ended.
+        raise_take: Rows that only another purchase completes.
+        shots: Its shots as planned.
+        purchases: The ledger.
+    """
+    purchases = purchases or {}
+    told = {row.shot_id for row in rows}
+    others = kept(store, told, purchases)
+    results = results_arrow(manifest, rows)
+    again = retry_rows(manifest, rows, set(raise_take), _bought_takes(shots, purchases))
+    retry = _with_shots(retry_table(manifest, again), again, rows)
+    is_typed = manifest.typed is not None
+    keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
+    parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
+    store.write("results.parquet", parquet)
+    store.write("results.csv", table)
+    roots = [*_known_roots(store), _root(manifest.base)]
+    origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
+    write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again)})
+    whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
+    if is_typed or any(one.is_typed for one in others):
+        store.write(RETRY_TYPED, _parquet(whole))
+    else:
+        store.remove(RETRY_TYPED)
+    rest = [row for one in others for row in _texts(one.retry)]
+    store.write(RETRY, rows_csv(whole.column_names, [*again.values(), *rest]))
+
+
+def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> dict[int, int]:
+    """The highest take, as rows count them, that was charged of each row's shot."""
+    highest: dict[str, int] = {}
+    for purchase in purchases.values():
+        if purchase.intent and purchase.is_charged:
+            shot_id = purchase.intent.shot_id
+            highest[shot_id] = max(highest.get(shot_id, 0), purchase.intent.take)
+    return {
+        shot.row.row: (highest[shot.shot_id] - 1) // shot.row.variants + 1 for shot in shots if shot.shot_id in highest
+    }
+
+
+def _stands_for(
+    store: Store, manifest: Manifest, shots: Sequence[Shot], again: Mapping[int, object]
+) -> dict[str, list[str]]:
+    before = stands_for(store, manifest)
+    return {
+        shot_key(shot): list(dict.fromkeys([*before.get(shot_key(shot), ()), shot.as_written]))
+        for shot in shots
+        if shot.row.row in again and shot.as_written
+    }
+
+
+def _with_identities(table: pyarrow.Table, rows: Sequence[RowResult], shots: Sequence[Shot]) -> pyarrow.Table:
+    by_row = {shot.row.row: shot.identity for shot in reversed(shots)}
+    identities = [by_row.get(number) for number in range(1, len(table) + 1)]
+    return table.append_column(IDENTITY, pyarrow.array(identities, pyarrow.string()))
+
+
+def _with_shots(table: pyarrow.Table, again: Mapping[int, object], rows: Sequence[RowResult]) -> pyarrow.Table:
+    by_row = {row.row: row.shot_id for row in rows}
+    if SHOT in table.column_names:  # a manifest's own column of that name is none of ours
+        table = table.drop_columns([SHOT])
+    return table.append_column(SHOT, pyarrow.array([by_row.get(number) for number in again], pyarrow.string()))
+
+
+def _for_people(tables: Sequence[pyarrow.Table], without: str) -> pyarrow.Table:
+    return merged([table.drop_columns([without]) if without in table.column_names else table for table in tables])
+
+
+def _texts(retry: pyarrow.Table) -> list[dict[str, str]]:
+    names = [name for name in retry.column_names if name != SHOT]
+    cells = [[joined(cell) for cell in cells_of(retry.column(name))] for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _parquet(table: pyarrow.Table) -> bytes:
+    data = io.BytesIO()
+    pyarrow.parquet.write_table(table, data, compression="zstd")
+    return data.getvalue()
+
+
+def is_retry(store: Store, source: str) -> bool:
+    """Whether a manifest is the `retry.*` that we wrote, where we wrote it."""
+    for name in (RETRY, RETRY_TYPED):
+        local = store.local(name)
+        if local is None:
+            if source == f"{store.url}/{name}":
+                return True
+        elif "://" not in source and Path(source).expanduser().absolute().resolve() == local.resolve():
+            return True
+    return False
 
 
 def _root(base: str) -> str:

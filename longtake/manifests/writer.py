@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +14,21 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict
 
-from longtake.manifests.cells import parse_take
-from longtake.manifests.reader import cells_of
-from longtake.manifests.references import absolute
-from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
+from longtake.manifests.merged import as_text
+from longtake.manifests.retry_rows import retry_csv
+from longtake.manifests.schema import Manifest
 from longtake.manifests.signatures import without_signatures
-from longtake.manifests.templates import TemplateError, escaped, fill_in
-from longtake.request import Role
 from longtake.verdicts import Verdict
+
+__all__ = [
+    "RESULT_COLUMNS",
+    "RowResult",
+    "results_arrow",
+    "results_files",
+    "results_table",
+    "retry_csv",
+    "table_files",
+]
 
 
 class RowResult(BaseModel):
@@ -107,14 +112,23 @@ def _new_names(columns: Sequence[str]) -> dict[str, str]:
     return new_names
 
 
+def results_arrow(manifest: Manifest, results: Sequence[RowResult]) -> pyarrow.Table:
+    """As `results_table`, for those who go on with Arrow."""
+    table = pyarrow.Table.from_pandas(results_table(manifest, results), preserve_index=False)
+    return table.replace_schema_metadata(None)
+
+
 def results_files(manifest: Manifest, results: Sequence[RowResult]) -> tuple[bytes, bytes]:
     """The results table as Parquet (exact) and as CSV that no spreadsheet takes for formulas (UTF-8, lists by `|`)."""
-    table = pyarrow.Table.from_pandas(results_table(manifest, results), preserve_index=False)
-    table = table.replace_schema_metadata(None)
+    return table_files(results_arrow(manifest, results))
+
+
+def table_files(table: pyarrow.Table) -> tuple[bytes, bytes]:
+    """A table of results as Parquet and as CSV."""
     parquet = io.BytesIO()
     pyarrow.parquet.write_table(table, parquet, compression="zstd")
     harmless = pyarrow.table(
-        [_harmless(_plain(column)) for column in table.columns],
+        [_harmless(as_text(column)) for column in table.columns],
         names=[str(_harmless(pyarrow.chunked_array([[name]]))[0]) for name in table.column_names],
     )
     text = io.BytesIO()
@@ -127,16 +141,6 @@ _FORMULA = r"^([\s\p{Z}\"'`]*[=+\-@＝＋－＠]|[\t\r])"
 _NUMBER = r"^[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 
 
-def _plain(column: pyarrow.ChunkedArray[Any]) -> pyarrow.ChunkedArray[Any]:
-    """The column as CSV can hold it: numbers and flags as they are, all else as text."""
-    kind: Any = column.type
-    types: Any = pyarrow.types
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_string(kind):
-        return column
-    texts = [joined(cell) or None for cell in cells_of(column)]
-    return pyarrow.chunked_array([pyarrow.array(texts, pyarrow.string())])
-
-
 def _harmless(column: pyarrow.ChunkedArray[Any]) -> pyarrow.ChunkedArray[Any]:
     if not pyarrow.types.is_string(column.type):
         return column
@@ -145,71 +149,3 @@ def _harmless(column: pyarrow.ChunkedArray[Any]) -> pyarrow.ChunkedArray[Any]:
         compute.match_substring_regex(column, _FORMULA), compute.match_substring_regex(column, _NUMBER)
     )
     return compute.if_else(risky, compute.binary_join_element_wise("'", column, ""), column)
-
-
-def retry_csv(manifest: Manifest, results: Sequence[RowResult], raise_take: Collection[int]) -> bytes:
-    """The whole reels that want another run, as a manifest of its own.
-
-    A row keeps its identity but for a raised `take`: prompts are written filled in, relative references absolute, and a
-    row without reel gets the reel and shot that it was given. A refused row is left as it was written, to be mended.
-    References outside the folder of the retry are refused unless `check_manifest` is given the first manifest's `base`
-    among its `reference_roots`.
-
-    Args:
-        manifest: The manifest as read.
-        results: One per row; a reel with a row that is not `done`, or has no result, is written.
-        raise_take: Rows that must be bought again: their `take` is one higher.
-
-    Returns:
-        CSV, exact and not escaped for spreadsheets; the header alone when nothing wants another run.
-    """
-    by_row = {result.row: result for result in results}
-    rows = dict(enumerate(manifest.text, 1))
-    reel_of = {number: _reel(number, row, by_row.get(number)) for number, row in rows.items()}
-    wanted = {reel for number, reel in reel_of.items() if not _is_done(by_row.get(number))}
-    again: list[dict[str, str]] = []
-    for number, row in rows.items():
-        if reel_of[number] in wanted:
-            again.append(_standing_alone(row, by_row.get(number), manifest.base))
-            if number in raise_take:
-                again[-1]["take"] = str(parse_take(again[-1].get("take", "").strip() or "1") + 1)
-    names = list(dict.fromkeys([*manifest.cells, *(name for row in again for name in row)]))
-    text = io.StringIO(newline="")
-    # Every cell is quoted, so that a lone carriage return in a prompt comes back as it was.
-    lines = csv.DictWriter(text, names, restval="", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    lines.writeheader()
-    lines.writerows(again)
-    return text.getvalue().encode()
-
-
-def _is_done(result: RowResult | None) -> bool:
-    return result is not None and result.verdict is Verdict.DONE
-
-
-def _shot(row: Mapping[str, Cell]) -> str:
-    return joined(row.get("shot", "")).strip()
-
-
-def _reel(number: int, row: Mapping[str, Cell], result: RowResult | None) -> str:
-    """The row's reel; for a lone row that has no result a name that no reel has."""
-    if reel := joined(row.get("reel", "")).strip():
-        return reel
-    return result.shot_id.removesuffix(f"/{_shot(row) or LONE_SHOT}") if result else f"\0{number}"
-
-
-def _standing_alone(row: Mapping[str, Cell], result: RowResult | None, base: str) -> dict[str, str]:
-    """The row's cells as they mean the same in another folder and under other values of reel, shot and take."""
-    again = {name: joined(cell) for name, cell in row.items()}
-    for role in Role:
-        values = [value.strip() for value in again.get(role.column, "").split("|")]
-        if any(values):
-            again[role.column] = "|".join(absolute(value, base) for value in values if value)
-    if result is None or result.verdict is Verdict.REFUSED:
-        return again
-    prompt = joined(row.get("prompt", ""), ", ")
-    with contextlib.suppress(TemplateError):
-        again["prompt"] = escaped(fill_in(prompt, row.keys() - {"prompt"}, lambda name: joined(row[name], ", ")))
-    if not again.get("reel", "").strip():
-        shot = _shot(row) or LONE_SHOT
-        again |= {"reel": result.shot_id.removesuffix(f"/{shot}"), "shot": shot}
-    return again

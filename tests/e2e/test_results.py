@@ -243,10 +243,10 @@ async def test_variants_of_a_row_stand_in_it_together(tmp_path, sandbox, write_m
     assert len(some["clip"].split("|")) == 1
 
 
-async def test_results_of_two_manifests_in_one_folder_tell_of_the_one_at_hand(sandbox, write_manifest, render):
+async def test_results_of_two_manifests_in_one_folder_tell_of_the_one_at_hand_first(sandbox, write_manifest, render):
     one = write_manifest([SHOT | {"id": "one", "prompt": "one"}], "one.csv")
     two = write_manifest([SHOT | {"id": "two", "prompt": "two"}], "two.csv")
-    for manifest, shots in ((one, ["one/1"]), (two, ["two/1"]), (one, ["one/1"])):
+    for manifest, shots in ((one, ["one/1"]), (two, ["two/1", "one/1"]), (one, ["one/1", "two/1"])):
         table, _ = await render(manifest)
         assert table["shot_id"].to_pylist() == shots
         assert table["verdict"].to_pylist() == ["done"]
