@@ -78,6 +78,8 @@ class RunEvents:
     def ended(self, result: ShotResult) -> None:
         """A shot came to its end in this run."""
         self._trouble(result)
+        if result.beyond_limit:
+            return  # as was asked: no news
         shot, clip, verdict = result.shot, result.clip, result.outcome.verdict
         if verdict is self._before.get(shot) and (shot.shot_id, shot.take) not in self._bought:
             return  # the ledger held it so when the run began: no news

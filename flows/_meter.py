@@ -8,12 +8,10 @@ from collections.abc import Iterable
 
 from flows._artifacts import Shown, code
 from longtake.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
-from longtake.plan import Shot, Standing
+from longtake.plan import TO_BUY, Shot
 from longtake.production import Production
 from longtake.reports.figures import duration, money
 from longtake.reports.tally import Tallies, Tally
-
-_TO_BUY = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
 
 
 class Meter:
@@ -29,7 +27,7 @@ class Meter:
             for purchase in shot.attempts:
                 if purchase.is_charged and purchase.intent is not None:
                     self._spend(purchase.intent.account, purchase.intent.price_low_usd, purchase.intent.price_high_usd)
-        self._coming = {shot: shot.quote for shot in shots if shot.standing in _TO_BUY}
+        self._coming = {shot: shot.quote for shot in shots if shot.standing in TO_BUY}
         self._beforehand = beforehand
         self._begun = time.monotonic()
         self.changes = 0
@@ -40,7 +38,7 @@ class Meter:
         self._tallies.count(event, shot.shot_id, shot.account, time.monotonic())
         if event == "bought":
             self._spend_on(shot)
-        if event in ("bought", "done", "ended"):
+        if event in ("bought", "done", "ended", "beyond"):
             self._coming.pop(shot, None)
 
     def may_be_bought(self, shot: Shot) -> None:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from longtake.brake import IN_A_ROW
+
 GATE_CHECKS = ("decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped")
 DRIFT_LIMITS = ("brightness", "contrast_ratio", "colour", "sharpness_ratio")
 
@@ -18,8 +20,18 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
     render.add_argument(
         "--budget", type=float, metavar="USD", help="most that the output may cost, earlier runs included"
     )
-    render.add_argument("--only", nargs="+", metavar="REEL", help="only these reels")
-    render.add_argument("--limit", type=int, metavar="N", help="at most N purchases in this run")
+    render.add_argument("--only", nargs="+", metavar="REEL", help="only these reels; 'sku00*' names several")
+    render.add_argument("--limit", type=int, metavar="N", help="at most N purchases in this run, whole reels first")
+    render.add_argument(
+        "--limit-reels", type=int, metavar="N", help="only the first N reels that still want something: a sample"
+    )
+    render.add_argument(
+        "--brake",
+        type=int,
+        default=IN_A_ROW,
+        metavar="N",
+        help=f"hold a vendor's account once N of its clips in a row were paid and not got; {IN_A_ROW}, 0 is off",
+    )
     render.add_argument("--skip-refused", action="store_true", help="render the reels without a violation")
     render.add_argument("--replace", action="store_true", help="buy changed shots again without a raised take")
     render.add_argument("--on-unknown", choices=("hold", "resubmit"), default="hold", help="resubmit may pay twice")
@@ -81,6 +93,8 @@ def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:
         "reels": chosen.only,
         "reels_per_run": chosen.reels_per_run,
         "limit": chosen.limit,
+        "limit_reels": chosen.limit_reels,
+        "brake": chosen.brake,
         "skip_refused": chosen.skip_refused,
         "replace": chosen.replace,
         "max_attempts": chosen.max_attempts,

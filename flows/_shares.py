@@ -27,7 +27,7 @@ from prefect.states import AwaitingRetry, Cancelling
 
 from flows._artifacts import PROGRESS, RunPage, ShareProgress, Shown, of_shares
 from longtake.errors import ConfigurationError
-from longtake.plan import Standing
+from longtake.plan import TO_BUY, Shot, Standing
 from longtake.production import Production, Wishes
 from longtake.settings import settings
 
@@ -44,7 +44,7 @@ class Share:
     Args:
         number: From 1, in manifest order.
         reels: Its reels.
-        limit: Its part of the run's limit; None: no limit.
+        limit: Its part of the run's limit; None: no limit; 0: what is bought is brought home, nothing is bought.
         is_bought: Whether the ledger holds every shot of it as done.
     """
 
@@ -67,18 +67,21 @@ def shares(production: Production, reels_per_run: int) -> list[Share]:
     """
     if not reels_per_run:
         return []
-    to_buy = dict.fromkeys((shot.row.reel for shot in production.rendered_shots), 0)
+    shots: dict[str, list[Shot]] = {}
     for shot in production.rendered_shots:
-        to_buy[shot.row.reel] += shot.standing is not Standing.DONE
-    reels, left, found = list(to_buy), production.wishes.limit, list[Share]()
+        shots.setdefault(shot.row.reel, []).append(shot)
+    reels, left, found = list(shots), production.wishes.limit, list[Share]()
     for start in range(0, len(reels), reels_per_run):
         group = tuple(reels[start : start + reels_per_run])
-        wanted = sum(to_buy[reel] for reel in group)
+        standings = [shot.standing for reel in group for shot in shots[reel]]
+        wanted = sum(standing in TO_BUY for standing in standings)
         limit = None if left is None else min(left, wanted)
         if left is not None and limit is not None:
             left -= limit
-        if limit != 0 or not wanted:
-            found.append(Share(len(found) + 1, group, limit or None, is_bought=not wanted))
+        is_bought = all(standing is Standing.DONE for standing in standings)
+        # What is bought already is brought home and joined beyond the limit as well.
+        if limit != 0 or not wanted or Standing.RESUME in standings:
+            found.append(Share(len(found) + 1, group, None if is_bought else limit, is_bought=is_bought))
     return found
 
 
@@ -207,7 +210,7 @@ class _Children:
 def child_parameters(wishes: Wishes, share: Share) -> dict[str, Any]:
     """The parent's wishes, every one of them, narrowed to a share; `run` is each run's own."""
     same = wishes.model_dump(mode="json", exclude={"run"})
-    return same | {"reels": list(share.reels), "limit": share.limit}
+    return same | {"reels": list(share.reels), "limit": share.limit, "limit_reels": None}
 
 
 def _whole(place: str) -> str:

@@ -82,7 +82,7 @@ class Watch:
     def event(self, event: str, shot: Shot, words: str) -> None:
         """A step of a shot, as `longtake.run` tells it."""
         self._meter.count(event, shot)
-        if event not in ("done", "ended"):
+        if event not in ("done", "ended", "beyond"):
             place = f" at {shot.account}" if event in ("queued", "bought") else ""
             said = f", {one_line(words)}" if words else ""
             price = f", {_price(shot)}" if event == "bought" else ""
@@ -96,6 +96,8 @@ class Watch:
 
     def ended(self, result: ShotResult) -> None:
         """A shot came to its end."""
+        if result.beyond_limit:  # told once, at the end
+            return
         name, outcome = one_line(result.shot.shot_id), result.outcome
         if outcome.verdict is Verdict.UNKNOWN_OUTCOME:
             self._meter.may_be_bought(result.shot)

@@ -17,6 +17,7 @@ from flows._endings import ended_in_words
 from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
 from flows._watch import named, show_end, tagged, tell_end, watched
+from longtake.brake import IN_A_ROW
 from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
@@ -54,7 +55,9 @@ async def render_manifest(
     on_unknown: Literal["hold", "resubmit"] = "hold",
     reels: list[str] | None = None,
     reels_per_run: Annotated[int, Field(ge=0)] = 0,
-    limit: Count | None = None,
+    limit: Annotated[int, Field(ge=0)] | None = None,
+    limit_reels: Count | None = None,
+    brake: Annotated[int, Field(ge=0)] = IN_A_ROW,
     skip_refused: bool = False,
     replace: bool = False,
     max_attempts: Count = 1,
@@ -73,9 +76,11 @@ async def render_manifest(
         vendor: Vendor for rows that name none: powertokens, anyfast, evolink or jimmyai, or vendor/DOCUMENT.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
         on_unknown: What to do with submits whose outcome is unknown: hold them, or buy again (may pay twice).
-        reels: Only these reels.
+        reels: Only these reels; patterns such as sku00* name several.
         reels_per_run: Above 0, reels are spread over child runs of so many reels each.
-        limit: At most so many purchases in this run.
+        limit: At most so many purchases in this run, whole reels first, in manifest order; 0 buys nothing.
+        limit_reels: Only the first so many reels, in manifest order, that still want something.
+        brake: A vendor's account is held once so many of its clips in a row were paid and not got; 0 switches it off.
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
@@ -94,6 +99,8 @@ async def render_manifest(
         on_unknown=on_unknown,
         reels=tuple(reels or ()),
         limit=limit,
+        limit_reels=limit_reels,
+        brake=brake,
         skip_refused=skip_refused,
         replace=replace,
         max_attempts=max_attempts,

@@ -170,6 +170,10 @@ class ModelNotAllowedError(VendorAccountError):
     """The key may not use this model."""
 
 
+class AccountOnBrakeError(VendorAccountError):
+    """Too many clips in a row were paid there and not got."""
+
+
 class UnknownOutcomeError(VendorError):
     """The submit may have arrived. Never repeated by itself. `job_ids` are what the answer may have called the job."""
 

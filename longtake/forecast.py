@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from longtake.accounts import Account
 from longtake.manifests.garbage import uncollected
-from longtake.plan import Shot, Standing
+from longtake.plan import TO_BUY, Shot, Standing
 from longtake.pricing import Span
 from longtake.records import Purchase
 
@@ -19,7 +19,6 @@ DEFAULT_SLOTS = 3
 FAST, SLOW = 0.7, 1.6
 """A vendor's estimate, or the default, is taken for so much of a job's time at least and at most."""
 ENOUGH_TO_LEARN = 3
-_MADE = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
 
 JobTimes = Mapping[tuple[str, str], Span]
 """Seconds of one job, at least and at most, by account (`vendor/document`) and wire model."""
@@ -94,7 +93,7 @@ def forecast(
     todo = [
         shot
         for shot in shots
-        if shot.standing is Standing.RESUME or (shot.standing in _MADE and shot.row.reel not in held)
+        if shot.standing is Standing.RESUME or (shot.standing in TO_BUY and shot.row.reel not in held)
     ]
     slots = {name: _slots(accounts.get(name)) for name in {shot.account for shot in todo}}
     paused = Counter(shot.account for shot in todo if not slots[shot.account] and shot.standing is not Standing.RESUME)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
 from longtake.desk import Desk, Office
 from longtake.errors import MediaError, UnsupportedRequestError, VendorError
 from longtake.gate import expectation
-from longtake.hosting import Hosting
+from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.identity import attempt_identity
 from longtake.job import JobSnapshot
 from longtake.ledger import Ledger
@@ -18,8 +20,12 @@ from longtake.limits import Limits, refusal
 from longtake.media.inspect import GatePolicy
 from longtake.plan import Shot
 from longtake.purchase import Order, stored_request
-from longtake.request import ShotRequest
+from longtake.references import shown
+from longtake.request import Reference, ShotRequest
 from longtake.shot_result import ShotResult
+
+HOSTING_FIX = f"give a public URL, or {CLIP_STORE_FIX}"
+CHAIN_FIX = f"make the shot before it shorter, or {CLIP_STORE_FIX}"
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,7 @@ class Orders:
         """
         if shot.model is None:
             raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
-        try:
-            request = await self._complete_request(shot, shot.model.limits, parent, desk)
-        except MediaError as error:
-            column = "continue_from" if parent else "reference"
-            raise UnsupportedRequestError([refusal(column, "", str(error), "see the reason")]) from None
+        request = await self._complete_request(shot, shot.model.limits, parent, desk)
         return Order(
             output=self.output,
             account=shot.account,
@@ -77,13 +79,20 @@ class Orders:
 
     async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
         """The request with every reference where the vendor can read it, the parent's clip first."""
-        hosted = [
-            await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
-            for reference in shot.request.references
-        ]
+        hosted: list[Reference] = []
+        for reference in shot.request.references:
+            with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
+                hosted.append(await self.hosting.reference(reference, desk, limits.media(reference.role.kind)))
         request = shot.request.model_copy(update={"references": tuple(hosted)})
         if parent is None:
             return request
+        with _refused_as(shot, "continue_from", shot.row.written.continue_from or "", CHAIN_FIX):
+            return await self._continued(shot, request, limits, parent, desk)
+
+    async def _continued(
+        self, shot: Shot, request: ShotRequest, limits: Limits, parent: Parent, desk: Desk
+    ) -> ShotRequest:
+        """The request with the parent's clip, or its last frame, before its own references."""
         if shot.row.written.continue_from == "last_frame":
             return await continued_from_last_frame(
                 request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
@@ -110,3 +119,14 @@ class Orders:
             return await desk.client.look(job.job_id)
         except VendorError:
             return None
+
+
+@contextlib.contextmanager
+def _refused_as(shot: Shot, column: str, value: str, fix: str) -> Generator[None]:
+    """Media that cannot be given to the vendor refuses the row, as a violation of its column."""
+    try:
+        yield
+    except MediaError as error:
+        found = refusal(column, value, str(error), fix)
+        update = {"row": shot.row.row, "shot_id": shot.shot_id}
+        raise UnsupportedRequestError([found.model_copy(update=update)]) from None

@@ -32,6 +32,9 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
+TO_BUY = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
+"""Standings of shots that a run buys."""
+
 _BY_STATE = {
     State.DONE: Standing.DONE,
     State.IN_FLIGHT: Standing.RESUME,

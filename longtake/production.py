@@ -14,10 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from longtake.accounts import Account, account_name
+from longtake.brake import IN_A_ROW
 from longtake.budget import Budget
 from longtake.desk import LoadAccount
 from longtake.errors import (
-    ConfigurationError,
     InvalidManifestError,
     LongtakeError,
     MissingCredentialsError,
@@ -44,6 +44,7 @@ from longtake.references import measure_references, reference_sources, reference
 from longtake.repairs import remembered, repair_words
 from longtake.reports.plan_view import PlanView
 from longtake.retry import origin_roots
+from longtake.samples import first_reels, named_reels
 from longtake.storage import Store, open_store
 from longtake.vendors import adapter_named
 
@@ -59,7 +60,10 @@ class Wishes(BaseModel):
     budget_usd: float | None = None
     on_unknown: Literal["hold", "resubmit"] = "hold"
     reels: tuple[str, ...] = ()
+    """Names of reels, or patterns such as `sku00*`; once prepared, names alone."""
     limit: int | None = None
+    limit_reels: int | None = None
+    brake: int = IN_A_ROW
     skip_refused: bool = False
     replace: bool = False
     max_attempts: int = 1
@@ -204,9 +208,11 @@ async def prepare(
     planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes, extension=extension)
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
     reels, found = checked.reels(), checked.violations
-    if unknown := [name for name in wishes.reels if name not in reels]:
-        raise ConfigurationError(f"the manifest has no reel {', '.join(unknown)}")
+    wishes = wishes.model_copy(update={"reels": named_reels(wishes.reels, reels)})
     plan = planner.plan(reels, purchases, time.time(), found)
+    if wishes.limit_reels is not None:
+        sample, beyond = first_reels(plan, wishes)
+        wishes, notices = wishes.model_copy(update={"reels": sample}), [*notices, *beyond]
     if to_measure := _unmeasured(plan, wishes.reels):
         async with GuardedClient() as media:
             planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)

@@ -45,6 +45,8 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     totals: Totals | None = None
     """Counts and money, as the report has them."""
+    beyond_limit: int = 0
+    """Shots that the run's limit leaves to the next run."""
 
     @property
     def all_done(self) -> bool:
@@ -57,7 +59,8 @@ class Summary:
         done, total = self.verdicts[Verdict.DONE.value], sum(self.verdicts.values())
         rest = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != "done")
         parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", f"{len(self.reels_made)} reels"]
-        return "; ".join(parts) + (f" ({rest})" if rest else "")
+        beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
+        return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")
 
 
 StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
@@ -99,6 +102,7 @@ async def render(
                 on_unknown=wishes.on_unknown,
                 max_attempts=wishes.max_attempts,
                 limit=wishes.limit,
+                brake=wishes.brake,
                 gate=wishes.gate,
                 drift_limits=wishes.drift_limits,
                 held=held,
@@ -239,6 +243,7 @@ def write_up(
     by_row: dict[int, list[ShotResult]] = {}
     for shot in production.plan.shots:
         by_row.setdefault(shot.row.row, []).append(result_of(shot, ended))
+    beyond_limit = sum(result.beyond_limit for results in by_row.values() for result in results)
     asked = {shot.row.row for shot in production.asked_shots}
     rows = [row_result(results, purchases) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
@@ -259,4 +264,5 @@ def write_up(
         notices=list(production.notices),
         bought_now=_bought_now(production, purchases, runs),
         totals=totals,
+        beyond_limit=beyond_limit,
     )

@@ -11,11 +11,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
+from longtake.brake import IN_A_ROW, Brake
+from longtake.buyer import Buyer
 from longtake.chaining import Parent, drift_words
 from longtake.delivery import is_at_home
-from longtake.desk import Desk, Office
+from longtake.desk import Office
 from longtake.errors import (
     BudgetExceededError,
     LongtakeError,
@@ -32,10 +35,11 @@ from longtake.machine import as_ours
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.orders import Orders
-from longtake.plan import Plan, Shot
+from longtake.places import Places
+from longtake.plan import TO_BUY, Plan, Shot
 from longtake.purchase import Order, wait_for_other_run
 from longtake.records import Purchase, State, VerdictRecord
-from longtake.shot_result import ShotResult
+from longtake.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
 from longtake.takeover import JobSlot, take_up_slot
 from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
@@ -50,13 +54,18 @@ RESUMED_FIRST = -1e9
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run behaves. `limit` bounds the purchases of this run; `run` names it in the ledger."""
+    """How a run behaves.
+
+    `limit` bounds the purchases of this run, `brake` those in a row that bring no clip at one account (0: no bound);
+    `run` names it in the ledger.
+    """
 
     output: str
     run: str = ""
     on_unknown: Literal["hold", "resubmit"] = "hold"
     max_attempts: int = 1
     limit: int | None = None
+    brake: int = IN_A_ROW
     gate: GatePolicy = field(default_factory=GatePolicy)
     """What the checks of what this run buys mean."""
     drift_limits: DriftLimits | None = None
@@ -75,7 +84,8 @@ class Steps:
 
 
 OnEvent = Callable[[str, Shot, str], None]
-"""Called with an event's name (`queued`, `bought`, `resumed`, `finished`, `done`, `ended`), its shot and words."""
+"""Called with an event's name, its shot and words: `queued`, `bought`, `resumed`, `finished`, and at the end `done`,
+`ended`, or `beyond` for a shot that the run's limit leaves to the next run."""
 OnEnd = Callable[[ShotResult], None]
 """Called with every shot's result when it has come to its end, before the event that tells of it."""
 
@@ -100,13 +110,16 @@ class Run:
         self.office = office
         self.steps = steps
         self.options = options
-        self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
         self.on_event = on_event
         self.on_end = on_end
-        self._bought = 0
         self._reels = opening_order(plan)
         turns = itertools.chain.from_iterable(self._reels)
         self._order = {shot: place for place, shot in enumerate(turns)}
+        to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in options.held)
+        self._brake = Brake(options.brake)
+        self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
+        self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
+        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
         }
@@ -134,39 +147,60 @@ class Run:
             raise
 
     async def _guarded(self, shot: Shot) -> ShotResult:
+        result = await self._shot(shot)
+        self._places.leave(self._order[shot])
+        result.finished_at = result.finished_at or time.time()
+        self.on_end(result)
+        event = "done" if result.is_done else "beyond" if result.beyond_limit else "ended"
+        self.on_event(event, shot, result.outcome.evidence or result.outcome.verdict)
+        return result
+
+    async def _shot(self, shot: Shot) -> ShotResult:
+        number = max(1, len(shot.attempts))
+        while True:
+            result = await self._tried(shot, number)
+            try:
+                if not await self._may_buy_again(shot, number, result):
+                    return result
+            except Exception:  # as below; how the attempt ended is known
+                log.exception("%s: whether another attempt may follow cannot be told", shot.shot_id)
+                return result
+            number += 1
+
+    async def _tried(self, shot: Shot, number: int) -> ShotResult:
+        """One attempt to its end, whatever happens on the way."""
+        identity = attempt_identity(shot.identity, number)
         try:
-            result = await self._shot(shot)
+            result = await self._attempt(shot, number)
+        except LongtakeError as error:
+            result = await self._by_the_ledger(ShotResult(shot, outcome_of(error), cause=error), identity)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
             log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
             ours = isinstance(error, OSError | MemoryError)
             words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
             outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=words)
-            result = ShotResult(shot, await self._what_the_ledger_says(shot, len(shot.attempts) or 1, outcome))
-        result.finished_at = result.finished_at or time.time()
-        self.on_end(result)
-        self.on_event("done" if result.is_done else "ended", shot, result.outcome.evidence or result.outcome.verdict)
+            result = await self._by_the_ledger(ShotResult(shot, outcome), identity)
+        if identity in self._buyer.sent:
+            trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
+            desk = self.office.desks.get(shot.account)
+            if trouble is not None and desk is not None and desk.trouble is None:
+                log.warning("%s", trouble)
+                desk.trouble = trouble
         return result
 
-    async def _what_the_ledger_says(self, shot: Shot, number: int, outcome: Outcome) -> Outcome:
-        """A shot whose job is bought and open is still running, whatever kept us from following it."""
-        if outcome.verdict not in (Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED):
-            return outcome
-        purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
-        if purchase.state(time.time()) in (State.IN_FLIGHT, State.FINISHED, State.DONE):
-            return outcome.model_copy(update={"verdict": Verdict.STILL_RUNNING})
-        return outcome
-
-    async def _shot(self, shot: Shot) -> ShotResult:
-        number = max(1, len(shot.attempts))
-        while True:
-            try:
-                result = await self._attempt(shot, number)
-            except LongtakeError as error:
-                outcome = await self._what_the_ledger_says(shot, number, outcome_of(error))
-                result = ShotResult(shot, outcome, cause=error)
-            if not await self._may_buy_again(shot, number, result):
-                return result
-            number += 1
+    async def _by_the_ledger(self, result: ShotResult, identity: str) -> ShotResult:
+        """A result put right by what the ledger knows of the attempt: whatever kept us from following a job."""
+        if result.outcome.verdict not in NOT_BOUGHT:
+            return result
+        sent = identity in self._buyer.sent
+        try:
+            return by_the_ledger(result, await asyncio.to_thread(self.ledger.purchase, identity), sent=sent)
+        except Exception as error:
+            log.exception("%s: the ledger cannot be asked", result.shot.shot_id)
+            if sent:
+                words = f"{result.outcome.evidence}; the ledger cannot be asked: {error}"
+                result.outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words)
+            return result
 
     async def _may_buy_again(self, shot: Shot, number: int, result: ShotResult) -> bool:
         """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""
@@ -188,8 +222,12 @@ class Run:
         return verdict.resubmitted or (verdict.again and number < self.options.max_attempts)
 
     async def _attempt(self, shot: Shot, number: int) -> ShotResult:
-        identity = attempt_identity(shot.identity, number)
-        purchase = shot.attempts[number - 1] if number <= len(shot.attempts) else Purchase(identity=identity)
+        known = number <= len(shot.attempts)
+        purchase = shot.attempts[number - 1] if known else Purchase(identity=attempt_identity(shot.identity, number))
+        return await self._as_it_stands(shot, purchase) or await self._buy(shot, number)
+
+    async def _as_it_stands(self, shot: Shot, purchase: Purchase) -> ShotResult | None:
+        """Goes on with a purchase that was made; None where there is none yet."""
         state = purchase.state(time.time())
         if state is State.DONE and purchase.clip is not None:
             return await self._done(shot, purchase)
@@ -200,9 +238,7 @@ class Run:
         if state is State.OVER and purchase.verdict is not None:
             outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
             return ShotResult(shot, outcome, job=purchase.accepted.job if purchase.accepted else None)
-        if purchase.accepted is not None:
-            return await self._resume(shot, purchase.accepted.job)
-        return await self._buy(shot, number)
+        return await self._resume(shot, purchase.accepted.job) if purchase.accepted is not None else None
 
     async def _done(self, shot: Shot, purchase: Purchase) -> ShotResult:
         record, accepted = purchase.clip, purchase.accepted
@@ -238,34 +274,27 @@ class Run:
             held = Outcome(verdict=Verdict.HELD, evidence=reason)
             return ShotResult(shot, held, cause=BudgetExceededError(reason))
         parent = await self._parent(shot)
-        if shot.parent is not None and parent is None:
-            evidence = f"{shot.parent.shot_id} is {self.results[shot.parent].result().outcome.verdict}"
-            return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
-        if (drifted := await self._drifted(shot)) is not None:
-            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=drifted))
-        if self.options.limit is not None and self._bought >= self.options.limit:
-            return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run's --limit was reached"))
-        # Before a slot is taken: a run that was killed in its submit would else keep it from others till the deadline.
-        if shot.purchase is not None and number == len(shot.attempts):
-            await wait_for_other_run(attempt_identity(shot.identity, number), self.ledger)
-        self._bought += 1
+        if (waits := await self._waits_for(shot, parent)) is not None:
+            return waits
+        if number <= len(shot.attempts):
+            # Before a slot is taken: a run that was killed in its submit would else keep it from others till the
+            # deadline.
+            identity = attempt_identity(shot.identity, number)
+            await wait_for_other_run(identity, self.ledger)
+            purchase = await asyncio.to_thread(self.ledger.purchase, identity)
+            if (result := await self._as_it_stands(shot, purchase)) is not None:
+                return result
         desk = await self.office.desk(shot.account)
-        self.on_event("queued", shot, "")
-        lease = await desk.slots.acquire(self._order[shot])
-        held = JobSlot(attempt_identity(shot.identity, number), lease, desk, self.ledger)
-        job: Job | None = None
+        tell = partial(self.on_event, "queued", shot, "")
+        bought = await self._buyer.buy(shot, number, parent, desk=desk, turn=self._order[shot], queued=tell)
+        if bought is None:
+            return _beyond_limit(shot)
+        held, job = bought
+        self.on_event("bought", shot, f"job {job.job_id}")
         try:
-            _raise_trouble(desk)
-            order = await self._orders.order(shot, number, parent, desk)
-            await desk.slots.keep(lease, desk.job_seconds)
-            order = order.model_copy(update={"slot": lease.slot})
-            job = await self.steps.submit(order)
-            self.on_event("bought", shot, f"job {job.job_id}")
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            if job is None:
-                desk.slots.release(lease)
-            elif not isinstance(error, _RUNS_ON):
+            if not isinstance(error, _RUNS_ON):
                 await held.give_back()
             raise
         await held.give_back()
@@ -273,8 +302,22 @@ class Run:
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
         self.on_event("finished", shot, "")
+        if job.identity in self._buyer.sent:
+            self._brake.finished(job.account, job.identity)
         clip = await self.steps.download(job, snapshot.video_url)
         return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
+
+    async def _waits_for(self, shot: Shot, parent: Parent | None) -> ShotResult | None:
+        """Why a chain does not go on with this shot, None where it does."""
+        if shot.parent is not None and parent is None:
+            before = self.results[shot.parent].result()
+            if before.beyond_limit:
+                return _beyond_limit(shot)
+            evidence = f"{shot.parent.shot_id} is {before.outcome.verdict}"
+            return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
+        if (drifted := await self._drifted(shot)) is not None:
+            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=drifted))
+        return None
 
     async def _parent(self, shot: Shot) -> Parent | None:
         """What a chained shot continues, None where the shot before it is not there."""
@@ -295,9 +338,9 @@ class Run:
         return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
 
 
-def _raise_trouble(desk: Desk) -> None:
-    if desk.trouble is not None:
-        raise desk.trouble
+def _beyond_limit(shot: Shot) -> ShotResult:
+    outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence="it lies beyond the run's --limit")
+    return ShotResult(shot, outcome, beyond_limit=True)
 
 
 async def _let_go(waiting: asyncio.Task[JobSlot]) -> None:

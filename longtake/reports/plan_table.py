@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longtake.plan import Shot
-from longtake.reports.plan_view import BOUGHT, PlanView, Sum, account_of, sent_briefly, sent_call
+from longtake.plan import TO_BUY, Shot
+from longtake.reports.plan_view import PlanView, Sum, account_of, sent_briefly, sent_call
 from longtake.reports.text import one_line
 from longtake.violations import Violation
 
@@ -143,7 +143,7 @@ def _rows_table(view: PlanView, shots: list[Shot], width: int) -> Table:
 
 
 def _shot_price(shot: Shot) -> str:
-    if shot.standing not in BOUGHT:
+    if shot.standing not in TO_BUY:
         return ""
     return _span(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "unknown"
 

@@ -75,12 +75,12 @@ class Tallies:
             if job is not None and job.running_since is not None and job.whole:
                 tally.took_seconds.append(now - job.running_since)
             self._leave(shot_id)
-        elif name in ("done", "ended"):
+        elif name in ("done", "ended", "beyond"):
             self._leave(shot_id)
             if shot_id not in self._over:
                 self._over.add(shot_id)
                 tally.done += name == "done"
-                tally.ended += name == "ended"
+                tally.ended += name != "done"
 
     def _leave(self, shot_id: str) -> None:
         """Takes a shot out of where it was counted."""

@@ -1,0 +1,184 @@
+"""Ends that nobody foresaw: which attempt results name, what a row is told, whose slot stays taken; by the bill."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import pytest
+
+from longtake import purchase as buying
+from longtake.delivery import await_end
+from longtake.desk import opened_office
+from longtake.errors import UnfitClipError
+from longtake.hosting import Hosting
+from longtake.identity import WrittenRow
+from longtake.ledger import Ledger
+from longtake.manifests.schema import ManifestRow
+from longtake.plan import Plan, Shot
+from longtake.production import Wishes, prepare
+from longtake.purchase import buy
+from longtake.records import Purchase
+from longtake.request import ShotRequest
+from longtake.results import row_result
+from longtake.run import Run, RunOptions, Steps
+from longtake.sandbox.app import Fault
+from longtake.shot_result import ShotResult
+from longtake.slots import FixedSlots
+from longtake.verdicts import Outcome, Verdict
+from tests import plain_render
+from tests.e2e.quick_steps import quick_check, without_films
+from tests.plain_render import render_plain, sandbox_accounts
+
+LONE = [{"id": "s", "prompt": "a red ball", "vendor": "evolink"}]
+
+
+@pytest.fixture
+def render(tmp_path, sandbox, monkeypatch):
+    without_films(monkeypatch)
+    load = sandbox_accounts(sandbox)
+
+    async def run(manifest, **wishes):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+
+    return run
+
+
+async def test_a_fault_of_ours_during_attempt_two_leaves_its_job_still_running(
+    sandbox, write_manifest, render, monkeypatch
+):
+    async def broken(job, desk, ledger, *, taken_up=False):
+        if job.identity.endswith("-2"):
+            raise OSError("the disk hiccups")
+        return await await_end(job, desk, ledger, taken_up=taken_up)
+
+    monkeypatch.setattr(plain_render, "await_end", broken)
+    sandbox.faults.add(Fault(kind="failed", step="look", retryable=True))
+    end = await render(write_manifest(LONE), max_attempts=2)
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("still_running", 2)
+    monkeypatch.undo()
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
+    end = await render(write_manifest(LONE))
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("done", 2)
+
+
+async def test_a_fault_of_ours_while_a_submit_is_out_is_an_unknown_outcome(
+    sandbox, write_manifest, render, monkeypatch
+):
+    async def broken(*_):
+        raise RuntimeError("lost between the answer and the ledger")
+
+    monkeypatch.setattr(buying, "_submit", broken)
+    end = await render(write_manifest(LONE))
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("unknown_outcome", 0)
+    assert "lost between" in end.rows[0].error
+
+
+async def test_a_fault_of_ours_before_anything_was_sent_is_not_started(sandbox, write_manifest, render, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no order")
+
+    monkeypatch.setattr("longtake.orders.expectation", broken)
+    end = await render(write_manifest(LONE))
+    assert (end.rows[0].verdict, sandbox.bill.count()) == ("not_started", 0)
+
+
+async def test_a_ledger_that_cannot_be_asked_ends_one_row_and_not_the_run(sandbox, write_manifest, render, monkeypatch):
+    ask, rows = Ledger.purchase, [LONE[0], LONE[0] | {"id": "t", "prompt": "a blue ball"}]
+
+    async def broken(*_, **__):
+        monkeypatch.setattr(Ledger, "purchase", unreadable)
+        raise OSError("the store is away")
+
+    def unreadable(self, identity):
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(plain_render, "await_end", broken)
+    end = await render(write_manifest(rows))
+    monkeypatch.setattr(Ledger, "purchase", ask)
+    assert {row.verdict for row in end.rows} <= {"unknown_outcome", "not_started"}
+    assert end.rows[0].verdict == "unknown_outcome" or end.rows[1].verdict == "unknown_outcome"
+
+
+async def test_results_name_the_last_of_several_attempts(sandbox, write_manifest, render):
+    sandbox.faults.add(Fault(kind="failed", step="look", times=None, retryable=True))
+    for _ in range(3):
+        end = await render(write_manifest(LONE), max_attempts=3)
+    assert sandbox.bill.count() == 3
+    assert end.rows[0].job_id == sandbox.bill.entries[-1].job_id
+
+
+def test_results_of_many_rows_beside_many_purchases_take_no_time():
+    purchases = {f"1-{n:040}": Purchase(identity=f"1-{n:040}") for n in range(5000)}
+    rows = [ManifestRow(row=n, reel=f"r{n}", shot="1", lone=False, written=WrittenRow()) for n in range(5000)]
+    shots = [Shot(row, 1, 0, "evolink", ShotRequest(), identity=f"1-{row.row:038}zz") for row in rows]
+    begun = time.perf_counter()
+    for shot in shots:
+        row_result([ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED))], purchases)
+    assert time.perf_counter() - begun < 2
+
+
+class Counted(FixedSlots):
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.given = 0
+
+    async def give(self, lease) -> None:
+        self.given += 1
+        await super().give(lease)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_run_cancelled_in_its_submit_keeps_the_slot_if_the_vendor_took_the_job(
+    tmp_path, sandbox, write_manifest, accepted
+):
+    sandbox.faults.add(Fault(kind="slow_answer", step="submit", seconds=0.6))
+    load, slots = sandbox_accounts(sandbox), Counted()
+    wishes = Wishes(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
+    production = await prepare(wishes, load_account=load)
+    async with opened_office(load, lambda account: slots) as office:
+
+        async def submit(order):
+            await asyncio.sleep(0 if accepted else 9)
+            return await buy(order, await office.desk(order.account), production.ledger)
+
+        async def follow(job, taken_up):
+            return await await_end(job, await office.desk(job.account), production.ledger, taken_up=taken_up)
+
+        run = Run(
+            Plan(production.rendered_shots, []),
+            ledger=production.ledger,
+            office=office,
+            hosting=production.hosting,
+            steps=Steps(submit, follow, None),
+            options=RunOptions(wishes.output),
+        )
+
+        async def no_reel(shots):
+            del shots
+
+        task = asyncio.create_task(run.finish(no_reel))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert (sandbox.bill.count(), slots.given) == ((1, 0) if accepted else (0, 1))
+
+
+async def test_a_reference_that_cannot_be_hosted_is_a_violation_of_its_own_column(
+    tmp_path, sandbox, write_manifest, render, monkeypatch
+):
+    from tests.sandbox.conftest import MediaShop
+
+    (tmp_path / "still.png").write_bytes(MediaShop.image_bytes())
+
+    async def unfit(*_):
+        raise UnfitClipError("the store gives no links")
+
+    monkeypatch.setattr(Hosting, "link", unfit)
+    end = await render(write_manifest([LONE[0] | {"last_frame": "", "first_frame": "still.png"}]))
+    assert end.rows[0].verdict == "refused"
+    words = "row 1 (s/1), column first_frame = 'still.png': the store gives no links. Fix: give a public URL, or"
+    assert end.rows[0].error.startswith(words)
