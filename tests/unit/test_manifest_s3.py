@@ -53,10 +53,10 @@ def parquet(**columns: object) -> bytes:
 
 @pytest.mark.parametrize("ending", ["", "/", "/**/*.parquet", "/resolution=480p"])
 def test_columns_in_the_names_of_folders_are_read_from_a_bucket(bucket: s3fs.S3FileSystem, ending: str) -> None:
-    bucket.pipe_file("mine/hive/resolution=480p/reel=a%2Fb/part-0.parquet", parquet(prompt=["p"]))
-    bucket.pipe_file("mine/hive/resolution=480p/reel=__HIVE_DEFAULT_PARTITION__/part-0.parquet", parquet(prompt=["q"]))
-    bucket.pipe_file("mine/hive/_temporary/resolution=720p/part-0.parquet", parquet(prompt=["none"]))
-    rows = read_manifest(f"s3://mine/hive{ending}").text
+    bucket.pipe_file("other/hive/resolution=480p/reel=a%2Fb/part-0.parquet", parquet(prompt=["p"]))
+    bucket.pipe_file("other/hive/resolution=480p/reel=__HIVE_DEFAULT_PARTITION__/part-0.parquet", parquet(prompt=["q"]))
+    bucket.pipe_file("other/hive/_temporary/resolution=720p/part-0.parquet", parquet(prompt=["none"]))
+    rows = read_manifest(f"s3://other/hive{ending}").text
     assert sorted((row["prompt"], row["resolution"], row["reel"]) for row in rows) == [
         ("p", "480p", "a/b"),
         ("q", "480p", ""),
