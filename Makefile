@@ -45,7 +45,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 slow: setup
-	$(BIN)/python -m pytest tests/flows tests/docs tests/e2e tests/media -m slow
+	$(BIN)/python -m pytest tests/unit tests/flows tests/docs tests/e2e tests/media -m slow
 
 chaos: setup
 	$(BIN)/python -m pytest tests/chaos -m "slow or not slow"

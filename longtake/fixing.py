@@ -20,7 +20,7 @@ from longtake.identity import data_uri_bytes
 from longtake.limits import MediaLimits, check_media
 from longtake.media.child import in_child
 from longtake.media.fit import make_picture_fit, make_sound_fit
-from longtake.media.probe import probe_media
+from longtake.media.looking import look
 from longtake.media.tail import FitReceipt, TailLimits, make_fit
 from longtake.plan import Shot
 from longtake.ranged import RangedFile, open_ranged
@@ -115,7 +115,7 @@ async def _copy(job: _Job, folder: Path, media: GuardedClient) -> FixedReference
             receipt = await _made(job, original, target)
             await asyncio.to_thread(note.write_text, json.dumps(receipt.changes), "utf-8")
     changes = tuple(cast(list[str], json.loads(await asyncio.to_thread(note.read_text, "utf-8"))))
-    return FixedReference(target, changes, await asyncio.to_thread(probe_media, target))
+    return FixedReference(target, changes, await in_child(look, str(target), deadline_seconds=DEADLINE_SECONDS))
 
 
 async def _made(job: _Job, original: Path, target: Path) -> FitReceipt:

@@ -1,17 +1,17 @@
 """Looking at every reference before anything is bought: is it there, what is it, how large and how long.
 
-Each distinct source once, many at a time, remote ones by ranged reads; what a vendor takes is for `longtake.limits`.
+Each distinct source once, remote ones by ranged reads. Many are fetched at a time, few are opened, each in a child of
+bounded memory. What a vendor takes is for `longtake.limits`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 
@@ -20,12 +20,16 @@ from longtake.guard import GuardedClient
 from longtake.identity import data_uri_bytes, unsigned_url
 from longtake.limits import Violation, refusal
 from longtake.manifests.schema import ManifestRow
-from longtake.media.probe import probe_media
+from longtake.media.child import Crew
+from longtake.media.looking import look
+from longtake.media.served import Served, served
 from longtake.ranged import open_ranged
 from longtake.request import MediaFacts, MediaKind, Reference
 from longtake.storage import Store, open_store
 
 DEADLINE_SECONDS = 90.0
+OPENED_AT_ONCE = 2
+CALLS_EACH = 500
 FIT = "fit@1"
 """Name and version of how copies are made to fit; they enter a shot's identity."""
 T = TypeVar("T")
@@ -61,19 +65,23 @@ async def measure_references(
     facts: dict[str, MediaFacts] = {}
     problems: dict[str, str] = {}
     turn = asyncio.Semaphore(at_once)
-    buckets = _Buckets()
+    crew = Crew(OPENED_AT_ONCE, calls_each=CALLS_EACH)
+    looks = _Looks(media, crew, deadline_seconds)
 
     async def measure(source: str) -> None:
         async with turn:
             try:
-                facts[source] = await asyncio.wait_for(_measured(source, media, buckets), deadline_seconds)
+                facts[source] = await looks.measured(source)
             except TimeoutError:
                 problems[source] = f"it could not be read within {deadline_seconds:g} s"
             except (LongtakeError, OSError, ValueError, httpx.InvalidURL) as error:
                 problems[source] = _words(error, source)
 
     distinct = dict.fromkeys(source for source, _ in sources if not source.startswith("asset:"))
-    await asyncio.gather(*(measure(source) for source in distinct))
+    try:
+        await asyncio.gather(*(measure(source) for source in distinct))
+    finally:
+        await crew.close()
     return {source: facts[source] for source in distinct if source in facts}, problems
 
 
@@ -117,35 +125,65 @@ def _words(error: Exception, source: str) -> str:
     return words.removeprefix("clip: ").removeprefix(f"{Path(source).name}: ").replace(source, shown(source))
 
 
-async def _measured(source: str, media: GuardedClient, buckets: _Buckets) -> MediaFacts:
-    scheme = source.split(":", 1)[0].lower()
-    if scheme in ("http", "https"):
-        return await _remote(source, media)
-    if scheme == "data":
-        return await _in_thread(lambda: probe_media(io.BytesIO(data_uri_bytes(source))))
-    if scheme == "s3":
-        return await _in_thread(lambda: _probed_object(source, buckets))
-    return await _in_thread(lambda: probe_media(source))
+class _Looks:
+    """Looks at single sources, fetched here and opened in children."""
+
+    def __init__(self, media: GuardedClient, crew: Crew, deadline_seconds: float) -> None:
+        self._media = media
+        self._crew = crew
+        self._deadline_seconds = deadline_seconds
+        # As many as the crew has, so that waiting for a child does not count as reading slowly.
+        self._turn = asyncio.Semaphore(OPENED_AT_ONCE)
+        self._buckets = _Buckets()
+
+    async def measured(self, source: str) -> MediaFacts:
+        scheme = source.split(":", 1)[0].lower()
+        if scheme in ("http", "https"):
+            return await self._remote(source)
+        if scheme == "data":
+            return await self._opened(await _in_thread(lambda: data_uri_bytes(source)))
+        if scheme == "s3":
+            return await self._object(source)
+        return await self._opened(source)
+
+    async def _opened(self, source: str | bytes | Served) -> MediaFacts:
+        async with self._turn:
+            work = self._crew.call(look, source, deadline_seconds=2 * self._deadline_seconds)
+            return await asyncio.wait_for(work, self._deadline_seconds)
+
+    async def _remote(self, url: str) -> MediaFacts:
+        file = await asyncio.wait_for(open_ranged(url, self._media), self._deadline_seconds)
+        try:
+            async with served(file.size_bytes, _reader(file)) as there:
+                return await self._opened(there)
+        finally:
+            file.stop()
+            await _in_thread(file.close)
+
+    async def _object(self, source: str) -> MediaFacts:
+        file, size_bytes = await asyncio.wait_for(
+            _in_thread(lambda: _opened_object(source, self._buckets)), self._deadline_seconds
+        )
+        try:
+            async with served(size_bytes, _reader(file)) as there:
+                return await self._opened(there)
+        finally:
+            await _in_thread(file.close)
 
 
-async def _remote(url: str, media: GuardedClient) -> MediaFacts:
-    file = await open_ranged(url, media)
+def _reader(file: Any) -> Callable[[int, int], Awaitable[bytes]]:
+    def read(place: int, count: int) -> bytes:
+        file.seek(place)
+        return bytes(file.read(count))
 
-    def probe() -> MediaFacts:
-        with file:
-            return probe_media(cast(BinaryIO, file))
-
-    try:
-        return await _in_thread(probe)
-    finally:
-        file.stop()
+    return lambda place, count: _in_thread(lambda: read(place, count))
 
 
-def _probed_object(source: str, buckets: _Buckets) -> MediaFacts:
+def _opened_object(source: str, buckets: _Buckets) -> tuple[BinaryIO, int]:
     bucket, _, key = source.removeprefix("s3://").partition("/")
     try:
-        with buckets.store(bucket).open(key) as file:
-            return probe_media(file)
+        file = buckets.store(bucket).open(key)
+        return file, file.seek(0, 2)
     except (LongtakeError, FileNotFoundError):
         raise
     except Exception as error:  # the S3 libraries raise errors of many families

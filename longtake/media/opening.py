@@ -66,6 +66,8 @@ def reading(source: object) -> Generator[None]:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "or to open it needs more memory than it may take"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 

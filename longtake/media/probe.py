@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import re
 import struct
+import warnings
+import zlib
 from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from av.container import InputContainer
 from av.stream import Disposition
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict
 
 from longtake.errors import UnreadableClipError
@@ -21,13 +23,19 @@ from longtake.media.boxes import MOV_BOXES, BoxFacts, read_boxes, top_level
 from longtake.media.clock import Ratio, exact, frame_clock
 from longtake.media.colour import Colour, decided
 from longtake.media.opening import Source, described, open_bytes, open_container, reading
+from longtake.media.packed import check_png, check_wav
 from longtake.media.parameter_sets import read_parameter_sets
 from longtake.request import MediaFacts
 
 PICTURE_MAX_PIXELS = 100_000_000
 """A picture larger than this is refused before it is decoded."""
+WHOLE_MAX_PIXELS = 25_000_000
+"""A picture up to here is decoded as it is; of a larger JPEG and PNG every byte is checked without all its pixels."""
 
 _PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# Photoshop and ComfyUI write profiles, XMP and workflows of megabytes; Pillow takes one for a bomb by default.
+PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20
+PngImagePlugin.MAX_TEXT_MEMORY = 64 * 2**20
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
@@ -158,11 +166,7 @@ def _sound_facts(source: Source, file: BinaryIO, size_bytes: int, demuxer: str) 
     if demuxer == "mov":
         read_boxes(file, size_bytes)
     elif demuxer == "wav":
-        file.seek(4)
-        claimed = struct.unpack("<I", file.read(4))[0] + 8
-        # A recorder that could not seek back leaves the largest number there.
-        if size_bytes < claimed < 0xFFFFFFFF:
-            raise UnreadableClipError(f"cut short: its header says {claimed} bytes, the file has {size_bytes}")
+        check_wav(file, size_bytes)
     with open_container(source, file, demuxer) as container:
         if not container.streams.audio:
             raise UnreadableClipError("no sound in it")
@@ -191,17 +195,38 @@ def _heic_facts(file: BinaryIO, size_bytes: int) -> MediaFacts:
 def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes) -> MediaFacts:
     file.seek(0)
     try:
-        with Image.open(file, formats=_PICTURE_FORMATS) as picture:
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            picture = Image.open(file, formats=_PICTURE_FORMATS)
+        with picture:
             width, height = picture.size
             if width * height > PICTURE_MAX_PIXELS:
                 raise UnreadableClipError(f"a picture of {width}×{height} px is more than is decoded here")
-            picture.load()
-            name = (picture.format or "").lower()
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+            # An iPhone's and a Samsung's JPEG carries more pictures behind its own.
+            name = "jpeg" if picture.format == "MPO" else (picture.format or "").lower()
+            _read_through(picture, file)
+    except Image.DecompressionBombError as error:
+        raise UnreadableClipError(f"a picture of more than {PICTURE_MAX_PIXELS:,} px is not decoded here") from error
+    except UnidentifiedImageError as error:
         raise UnreadableClipError(f"not a picture, video or sound that is known here but {described(head)}") from error
-    except (SyntaxError, struct.error, ZeroDivisionError) as error:
+    except ValueError as error:
+        if "too large" not in str(error):
+            raise
+        limit = PngImagePlugin.MAX_TEXT_CHUNK >> 20
+        raise UnreadableClipError(f"its profile or text unpacks to more than {limit} MiB; save it without") from error
+    except (SyntaxError, struct.error, ZeroDivisionError, zlib.error) as error:
         raise UnreadableClipError(f"damaged picture ({error})") from error
     return MediaFacts(kind="image", container=name, size_bytes=size_bytes, codec=name, width=width, height=height)
+
+
+def _read_through(picture: Image.Image, file: BinaryIO) -> None:
+    """Decodes a picture; of a large one only so much as shows that nothing of it is missing."""
+    width, height = picture.size
+    if width * height > WHOLE_MAX_PIXELS:
+        if picture.format == "PNG":
+            check_png(file)
+            return
+        picture.draft(None, (width // 8, height // 8))
+    picture.load()
 
 
 def _checked_boxes(file: BinaryIO, size_bytes: int) -> BoxFacts:

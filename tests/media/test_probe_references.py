@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import struct
 import wave
+import zlib
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from longtake.errors import UnreadableClipError
 from longtake.media import probe
@@ -53,6 +55,89 @@ def test_half_a_picture_is_refused(name: str) -> None:
     data = picture(name)
     with pytest.raises(UnreadableClipError):
         probe_media(io.BytesIO(data[: len(data) // 2]))
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg"])
+@pytest.mark.parametrize("end", [0.3, 0.6, 0.99])
+def test_a_large_picture_is_read_to_its_end_without_all_its_pixels(
+    monkeypatch: pytest.MonkeyPatch, name: str, end: float
+) -> None:
+    monkeypatch.setattr(probe, "WHOLE_MAX_PIXELS", 100_000)
+    data = picture(name)
+    facts = probe_media(io.BytesIO(data))
+    assert (facts.container, facts.width, facts.height) == (name, 400, 300)
+    with pytest.raises(UnreadableClipError):
+        probe_media(io.BytesIO(data[: int(len(data) * end)]))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
+def test_every_kind_of_large_png_is_taken_and_one_that_lacks_pixels_is_not(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr(probe, "WHOLE_MAX_PIXELS", 1000)
+    file = io.BytesIO()
+    Image.effect_noise((403, 301), 90).convert("L" if mode == "I;16" else mode).save(file, "png")
+    assert probe_media(io.BytesIO(file.getvalue())).width == 403
+    data = bytearray(file.getvalue())
+    data[16:24] = struct.pack(">II", 403, 400)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(UnreadableClipError, match="all its pixels"):
+        probe_media(io.BytesIO(bytes(data)))
+    data[60] ^= 1
+    with pytest.raises(UnreadableClipError):
+        probe_media(io.BytesIO(bytes(data)))
+
+
+def test_a_phones_jpeg_with_more_pictures_behind_its_own_is_a_jpeg() -> None:
+    file = io.BytesIO()
+    first = Image.new("RGB", (1200, 900), (90, 120, 60))
+    first.save(file, format="MPO", save_all=True, append_images=[first.resize((300, 225))])
+    facts = probe_media(io.BytesIO(file.getvalue()))
+    assert (facts.container, facts.codec, facts.width, facts.height) == ("jpeg", "jpeg", 1200, 900)
+
+
+@pytest.mark.parametrize("kind", ["text", "international", "profile"])
+def test_a_png_with_megabytes_of_packed_text_or_profile_is_taken(kind: str) -> None:
+    file, about = io.BytesIO(), PngImagePlugin.PngInfo()
+    text = "workflow " * 400_000
+    if kind == "text":
+        about.add_text("workflow", text, zip=True)
+    if kind == "international":
+        about.add_itxt("XML:com.adobe.xmp", text, zip=True)
+    profile = {"icc_profile": text.encode()} if kind == "profile" else {}
+    Image.new("RGB", (640, 480)).save(file, "png", pnginfo=about, **profile)
+    assert probe_media(io.BytesIO(file.getvalue())).width == 640
+
+
+@pytest.mark.parametrize("claimed", [0x7FFFFFFF, 0x7FFFF000, 0x7FFFFFFF - 36, 0xFFFFFFFF, 0xFFFFFFF0, 0])
+def test_a_streamed_wav_is_measured_by_its_bytes(claimed: int) -> None:
+    data = bytearray(wav(3))
+    struct.pack_into("<I", data, 4, claimed)
+    struct.pack_into("<I", data, 40, claimed)
+    assert probe_media(io.BytesIO(bytes(data))).duration_seconds == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("off", [-44, -8, -1, 1, 8, 36, 44])
+@pytest.mark.parametrize("place", [4, 40])
+def test_a_wav_whose_sizes_are_a_little_off_is_taken(place: int, off: int) -> None:
+    data = bytearray(wav(3))
+    struct.pack_into("<I", data, place, struct.unpack_from("<I", data, place)[0] + off)
+    assert probe_media(io.BytesIO(bytes(data))).duration_seconds == pytest.approx(3.0, abs=0.01)
+
+
+def test_half_a_wav_is_refused() -> None:
+    data = wav(3)
+    with pytest.raises(UnreadableClipError, match="cut short"):
+        probe_media(io.BytesIO(data[: len(data) // 2]))
+
+
+def wav(seconds: int) -> bytes:
+    """Nearly silence."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, 24000, 0, "NONE", ""))
+        writer.writeframes(b"\x10\0" * 24000 * seconds)
+    return file.getvalue()
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,50 @@
+"""Small files that unpack to much: 500 MB are enough for any of them, and the sound file passes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.bench_plan import write_reels
+from tests.unit.hostile import LOOK, MANIFESTS, READ, REFERENCES, peak_mib
+
+ENOUGH_MIB = 500
+QUICK_MANIFESTS = {"columns", "rows of commas", "one text 90,000 times", "a packed page", "shared beginnings"}
+QUICK_REFERENCES = {"webp", "mp4", "png, packed profile"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK_MANIFESTS)) for name in MANIFESTS]
+)
+def test_a_hostile_manifest_is_refused_by_the_bound_that_it_passes(tmp_path: Path, name: str) -> None:
+    ending, write, bound = MANIFESTS[name]
+    path = tmp_path / f"m{ending}"
+    write(path)
+    said, own, together = peak_mib(READ, str(path))
+    assert said.startswith("refused")
+    assert bound in said
+    assert max(own, together) < ENOUGH_MIB
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK_REFERENCES)) for name in REFERENCES]
+)
+def test_sixteen_hostile_references_are_opened_in_children_of_bounded_memory(tmp_path: Path, name: str) -> None:
+    ending, write = REFERENCES[name]
+    paths = [tmp_path / f"{number}{ending}" for number in range(16)]
+    write(paths[0])
+    for path in paths[1:]:
+        shutil.copy(paths[0], path)
+    said, own, together = peak_mib(LOOK, *map(str, paths))
+    assert said.startswith(("16 measured", "0 measured, 16 refused"))
+    assert own < 250
+    assert together < own + 2 * ENOUGH_MIB
+
+
+def test_a_sound_manifest_of_ten_thousand_rows_passes(tmp_path: Path) -> None:
+    write_reels(tmp_path / "m.csv", 10_000)
+    said, own, _ = peak_mib(READ, str(tmp_path / "m.csv"))
+    assert said == "10000 rows"
+    assert own < 250
