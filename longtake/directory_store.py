@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from longtake.exclusive import copy_apart, create_whole, move_exclusively, part_of, sync_folder
+from longtake.exclusive import copy_apart, create_whole, move_exclusively, part_of, sync_folder, take_room
 from longtake.storage import Store, checked
 
 
@@ -121,6 +121,21 @@ class DirectoryStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             return None
         return f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns} {now.st_ino}"
+
+    def reserve(self, key: str, size_bytes: int) -> None:
+        path = self._path(key)
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_blocks * 512 >= size_bytes:
+                return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        take_room(path, size_bytes)
+
+    def give_room(self, key: str) -> bool:
+        try:
+            self._path(key).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def part_links(self, prefix: str) -> int:
         count = 0

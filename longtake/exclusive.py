@@ -114,6 +114,22 @@ def copy_apart(source: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def take_room(path: Path, size_bytes: int) -> None:
+    """Makes a file of nothing that has its blocks on disk.
+
+    Raises:
+        OSError: There is no room.
+    """
+    temporary = part_of(path)
+    try:
+        with temporary.open("xb") as file:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def part_of(path: Path) -> Path:
     """A name beside a file for what is not finished."""
     return path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.part")

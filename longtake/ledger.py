@@ -15,16 +15,18 @@ is reported and never taken for "not bought". All calls block.
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from longtake.errors import ConfigurationError, PublishConflictError, UnreadableRecordError
+from longtake.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
 from longtake.identity import VERSION
 from longtake.records import (
     NAME_OF,
+    Accepted,
     ClipRecord,
     Intent,
     Purchase,
@@ -36,10 +38,14 @@ from longtake.records import (
     attempts_in,
     parse_record,
 )
+from longtake.spill import bring_in, keep_elsewhere
 from longtake.storage import Store
 
 FOLDER = "ledger"
 CLIP_NAME = "clip.mp4"
+RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
+"""Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLAIM = re.compile(r"claim-(\d+)\.json")
 
 
@@ -72,13 +78,18 @@ class Ledger:
         return dict(names)
 
     def load(self, identities: Collection[str] | None = None) -> dict[str, Purchase]:
-        """Reads purchases, all of them or those named that exist: one listing and one bulk read."""
+        """Reads purchases, all of them or those named that exist: one listing and one bulk read.
+
+        Ids of jobs that an earlier run could only keep elsewhere on this machine are brought in before.
+        """
+        bring_in(self.store)
         names = self.scan()
         wanted = names if identities is None else {name: names[name] for name in identities if name in names}
         return self._read(wanted)
 
     def load_open(self) -> dict[str, Purchase]:
         """Reads the purchases without a clip and without a verdict; of the others the listing tells enough."""
+        bring_in(self.store)
         settled = {f"{NAME_OF[kind]}.json" for kind in (ClipRecord, VerdictRecord)}
         return self._read({name: files for name, files in self.scan().items() if settled.isdisjoint(files)})
 
@@ -124,7 +135,7 @@ class Ledger:
         kind = NAME_OF[type(record)]
         key = f"{self.folder(record.identity)}/{name or kind}.json"
         data = record.model_dump_json(exclude_none=True).encode()
-        if self.store.create(key, data):
+        if self._create(key, data, record):
             return record
         there = self.store.read(key)
         if there is None:
@@ -133,8 +144,32 @@ class Ledger:
             return record
         raise PublishConflictError(f"{key}: another run wrote it first")
 
+    def _create(self, key: str, data: bytes, record: Record) -> bool:
+        """As the store does; what follows an intent finds room though the disk is full, a job's id any place at all."""
+        try:
+            try:
+                return self.store.create(key, data)
+            except OSError as error:
+                if isinstance(record, Intent) or error.errno not in _FULL or not self.store.give_room(RESERVE):
+                    raise
+                return self.store.create(key, data)
+        except Exception as error:
+            if not isinstance(record, Accepted):
+                raise
+            try:
+                path = keep_elsewhere(self.store, key, data)
+            except OSError:
+                raise error from None
+            words = f"{error}; its id is kept in {path}, and the next run on this machine takes it up by itself"
+            raise StorageError(words) from error
+
     def intend(self, intent: Intent) -> bool:
-        """Claims the right to submit. False where another run has claimed this try."""
+        """Claims the right to submit. False where another run has claimed this try.
+
+        Raises:
+            OSError: There is no room left for the records that must follow.
+        """
+        self.store.reserve(RESERVE, RESERVE_BYTES)
         try:
             self.add(intent, name=f"try-{intent.number}.intent")
         except PublishConflictError:

@@ -54,7 +54,7 @@ def _own(temporary: Path) -> Path:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             return folder
         folder.chmod(0o700)  # an earlier release left it readable
-    _sweep(folder)
+    _sweep(folder / file_name("work"))
     return folder
 
 
@@ -64,8 +64,10 @@ def _is_ours_alone(folder: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """What killed runs left long ago."""
+    """What killed runs left unfinished long ago."""
     before = time.time() - STALE_SECONDS
+    if not folder.is_dir():
+        return
     for child in folder.iterdir():
         try:
             if max(path.lstat().st_mtime for path in (child, *child.rglob("*"))) < before:

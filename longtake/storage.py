@@ -98,6 +98,19 @@ class Store(ABC):
     def stamp(self, key: str) -> str | None:
         """What changes whenever an object is written anew, cheap to ask for; None where there is none."""
 
+    def reserve(self, key: str, size_bytes: int) -> None:
+        """Takes room that `give_room` frees when nothing else is left; where a store has no such bound, nothing.
+
+        Raises:
+            OSError: There is no room.
+        """
+        del key, size_bytes
+
+    def give_room(self, key: str) -> bool:
+        """Frees what was reserved; False where nothing was."""
+        del key
+        return False
+
     def part_links(self, prefix: str) -> int:
         """Makes films below a folder that share their bytes with other names files of their own; returns how many."""
         del prefix

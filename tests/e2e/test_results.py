@@ -249,5 +249,5 @@ async def test_results_of_two_manifests_in_one_folder_tell_of_the_one_at_hand_fi
     for manifest, shots in ((one, ["one/1"]), (two, ["two/1", "one/1"]), (one, ["one/1", "two/1"])):
         table, _ = await render(manifest)
         assert table["shot_id"].to_pylist() == shots
-        assert table["verdict"].to_pylist() == ["done"]
+        assert set(table["verdict"].to_pylist()) == {"done"}
     assert sandbox.bill.count() == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import time
 
@@ -16,7 +17,7 @@ from longtake.client import VendorClient
 from longtake.desk import Desk, open_desk
 from longtake.directory_store import DirectoryStore
 from longtake.errors import RateLimitedError, UnknownOutcomeError
-from longtake.ledger import Ledger
+from longtake.ledger import RESERVE, Ledger
 from longtake.purchase import Order, buy
 from longtake.records import Intent, State, VerdictRecord
 from longtake.request import ShotRequest
@@ -96,6 +97,7 @@ class FullStore(DirectoryStore):
         return super().create(key, data)
 
 
+@pytest.mark.usefixtures("state_home")
 async def test_a_job_id_that_the_ledger_cannot_keep_is_told_with_the_way_to_adopt_it(tmp_path):
     vendor, ledger = Vendor(), Ledger(FullStore(tmp_path))
     desk, wanted = desk_at(vendor), order(tmp_path)
@@ -105,6 +107,72 @@ async def test_a_job_id_that_the_ledger_cannot_keep_is_told_with_the_way_to_adop
     bought = ledger.purchase(wanted.identity)
     assert bought.state(time.time()) is State.UNKNOWN
     assert "--adopt r/1=task-1" in bought.evidence_of_unknown()
+
+
+class AlmostFullStore(DirectoryStore):
+    """A disk that takes an intent, and after it nothing but what finds room by giving some up."""
+
+    is_full = False
+
+    def create(self, key: str, data: bytes) -> bool:
+        if self.is_full and self.read(RESERVE) is not None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        created = super().create(key, data)
+        self.is_full = self.is_full or key.endswith("intent.json")
+        return created
+
+
+@pytest.fixture
+def state_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+async def test_the_room_for_a_job_s_id_was_taken_before_the_request_left(tmp_path):
+    vendor, store = Vendor(), AlmostFullStore(tmp_path / "out")
+    desk, wanted = desk_at(vendor), order(tmp_path / "out")
+    job = await buy(wanted, desk, Ledger(store))
+    await desk.close()
+    assert vendor.prompts == ["a cat"]
+    bought = Ledger(DirectoryStore(tmp_path / "out")).purchase(wanted.identity)
+    assert (bought.state(time.time()), bought.accepted.job.job_id) == (State.IN_FLIGHT, job.job_id)
+
+
+async def test_without_room_for_the_next_record_no_request_leaves(tmp_path, monkeypatch):
+    def full(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("longtake.exclusive.os.posix_fallocate", full)
+    vendor, wanted = Vendor(), order(tmp_path)
+    desk = desk_at(vendor)
+    with pytest.raises(OSError, match="No space"):
+        await buy(wanted, desk, Ledger(DirectoryStore(tmp_path)))
+    await desk.close()
+    assert vendor.prompts == []
+    assert Ledger(DirectoryStore(tmp_path)).load() == {}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system")])
+async def test_a_job_id_that_could_only_be_kept_elsewhere_is_taken_up_by_the_next_run(
+    tmp_path, state_home, monkeypatch, error
+):
+    class Away(DirectoryStore):
+        def create(self, key, data):
+            if not key.endswith("intent.json"):
+                raise error
+            return super().create(key, data)
+
+    vendor, wanted = Vendor(), order(tmp_path / "out")
+    desk = desk_at(vendor)
+    with pytest.raises(UnknownOutcomeError, match="takes it up by itself"):
+        await buy(wanted, desk, Ledger(Away(tmp_path / "out")))
+    assert len(list(state_home.rglob("*.json"))) == 1
+    later = Ledger(DirectoryStore(tmp_path / "out"))
+    assert [one.state(time.time()) for one in later.load_open().values()] == [State.IN_FLIGHT]
+    assert (await buy(wanted, desk, later)).job_id == "task-1"
+    await desk.close()
+    assert vendor.prompts == ["a cat"]
+    assert list(state_home.rglob("*.json")) == []
 
 
 async def test_an_intent_from_a_clock_that_runs_ahead_is_not_waited_for_without_end(tmp_path, monkeypatch):
