@@ -8,8 +8,10 @@ from typing import Self
 
 from longtake.accounts import Account
 from longtake.errors import (
+    ContentRefusedError,
     InsufficientBalanceError,
     ModelNotAllowedError,
+    NotSentError,
     RateLimitedError,
     UnexpectedReplyError,
     UnknownOutcomeError,
@@ -20,7 +22,7 @@ from longtake.errors import (
 from longtake.job import JobSnapshot, JobStatus
 from longtake.request import MediaKind, ShotRequest
 from longtake.transport import PreparedCall, Transport
-from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named, names, read_create
+from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named, flagged_input, names, read_create
 
 
 class VendorClient:
@@ -51,9 +53,14 @@ class VendorClient:
             UnsupportedRequestError: It breaks a limit.
             NotSentError: It cannot be put into a request.
         """
-        if broken := [found for found in self.adapter.violations(request) if not found.warning]:
+        try:
+            broken = [found for found in self.adapter.violations(request) if not found.warning]
+            call = self.adapter.encode(request) if not broken else None
+        except (ValueError, TypeError) as error:
+            raise NotSentError(f"the request cannot be made: {type(error).__name__}") from None
+        if call is None:
             raise UnsupportedRequestError(broken)
-        return self.transport.prepare(self.adapter.encode(request))
+        return self.transport.prepare(call)
 
     async def submit(self, request: ShotRequest, call: PreparedCall | None = None) -> Accepted:
         """Buys one clip; sends the request exactly once.
@@ -103,6 +110,8 @@ class VendorClient:
         if snapshot.failure is None:
             return snapshot
         words = self.transport.redact(snapshot.failure.message)[:500]
+        if snapshot.failure.content_refused:
+            words = _with_flagged(snapshot.failure.code, words)
         return snapshot.model_copy(update={"failure": snapshot.failure.model_copy(update={"message": words})})
 
     def _require_named(self, job_id: str, reply: Reply, snapshot: JobSnapshot) -> None:
@@ -160,7 +169,15 @@ class VendorClient:
 
     def _redacted(self, failure: VendorError) -> VendorError:
         words = self.transport.redact(failure.message)[:500]
+        if isinstance(failure, ContentRefusedError):
+            words = _with_flagged(failure.code, words)
         return type(failure)(words, failure.code[:100], failure.http_status, failure.retry_after_seconds)
+
+
+def _with_flagged(code: str, words: str) -> str:
+    """The vendor's words of moderation, after the input that it flagged where it tells; `verdicts` reads that."""
+    flagged = flagged_input(code, words)
+    return f"flagged: {flagged}: {words}" if flagged else words
 
 
 def _unexpected(reply: Reply) -> VendorError:

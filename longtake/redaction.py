@@ -13,6 +13,8 @@ STRUCK = "***"
 """What stands where a secret stood."""
 SHORTEST_HIDDEN = 8
 """Shorter secrets are looked for as they are alone: pulled apart they would be found in any text."""
+DEEPEST_CODING = 6
+"""A text is decoded so often in search of a secret."""
 
 _ESCAPED = re.compile(r"\\u00([0-9a-f]{2})|\\x([0-9a-f]{2})", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\W_]+")
@@ -53,9 +55,15 @@ def _is_hidden(text: str, secret: str) -> bool:
     wanted = _letters(secret)
     if len(wanted) < SHORTEST_HIDDEN:
         return False
-    opened = _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), html.unescape(text))
-    forms = {text, opened, unquote(opened), unquote(unquote(opened))}
-    return any(wanted in letters or wanted[::-1] in letters for letters in map(_letters, forms))
+    for _ in range(DEEPEST_CODING):
+        letters = _letters(text)
+        if wanted in letters or wanted[::-1] in letters:
+            return True
+        opened = _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), unquote(html.unescape(text)))
+        if opened == text:
+            return False
+        text = opened
+    return False
 
 
 def _letters(text: str) -> str:

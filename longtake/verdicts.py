@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -62,6 +63,9 @@ NEXT_ACTION: dict[Verdict, str] = {
     "`--resubmit SHOT_ID` or `--give-up SHOT_ID`",
 }
 
+_FLAGGED = re.compile(r"\bflagged: ([a-z0-9 ]{3,20}):")
+"""How `VendorClient` tells which input moderation refused, where the vendor says so."""
+
 BOUGHT_AND_OVER = frozenset(
     {Verdict.FAILED, Verdict.CANCELLED, Verdict.LOST, Verdict.CONTENT_REFUSED, Verdict.BAD_CLIP}
 )
@@ -80,8 +84,13 @@ class Outcome(BaseModel):
 
     @property
     def next_action(self) -> str:
-        """What to do about it."""
-        return NEXT_ACTION[self.verdict]
+        """What to do about it; where the vendor told which input it flagged, what about that."""
+        flagged = _FLAGGED.search(self.evidence) if self.verdict is Verdict.CONTENT_REFUSED else None
+        if flagged is None:
+            return NEXT_ACTION[self.verdict]
+        if flagged[1] == "the made film":
+            return "change the prompt, or raise `take`: the film that was made was flagged, not what went in"
+        return f"change {flagged[1]}, or raise `take`: the vendor flagged no other input"
 
 
 _VERDICTS: tuple[tuple[type[Exception], Verdict], ...] = (

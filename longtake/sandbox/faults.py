@@ -24,6 +24,10 @@ KINDS: dict[Step, frozenset[str]] = {
         "html_200",
         "empty_200",
         "no_id",
+        "accepted_odd_words",
+        "accepted_odd_envelope",
+        "accepted_in_4xx",
+        "accepted_odd_bytes",
     },
     "look": _REFUSALS
     | {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,15 +70,13 @@ async def after_acceptance(
     request: Request, dialect: Dialect, fault: Fault, answer: dict[str, object]
 ) -> Response | None:
     """What a fault makes of the answer to an accepted submit; None where it leaves it alone."""
+    if fault.kind in _ODD_ANSWERS:
+        return _ODD_ANSWERS[fault.kind](answer)
     match fault.kind:
         case "answer_lost_after_accept":
             return await cut(request, reset=False)
         case "bad_gateway_after_accept":
             return HTMLResponse(_BAD_GATEWAY, 502)
-        case "html_200":
-            return HTMLResponse(_ANY_PAGE)
-        case "empty_200":
-            return Response(b"")
         case "no_id":
             return JSONResponse(dialect.without_id(answer))
         case "slow_answer":
@@ -85,6 +84,28 @@ async def after_acceptance(
         case _:
             pass
     return None
+
+
+def _oddly_packed(answer: dict[str, object]) -> Response:
+    """A byte order mark, a figure that no number can hold, nesting, and a header that lies about the packing."""
+    body = json.dumps(answer)[:-1] + ', "x": {"a": NaN, "b": 1e999, "c": ' + "9" * 400 + "}}"
+    headers = {"Content-Encoding": "gzip", "Content-Type": "text/html; charset=utf-7"}
+    return Response("\ufeff".encode() + body.encode(), headers=headers)
+
+
+_ODD_ANSWERS: dict[str, Callable[[dict[str, object]], Response]] = {
+    "html_200": lambda answer: HTMLResponse(_ANY_PAGE),
+    "empty_200": lambda answer: Response(b""),
+    "accepted_odd_words": lambda answer: JSONResponse(
+        answer | {"message": "created; rate limit remaining: 19, insufficient balance for more"}
+    ),
+    "accepted_odd_envelope": lambda answer: JSONResponse(
+        {"code": "30001", "msg": "too many requests", "data": {"jobs": [answer]}}
+    ),
+    "accepted_in_4xx": lambda answer: JSONResponse({"message": "queued: rate limit", "job": answer}, 429),
+    "accepted_odd_bytes": _oddly_packed,
+}
+"""Answers to an accepted submit that no document shows."""
 
 
 async def at_look(dialect: Dialect, job: Job, fault: Fault, view: Callable[[], View]) -> Response:

@@ -74,7 +74,8 @@ def certain_id(reply: Reply) -> str:
     source = fields(body)
     if not ids.certain:
         return ""
-    is_at_work = any(_word(layer) in _OPEN_WORDS for layer in _nested(body))
+    # Anyfast's first status is an empty word.
+    is_at_work = any(_word(layer) in _OPEN_WORDS or layer.get("status") == "" for layer in _nested(body))
     is_failure = tells_failure(source) and not says_success(source)
     if reply.status >= 300:
         return ids.certain if is_at_work and not is_failure else ""
