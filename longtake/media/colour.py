@@ -90,11 +90,11 @@ def decided(tags: Tags, size: tuple[int, int], pixel_format: str) -> Colour:
     return Colour(spread, matrix, primaries, transfer)
 
 
-def check_convertible(source: Colour, target: Colour, name: str = "") -> None:
+def check_convertible(source: Colour, target: Colour, name: str = "a clip") -> None:
     """Nothing is relabelled: colours that are not converted here are refused.
 
     Raises:
-        UnfitClipError: Says what cannot be converted, and of which clip where its name is given.
+        UnfitClipError: Says what cannot be converted, and of which clip.
     """
     strange = {
         f"matrix {colour.matrix}": colour.matrix not in (RGB, *_MATRICES) for colour in (source, target)
@@ -105,7 +105,7 @@ def check_convertible(source: Colour, target: Colour, name: str = "") -> None:
             strange[f"transfer {colour.transfer}"] = colour.curve not in (BT709, PQ, HLG)
     if found := " and ".join(words for words, applies in strange.items() if applies):
         raise UnfitClipError(
-            f"{name}{': ' if name else ''}its colours have {found} (numbers of ITU-T H.273), which cannot be "
+            f"{name}: its colours have {found} (numbers of ITU-T H.273), which cannot be "
             "converted here: convert it to BT.709 first"
         )
 

@@ -1,14 +1,12 @@
 """Twelve colours in every coding, made into films and pictures in every way, and read back by formulas of their own.
 
 Nothing here uses Longtake's or FFmpeg's conversions: planes are computed from RGB and read back to RGB by ITU-T H.273,
-BT.709, BT.2020 and BT.2100 as printed. `python -m tests.media.colour_table` prints the whole table.
+BT.709, BT.2020 and BT.2100 as printed. `tests/benchmarks/bench_colours.py` prints the whole table.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -306,24 +304,3 @@ def difference(coding: Coding, clip: Path, way: str, folder: Path) -> float:
     source, _ = read_clip(clip)
     made, tags = WAYS[way](folder, clip, coding)
     return float(np.abs(made - expected(source[:1], coding, tags)).max())
-
-
-def main() -> None:
-    """Prints the largest difference of every coding in every way."""
-    print("| coding | " + " | ".join(WAYS) + " |")
-    print("| --- |" + " --- |" * len(WAYS))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        for name, coding in CODINGS.items():
-            clip = make_clip(folder / "clip.mp4", coding)
-            cells = []
-            for way in WAYS:
-                try:
-                    cells.append(f"{difference(coding, clip, way, folder):.1f}")
-                except Exception as error:
-                    cells.append(f"{type(error).__name__}: {error}")
-            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

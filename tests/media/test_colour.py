@@ -16,7 +16,18 @@ from longtake.media.probe import probe_clip
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
 from longtake.media.tail import cut_tail, make_fit
-from tests.media.colour_table import CODINGS, FRAMES, LIMITS, WAYS, Coding, difference, make_clip, read_clip, tags_of
+from tests.media.colour_table import (
+    CODINGS,
+    COLOURS,
+    FRAMES,
+    LIMITS,
+    WAYS,
+    Coding,
+    difference,
+    make_clip,
+    read_clip,
+    tags_of,
+)
 
 WITHIN, WITHIN_JPEG = 2.0, 2.5
 """Of 255. JPEG rounds once more, which shows where HDR was tone-mapped before."""
@@ -93,6 +104,28 @@ def test_clips_of_other_colours_are_converted_into_the_films_and_the_receipt_say
         "tone-mapped from BT.2020 HDR (HLG) to BT.709",
     ]
     assert {tags_of(frame) for frame in all_pictures(tmp_path / "film.mp4")} == {(1, 1, 1, 1)}
+
+
+@pytest.mark.parametrize("name", ["BT.601 NTSC", "BT.601 full", "untagged SD", "BT.709 10 bit"])
+def test_a_clip_of_bt_709_takes_on_the_colours_of_the_film_it_comes_into(name: str, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", CODINGS[name])
+    plain = make_clip(tmp_path / "plain.mp4", CODINGS["BT.709"])
+    source, _ = read_clip(plain)
+    stitch_clips([clip, plain, clip], tmp_path / "film.mp4")
+    seen, _ = read_clip(tmp_path / "film.mp4")
+    assert np.abs(seen - source[0]).max() <= WITHIN
+    assert len({tags_of(frame) for frame in all_pictures(tmp_path / "film.mp4")}) == 1
+
+
+def test_a_crossfade_of_two_colour_spaces_begins_and_ends_in_the_same_colours(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", CODINGS["BT.709"])
+    for name in ("BT.601 full", "untagged SD"):
+        clip = make_clip(tmp_path / "clip.mp4", CODINGS[name])
+        for clips in ([plain, clip], [clip, plain], [clip, plain, clip]):
+            stitch_clips(clips, tmp_path / "film.mp4", StitchOptions(crossfade_seconds=0.25))
+            seen, _ = read_clip(tmp_path / "film.mp4")
+            # Against what was meant, so that the clips' own rounding adds to ours.
+            assert np.abs(seen - np.array(COLOURS)).max() <= WITHIN + 1
 
 
 def test_most_of_the_clips_decide_the_colours_where_nothing_is_copied(tmp_path: Path) -> None:
