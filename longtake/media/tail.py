@@ -271,6 +271,8 @@ def _colour_changes(facts: ClipFacts) -> Iterator[str]:
         yield converted
     if facts.pixel_format.endswith(("10le", "12le")):
         yield f"8 bits a colour instead of those of {facts.pixel_format}"
+    if facts.pixel_format.startswith(("yuva", "gbra", "rgba", "argb", "bgra", "abgr", "ya8")):
+        yield "its transparency left out"
 
 
 def _changes(facts: ClipFacts, limits: TailLimits, fps: Fraction, size: tuple[int, int], frames: int) -> Iterator[str]:

@@ -68,6 +68,11 @@ CODINGS = {
 }
 
 
+def bits_of(pixels: str) -> int:
+    """Bits a colour, by FFmpeg's name of the format."""
+    return int(pixels[-4:-2]) if pixels.endswith("le") else 8
+
+
 def coded(rgb: np.ndarray, coding: Coding) -> np.ndarray:
     """Luma and chroma of RGB from 0 to 1, as the integers that a file holds."""
     spread, matrix, *_ = coding.tags
@@ -75,7 +80,7 @@ def coded(rgb: np.ndarray, coding: Coding) -> np.ndarray:
     red, green, blue = rgb
     luma = red_weight * red + (1 - red_weight - blue_weight) * green + blue_weight * blue
     chroma = np.array([(blue - luma) / (2 - 2 * blue_weight), (red - luma) / (2 - 2 * red_weight)])
-    step = 4 if coding.pixels.endswith("10le") else 1
+    step = 2 ** (bits_of(coding.pixels) - 8)
     if spread == 2:
         return np.round([luma * (256 * step - 1), *(chroma * (256 * step - 1) + 128 * step)]).clip(0, 256 * step - 1)
     return np.round([(16 + 219 * luma) * step, *((128 + 224 * chroma) * step)])
@@ -129,8 +134,9 @@ def make_clip(
 
 def _patches(coding: Coding, width: int, height: int) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, coding.pixels)
-    codes = np.array([coded(np.array(colour) / 255, coding) for colour in COLOURS])
-    kind = np.uint16 if coding.pixels.endswith("10le") else np.uint8
+    opaque = 2 ** bits_of(coding.pixels) - 1
+    codes = np.array([[*coded(np.array(colour) / 255, coding), opaque] for colour in COLOURS])
+    kind = np.uint16 if bits_of(coding.pixels) > 8 else np.uint8
     for number, plane in enumerate(frame.planes):
         rows = np.arange(plane.height) * ROWS // plane.height
         columns = np.arange(plane.width) * COLUMNS // plane.width
@@ -158,21 +164,21 @@ def read_clip(path: Path, box: Box | None = None) -> tuple[np.ndarray, tuple[int
     found = []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            tags, bits = tags_of(frame), 10 if frame.format.name.endswith("10le") else 8
+            tags, bits = tags_of(frame), bits_of(frame.format.name)
             found.append([shown(codes, tags, bits) * 255 for codes in _centres(frame, box)])
     return np.array(found), tags
 
 
 def _centres(frame: av.VideoFrame, box: Box | None) -> list[np.ndarray]:
     left, top, width, height = box or (0, 0, frame.width, frame.height)
-    kind = np.uint16 if frame.format.name.endswith("10le") else np.uint8
+    kind = np.uint16 if bits_of(frame.format.name) > 8 else np.uint8
     planes = [np.frombuffer(bytes(plane), kind).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
     centres = []
     for row in range(ROWS):
         for column in range(COLUMNS):
             x, y = left + (column + 0.5) * width / COLUMNS, top + (row + 0.5) * height / ROWS
             codes = []
-            for plane in planes:
+            for plane in planes[:3]:
                 across, down = round(x * plane.shape[1] / frame.width), round(y * plane.shape[0] / frame.height)
                 codes.append(plane[down - 2 : down + 2, across - 2 : across + 2].mean())
             centres.append(np.array(codes))

@@ -162,6 +162,15 @@ def conversion_source(name: str) -> str:
     return str(Colour(*CODINGS[name].tags))
 
 
+def test_transparency_that_is_lost_is_told(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mov", Coding((1, 1, 1, 1), "yuva444p10le", "prores_ks"))
+    source, _ = read_clip(clip)
+    receipt = make_fit(clip, tmp_path / "fit.mp4", LIMITS.model_copy(update={"max_side_px": 240}))
+    assert "its transparency left out" in receipt.changes
+    seen, _ = read_clip(tmp_path / "fit.mp4")
+    assert np.abs(seen - source[0]).max() <= WITHIN
+
+
 def test_hdr_that_is_copied_stays_hdr(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", CODINGS["HLG HEVC"])
     receipt = stitch_clips([clip, clip], tmp_path / "film.mp4")
