@@ -6,15 +6,16 @@ SDR white is 203 nits (BT.2408), HLG is shown at 1,000 (BT.2100), and brighter l
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longtake.errors import MachineError
 from longtake.media.colour import BT709, BT2020, HLG, P3, PQ, Colour
 
 Values = NDArray[np.float64]
@@ -33,12 +34,20 @@ _D65 = (0.3127, 0.3290)
 _BT2020_LUMA = np.array([0.2627, 0.6780, 0.0593])
 
 
-@contextmanager
+@contextlib.contextmanager
 def cube_file(source: Colour, target: Colour) -> Generator[Path]:
-    """A table of RGB in, RGB out as a `.cube` file, there as long as the block runs."""
-    with tempfile.NamedTemporaryFile("w", suffix=".cube", encoding="ascii") as file:
-        file.write(_cube(source.gamut, source.curve, target.gamut, target.curve))
-        file.flush()
+    """A table of RGB in, RGB out as a `.cube` file, there as long as the block runs.
+
+    Raises:
+        MachineError: It cannot be written; no fault of the clip.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".cube", encoding="ascii"))
+            file.write(_cube(source.gamut, source.curve, target.gamut, target.curve))
+            file.flush()
+        except OSError as error:
+            raise MachineError(f"no table of colours can be written: {error}") from error
         yield Path(file.name)
 
 

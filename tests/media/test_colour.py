@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from longtake.errors import UnfitClipError
+from longtake.errors import MachineError, UnfitClipError
 from longtake.media.colour import BT709, BT2020, HLG, PQ, Colour, check_convertible, conversion, decided
 from longtake.media.frames import contact_sheet, last_frame
 from longtake.media.light import convert
@@ -160,6 +161,23 @@ def test_hdr_that_is_encoded_with_eight_bits_is_tone_mapped_and_the_receipt_says
 def conversion_source(name: str) -> str:
     """How the receipt calls a coding."""
     return str(Colour(*CODINGS[name].tags))
+
+
+def test_a_full_disk_is_no_fault_of_the_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", CODINGS["HLG HEVC"])
+
+    def full(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    for make in (
+        lambda: stitch_clips([clip], tmp_path / "out.mp4", StitchOptions(size=(160, 96))),
+        lambda: cut_tail(clip, 10 / 24, tmp_path / "out.mp4", LIMITS),
+        lambda: last_frame(clip, tmp_path / "out.png"),
+    ):
+        with pytest.raises(MachineError, match="no table of colours can be written"):
+            make()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_transparency_that_is_lost_is_told(tmp_path: Path) -> None:
