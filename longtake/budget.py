@@ -193,7 +193,9 @@ class Budget:
             await self._decided(decide)
 
     def _share(self, purchase: Purchase) -> Share:
-        prices = [intent.price_high_usd for intent in purchase.intents.values() if intent.price_high_usd is not None]
+        # Tries that were certainly not accepted may have been at another vendor, at another price.
+        tries = [intent for number, intent in purchase.intents.items() if number not in purchase.voids]
+        prices = [intent.price_high_usd for intent in tries if intent.price_high_usd is not None]
         account = purchase.intent.account if purchase.intent else ""
         if prices:
             return Share(max(prices), account)

@@ -50,8 +50,9 @@ _BY_STATE = {
 class Shot:
     """One take of one shot, planned.
 
-    `request` is complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is
-    set where only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
+    `vendor` is where it was bought, else the row's or the run's; account, model and price go by it. `request` is
+    complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is set where
+    only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
     `as_written` is the identity that the rows themselves give; where a repair stands for one of them it differs.
     `is_repaired`: the purchase of a repair stands for this one.
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
@@ -83,9 +84,7 @@ class Shot:
 
     @property
     def account(self) -> str:
-        """`vendor/document`: the one that the ledger names, else the row's or the run's."""
-        if self.attempts and (intent := self.attempts[-1].intent):
-            return intent.account
+        """`vendor/document`."""
         return account_name(self.vendor)
 
     @property

@@ -115,6 +115,7 @@ class Planner:
         shot = Shot(row, take, variant, vendor, self._request(row, parent, known), parent=parent, now=known.now)
         self._identify(shot, known)
         shot.attempts = attempts_in(shot.identity, known.purchases)
+        _keep_to_its_vendor(shot)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
         if others := known.by_shot.get(row.shot_id):
@@ -216,6 +217,16 @@ class Planner:
 def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:
     copy = copies.get(reference.source)
     return reference if copy is None else reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
+
+
+def _keep_to_its_vendor(shot: Shot) -> None:
+    """What a run says of vendor and model holds for shots that were never bought; a void submit bought nothing."""
+    bought = [purchase.intent for purchase in shot.attempts if purchase.is_charged and purchase.intent]
+    if not bought:
+        return
+    shot.vendor = bought[-1].account
+    if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
+        shot.request = shot.request.model_copy(update={"model": model})
 
 
 def _bought_model(shot: Shot) -> Model | None:

@@ -6,6 +6,7 @@ Plain asyncio; the flows hand in their steps and their way of loading accounts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -210,6 +211,10 @@ async def prepare(
     reels, found = checked.reels(), checked.violations
     wishes = wishes.model_copy(update={"reels": named_reels(wishes.reels, reels)})
     plan = planner.plan(reels, purchases, time.time(), found)
+    if elsewhere := await _accounts_of_the_ledger(plan, accounts, load_account):
+        accounts |= elsewhere
+        planner.quote = quotes = Quotes(accounts)
+        plan = planner.plan(reels, purchases, time.time(), found)
     if wishes.limit_reels is not None:
         sample, beyond = first_reels(plan, wishes)
         wishes, notices = wishes.model_copy(update={"reels": sample}), [*notices, *beyond]
@@ -267,3 +272,16 @@ async def _accounts(
                 raise
             notices.append(str(error))
     return accounts, notices
+
+
+async def _accounts_of_the_ledger(
+    plan: Plan, known: Mapping[str, Account], load_account: LoadAccount
+) -> dict[str, Account]:
+    """The accounts at which shots go on that were bought there, though neither row nor run names them any more."""
+    names = dict.fromkeys(shot.account for shot in plan.shots if shot.attempts and shot.standing is not Standing.DONE)
+    found: dict[str, Account] = {}
+    for name in names:
+        if name not in known:
+            with contextlib.suppress(MissingCredentialsError, UnknownVendorError):  # told when the job is taken up
+                found[name], _ = await load_account(name)
+    return found

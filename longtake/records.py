@@ -176,6 +176,11 @@ class Purchase(BaseModel):
         return self.intent.slot if self.intent else ""
 
     @property
+    def is_void(self) -> bool:
+        """Whether all that was tried was certainly not accepted: another vendor may be asked as well."""
+        return self.state(float("inf")) is State.NEW
+
+    @property
     def was_bought(self) -> bool:
         """The same, by its older name."""
         return self.is_charged

@@ -24,7 +24,7 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
     worst, first = ranked[0], shots[0]
     purchase = purchases.get(worst.job.identity) if worst.job else _last_purchase(worst.shot, purchases)
     clips = [clip_key(result.shot) for result in shots if result.clip is not None and result.is_done]
-    intent = purchase.intent if purchase else None
+    intent = purchase.intent if purchase and not purchase.is_void else None
     clip = worst.clip
     vendor = intent.account if intent else worst.shot.account
     quote = worst.shot.quote

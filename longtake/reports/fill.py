@@ -119,7 +119,7 @@ def _shot(
 ) -> ShotView:
     purchase = attempts_in(shot.identity, purchases)[-1:]
     bought = purchase[0] if purchase else None
-    intent = bought.intent if bought else None
+    intent = bought.intent if bought and not bought.is_void else None
     accepted, terminal, clip = (bought.accepted, bought.terminal, bought.clip) if bought else (None, None, None)
     quote = shot.quote
     verdict = result.outcome.verdict.value if result else moment[0] if moment else NOT_YET
@@ -133,7 +133,7 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
-        vendor=(intent.account if intent and bought and bought.is_charged else shot.account).removesuffix("/default"),
+        vendor=(intent.account if intent else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",
         identity=shot.identity,
