@@ -57,8 +57,8 @@ def make_picture_fit(
     if facts.kind != "image" or facts.container == "heic":
         raise UnreadableClipError(f"{source.name}: not a picture that is read here")
     with Image.open(source) as opened:
-        turned = opened.getexif().get(0x0112, 1) != 1
         image, colours = as_srgb(opened, keeps_alpha=kind == "png")
+        turned = opened.getexif().get(0x0112, 1) != 1
     aspect = image.width / image.height
     if not min_aspect <= aspect <= max_aspect:
         raise UnfitClipError(f"{source.name}: width to height is {aspect:.2f}, allowed {min_aspect:g}–{max_aspect:g}")

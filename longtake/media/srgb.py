@@ -20,9 +20,10 @@ def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, lis
         opened: A picture that was opened by Pillow, not yet loaded.
         keeps_alpha: Whether what it is written as can hold a cut-out; else it is laid on white.
     """
+    # Only before a picture is loaded it tells how it is stored.
+    is_deep = any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
     several = opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1
     changes = ["its first picture alone"] if several else []
-    is_deep = any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
     image = ImageOps.exif_transpose(opened)
     profile = cast(bytes | None, image.info.get("icc_profile"))
     if image.mode in ("F", "I") or image.mode.startswith("I;"):
@@ -47,7 +48,7 @@ def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, lis
 
 def _of_numbers(image: Image.Image, is_png: bool) -> tuple[Image.Image, str]:
     """A grey picture of 16 bits, 32 bits or floats: Pillow alone would cut off all above 255."""
-    values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0, neginf=0.0)
     least, most = float(values.min()), float(values.max())
     if is_png or image.mode.startswith("I;16"):
         white = _LEVELS[-1]
@@ -66,7 +67,8 @@ def _of_numbers(image: Image.Image, is_png: bool) -> tuple[Image.Image, str]:
 def _without_profile(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:
     """The same colours in sRGB, as RGB without alpha."""
     mode = {"1": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "LA": "L"}.get(image.mode, image.mode)
-    plain = image.convert(mode)
+    # By way of RGBA: straight to RGB, Pillow warns on the screen of a palette's transparency.
+    plain = (image.convert("RGBA") if image.has_transparency_data else image).convert(mode)
     if mode == "LAB":
         lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         return _transformed(plain, lab), ["converted from LAB to sRGB"]

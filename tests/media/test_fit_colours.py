@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -72,6 +74,7 @@ def cut_out(mode: str) -> Image.Image:
     return image.convert(mode)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("mode", "suffix"), [("RGBA", "png"), ("LA", "png"), ("P", "png"), ("RGBA", "webp")])
 def test_a_cut_out_stays_one_as_png_and_lies_on_white_as_jpeg(mode: str, suffix: str, tmp_path: Path) -> None:
     source = tmp_path / f"in.{suffix}"
@@ -83,6 +86,18 @@ def test_a_cut_out_stays_one_as_png_and_lies_on_white_as_jpeg(mode: str, suffix:
     assert min(middle(tmp_path / "out.jpg")[0]) >= 250
     assert middle(tmp_path / "out.jpg")[2][0] < 220
     assert "what is transparent laid on white" in laid.changes
+
+
+def test_colours_of_16_bits_keep_what_8_can_hold_and_the_receipt_says_so(tmp_path: Path) -> None:
+    colours = np.zeros((320, 400, 3), np.uint16)
+    colours[:] = (198 * 257, 90 * 257, 60 * 257)
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 400, 320, "rgb48be", Fraction(1, 24)
+    frame = av.VideoFrame.from_ndarray(colours, format="rgb48be")
+    (tmp_path / "in.png").write_bytes(b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)])))
+    receipt = make_picture_fit(tmp_path / "in.png", tmp_path / "out.png", **SMALLER)
+    assert middle(tmp_path / "out.png")[2] == (198, 90, 60)
+    assert "8 bits a colour instead of 16" in receipt.changes
 
 
 def test_a_picture_whose_alpha_hides_nothing_is_no_cut_out(tmp_path: Path) -> None:
