@@ -70,8 +70,8 @@ async def outcomes(cases: list[Case], folder: Path) -> list[str]:
     render_clip(folder / "clip.mp4", width=864, height=496, frames=97, job=1, audio=True)
     write_manifest(folder / "m.csv", cases)
     with OddVendor(cases, (folder / "clip.mp4").read_bytes()) as vendor:
-        load = accounts_of(vendor.environment(), max_jobs_in_flight=40, max_wait_seconds=6)
-        ends = [await render_plain(folder / "m.csv", folder / "out", load) for _ in range(2)]
+        load = accounts_of(vendor.environment(), max_jobs_in_flight=40, max_wait_seconds=12)
+        ends = [await render_plain(folder / "m.csv", folder / "out", load, brake=0) for _ in range(2)]
     rows = [{row.shot_id: row for row in end.rows} for end in ends]
     found = []
     for case in cases:
