@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from flows._streams import STREAMS
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 
@@ -18,6 +20,7 @@ PORT_FILE = OUTPUT / ".sandbox-port"
 
 def main() -> int:
     """Renders, prints reels, results and report; a second call buys nothing and says so."""
+    STREAMS.open()
     OUTPUT.mkdir(exist_ok=True)
     # The ledger names the vendors' addresses, so a second demo must find its sandbox at the same one.
     port = int(PORT_FILE.read_text()) if PORT_FILE.exists() else 0
@@ -26,11 +29,21 @@ def main() -> int:
         environment = os.environ | sandbox.environment() | {"PREFECT_HOME": str(OUTPUT / ".prefect")}
         environment.pop("PREFECT_API_URL", None)
         command = [sys.executable, "-m", "flows._cli", "render", str(HERE / "storyboard.csv"), "--output", str(OUTPUT)]
-        ended = subprocess.run(command, env=environment, cwd=HERE.parent, check=False).returncode
+        ended = _run(command, environment)
         bought = sandbox.bill.count()
     print(f"\nThe sandbox billed {bought} clip(s) in this run{'' if bought else ': everything was here already'}.\n")
-    print_results()
+    if (OUTPUT / "results.csv").exists():
+        print_results()
     return ended
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Runs a command to its own end: Ctrl-C reaches it by itself, and it needs the sandbox to end well."""
+    with subprocess.Popen(command, env=environment, cwd=HERE.parent) as process:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        for name in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, lambda number, frame: process.send_signal(number))
+        return process.wait()
 
 
 def print_results() -> None:

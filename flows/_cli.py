@@ -135,6 +135,9 @@ def _server() -> Any:
 
 
 def _plan(chosen: argparse.Namespace) -> int:
+    from flows._server import require_configured  # noqa: PLC0415
+
+    require_configured()
     from flows._plan_command import plan  # noqa: PLC0415
 
     return plan(chosen)
@@ -194,10 +197,17 @@ def _vendors(chosen: argparse.Namespace) -> int:
 
 
 def _sandbox(chosen: argparse.Namespace) -> int:
+    from flows._server_reach import port_taken  # noqa: PLC0415
+    from longtake.errors import ConfigurationError  # noqa: PLC0415
     from longtake.sandbox.app import serve  # noqa: PLC0415
     from longtake.sandbox.settings import SandboxSettings  # noqa: PLC0415
 
-    serve(SandboxSettings(port=chosen.port), _show)
+    if not 0 <= chosen.port <= 65535:
+        raise ConfigurationError(f"--port {chosen.port}: give a port, 0 to 65535; 0 takes a free one")
+    try:
+        serve(SandboxSettings(port=chosen.port), _show)
+    except OSError as error:
+        raise port_taken(chosen.port, "--port", error) from None
     return OK
 
 

@@ -20,9 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
+from flows._server_access import private_home, secret_of
+from flows._server_reach import direct_to_loopback, require_answer
 from longtake.errors import ConfigurationError
 
 _LOG_KEPT_BYTES = 1_000_000
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Places:
     def address(self) -> Path:
         """JSON with `api_url`, `port` and `pid`, written before the server is ready."""
         return self.folder / "server.json"
+
+    @property
+    def secret(self) -> Path:
+        """What the server asks for; whoever can read it may use the server."""
+        return self.folder / "secret"
 
     @property
     def log(self) -> Path:
@@ -94,6 +102,7 @@ class ServerHandle:
             ConfigurationError: It does not start; the message ends with what its log says last.
         """
         if self.places is None:
+            require_answer(self.api_url)
             return
         deadline = time.monotonic() + timeout_seconds
         while not _answers(self.api_url):
@@ -120,7 +129,7 @@ class ServerHandle:
         if self.places is not None:
             self.api_url, started = _running_or_started(self.places)
             self._child = started or self._child
-            _publish(self.api_url)
+            _publish(self.api_url, secret_of(self.places.secret))
 
     def _keep_alive(self) -> None:
         while self.places is not None and not self._closed.wait(1.0):
@@ -139,11 +148,14 @@ def join_server() -> ServerHandle:
     Raises:
         ConfigurationError: No server can be started here.
     """
+    direct_to_loopback()
     if url := _configured_url():
+        _adopted(url)
         return ServerHandle(url)
     places = Places(prefect_home())
     try:
-        places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_home(places.home)
+        places.folder.mkdir(exist_ok=True, mode=0o700)
         presence = places.clients.open("ab")
     except OSError as error:
         raise ConfigurationError(f"PREFECT_HOME cannot be used: {error}") from error
@@ -155,6 +167,26 @@ def join_server() -> ServerHandle:
         handle.close()
         raise
     return handle
+
+
+def require_configured() -> None:
+    """Holds a configured server to an answer, where one is configured; for commands that begin none.
+
+    Raises:
+        ConfigurationError: It gives none.
+    """
+    direct_to_loopback()
+    if (url := _configured_url()) and not _adopted(url):
+        require_answer(url)
+
+
+def _adopted(url: str) -> bool:
+    """Takes the secret of the home along where the address is that of its running server, another terminal's."""
+    places = Places(prefect_home())
+    if url != places.written_address().get("api_url") or not _is_held(places.server):
+        return False
+    _publish(url, secret_of(places.secret))
+    return True
 
 
 def ensure_server() -> ServerHandle:
@@ -212,10 +244,11 @@ def _spawn(places: Places) -> subprocess.Popen[bytes]:
     return child
 
 
-def _publish(api_url: str) -> None:
-    if os.environ.get("PREFECT_API_URL") == api_url:
+def _publish(api_url: str, secret: str) -> None:
+    wanted = {"PREFECT_API_URL": api_url, "PREFECT_API_AUTH_STRING": secret}
+    if wanted.items() <= os.environ.items():
         return
-    os.environ["PREFECT_API_URL"] = api_url
+    os.environ |= wanted
     if "prefect.context" in sys.modules:  # it has read its settings already
         from prefect.context import refresh_global_settings_context  # noqa: PLC0415 - imported by now
 
@@ -225,7 +258,8 @@ def _publish(api_url: str) -> None:
 def _answers(api_url: str) -> bool:
     try:
         # The socket listens before the server runs, so the answer comes as soon as there can be one.
-        with urllib.request.urlopen(f"{api_url}/health", timeout=5) as reply:  # noqa: S310 - our own http address
+        # The environment's proxy is asked nothing about this machine.
+        with _DIRECT.open(f"{api_url}/health", timeout=5) as reply:
             return reply.status == 200
     except (OSError, ValueError):
         return False
@@ -239,6 +273,8 @@ def _locked(path: Path) -> Generator[None]:
 
 
 def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flows._server import Places, prefect_home
+from flows._server_access import guarded, secret_of
 from flows._server_leases import mend_leases
 from longtake.settings import settings
 
@@ -100,6 +101,7 @@ def _sole(places: Places) -> int | None:
 
 def main() -> int:
     """Runs until no client holds the lock."""
+    os.umask(0o077)
     places = Places(prefect_home())
     if _sole(places) is None:
         return 3
@@ -109,6 +111,7 @@ def main() -> int:
     fresh = places.address.with_suffix(".new")
     fresh.write_text(json.dumps({"api_url": f"{origin}/api", "port": port, "pid": os.getpid()}))
     fresh.replace(places.address)
+    os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"] = secret_of(places.secret)
     watch = _Watch(places)
     threading.Thread(target=watch.run, daemon=True).start()
     for name, value in SETTINGS.items():
@@ -125,7 +128,7 @@ def main() -> int:
     from flows._server_database import take_turns  # noqa: PLC0415
 
     take_turns()
-    config = uvicorn.Config(create_app(final=True), log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(guarded(create_app(final=True)), log_level="warning", timeout_graceful_shutdown=2)
     watch.server = uvicorn.Server(config)
     try:
         watch.server.run(sockets=[listener])

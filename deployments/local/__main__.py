@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from flows._server import join_server
+from flows._server_access import LOGIN_PATH, login_address, secret_of
+from flows._server_reach import port_taken
+from flows._streams import STREAMS
 from longtake.errors import ConfigurationError, LongtakeError
 
 if TYPE_CHECKING:
@@ -35,7 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=SERVER_PORT, help="port of the Prefect server, if it is free")
     parser.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT, help="port of the sandbox")
     chosen = parser.parse_args(arguments)
+    if arguments is None:
+        STREAMS.open()
     signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end)
     try:
         with ExitStack() as stack:
             _start(chosen, stack)
@@ -56,7 +64,10 @@ def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
         from longtake.sandbox.settings import SandboxSettings  # noqa: PLC0415
 
         # The ledger names the vendors' addresses, so the sandbox keeps its port from one day to the next.
-        sandbox = stack.enter_context(Sandbox(SandboxSettings(port=chosen.sandbox_port)))
+        try:
+            sandbox = stack.enter_context(Sandbox(SandboxSettings(port=chosen.sandbox_port)))
+        except OSError as error:
+            raise port_taken(chosen.sandbox_port, "--sandbox-port", error) from None
         os.environ |= {"LONGTAKE_SANDBOX_URL": sandbox.url, "LONGTAKE_ALLOW_HOSTS": "127.0.0.1"}
         _say(f"sandbox      {sandbox.url}/_sandbox/bill tells what was bought; it costs nothing")
     from deployments.bootstrap import WORK_POOL, bootstrap  # noqa: PLC0415 - imports Prefect
@@ -72,7 +83,15 @@ def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
         stack.enter_context(_tethered(*prefect, "worker", "start", "--pool", WORK_POOL, "--name", f"local-{number}"))
         for number in range(1, chosen.workers + 1)
     ]
-    _say(f"Prefect      {server.api_url.removesuffix('/api')}, its log {server.places.log}")
+    origin = server.api_url.removesuffix("/api")
+    _say(f"Prefect      {origin}, its log {server.places.log}")
+    if sys.stdout.isatty():  # a file of our words would be a copy of the secret
+        _say(f"to log in    {login_address(origin, secret_of(server.places.secret))}")
+    else:
+        _say(f"to log in    {origin}{LOGIN_PATH} asks for what stands in {server.places.secret}")
+    _say("from another terminal:")
+    secret = shlex.quote(str(server.places.secret))
+    _say(f'export PREFECT_API_URL={server.api_url} PREFECT_API_AUTH_STRING="$(cat {secret})"')
     _say("Everything runs. Ctrl-C ends all of it.")
     while all(worker.poll() is None for worker in workers):
         time.sleep(0.5)

@@ -12,7 +12,8 @@ import threading
 import time
 
 _PR_SET_CHILD_SUBREAPER = 36
-_LAST_WORDS_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 28.0
+"""A run records the answers of its submits under way, 25 s at most, and writes its results."""
 
 
 def main() -> int:

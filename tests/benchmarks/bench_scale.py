@@ -31,7 +31,9 @@ SETTLE_SECONDS = 300.0
 def completed(api_url: str, step: str) -> int:
     """Task runs of a step that the server knows as completed."""
     body = {"task_runs": {"name": {"like_": f"{step} "}, "state": {"type": {"any_": ["COMPLETED"]}}}}
-    return httpx.post(f"{api_url}/task_runs/count", json=body, timeout=60).raise_for_status().json()
+    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    login = (user, password)
+    return httpx.post(f"{api_url}/task_runs/count", json=body, timeout=60, auth=login).raise_for_status().json()
 
 
 def settled(api_url: str, rows: int) -> tuple[dict[str, int], float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows._server import ServerHandle, ensure_server
+from flows._server import Places, ServerHandle, ensure_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,19 @@ class PrefectServer:
         return self.handle.api_url
 
     def environment(self) -> dict[str, str]:
-        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url}
+        return clean_environment(self.home) | {"PREFECT_API_URL": self.api_url} | login()
+
+
+def login() -> dict[str, str]:
+    """What a terminal sets to use the server of this process."""
+    return {"PREFECT_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"]}
+
+
+def basic_login(home: Path | None = None) -> tuple[str, str]:
+    """The same for plain HTTP, to the server of a home."""
+    secret = Places(home).secret.read_text() if home else os.environ.get("PREFECT_API_AUTH_STRING", ":")
+    user, _, password = secret.partition(":")
+    return user, password
 
 
 def clean_environment(home: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import httpx
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from tests.flows.conftest import ROOT
+from tests.flows.conftest import ROOT, basic_login
 from tests.flows.test_local_server import wait_for
 
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
@@ -63,7 +63,7 @@ class Project:
         """A request as Prefect's own client makes it: asked again where SQLite was busy (503)."""
         for _ in range(60):
             try:
-                reply = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+                reply = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30, auth=basic_login())
             except httpx.TransportError:  # it is being started again
                 time.sleep(0.5)
                 continue

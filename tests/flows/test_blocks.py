@@ -25,7 +25,7 @@ from blocks import (
 from blocks.credentials import CREDENTIALS, VendorCredentials
 from longtake.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.vendors import VENDORS
-from tests.flows.conftest import ROOT, PrefectServer
+from tests.flows.conftest import ROOT, PrefectServer, basic_login
 
 EVERY_BLOCK = [PowerTokensCredentials, AnyfastCredentials, EvoLinkCredentials, JimmyAICredentials, ClipStore]
 
@@ -194,7 +194,7 @@ class TestAccountsOfAManifest:
         import httpx
 
         await self.saved(AnyfastCredentials(api_key="very-hidden"), "shown")
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(auth=basic_login()) as client:
             listed = await client.post(f"{prefect_server.api_url}/block_documents/filter", json={})
         assert "shown" in listed.text
         assert "very-hidden" not in listed.text

@@ -24,7 +24,7 @@ import pytest
 from flows._server import Places
 from flows._server_leases import mend_leases
 from flows._server_process import _listening
-from tests.flows.conftest import ROOT, PrefectServer, clean_environment
+from tests.flows.conftest import ROOT, PrefectServer, basic_login, clean_environment
 
 CLIENT = """
 import json, sys
@@ -135,9 +135,11 @@ def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
     api_url = waiting.joined()["api_url"]
     waiting.wait_until_ready()
     limits = f"{api_url}/v2/concurrency_limits"
-    httpx.post(f"{limits}/", json={"name": "survivor", "limit": 2}, timeout=60).raise_for_status()
+    httpx.post(
+        f"{limits}/", json={"name": "survivor", "limit": 2}, timeout=60, auth=basic_login(home)
+    ).raise_for_status()
     wanted = {"names": ["survivor"], "slots": 1, "lease_duration": 60}
-    lease = httpx.post(f"{limits}/increment-with-lease", json=wanted, timeout=60)
+    lease = httpx.post(f"{limits}/increment-with-lease", json=wanted, timeout=60, auth=basic_login(home))
     lease_id = UUID(lease.json()["lease_id"])
 
     [first] = server_processes(home)
@@ -147,8 +149,10 @@ def test_a_killed_server_is_started_again_at_its_address_with_its_leases(
 
     assert newcomer.joined()["api_url"] == api_url
     newcomer.wait_until_ready()
-    assert httpx.get(f"{limits}/survivor", timeout=60).json()["active_slots"] == 1
-    renewed = httpx.post(f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60}, timeout=60)
+    assert httpx.get(f"{limits}/survivor", timeout=60, auth=basic_login(home)).json()["active_slots"] == 1
+    renewed = httpx.post(
+        f"{limits}/leases/{lease_id}/renew", json={"lease_duration": 60}, timeout=60, auth=basic_login(home)
+    )
     assert renewed.status_code == 204
 
 
@@ -216,7 +220,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_writers_that_come_together_take_turns_and_none_is_sent_away(prefect_server: PrefectServer) -> None:
-    async with httpx.AsyncClient(base_url=prefect_server.api_url, timeout=60) as caller:
+    async with httpx.AsyncClient(base_url=prefect_server.api_url, timeout=60, auth=basic_login()) as caller:
         limit = {"name": f"crowd-{uuid4()}", "limit": 200, "active": True, "slot_decay_per_second": 0.0}
         (await caller.post("/v2/concurrency_limits/", json=limit)).raise_for_status()
         wanted = {"names": [limit["name"]], "slots": 1, "mode": "concurrency", "lease_duration": 60}

@@ -15,6 +15,7 @@ from flows._cli import main
 from longtake.reports.plan_markdown import MOST_LINES, MOST_VIOLATIONS, PlanFigures
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
+from tests.flows.conftest import basic_login
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 HOSTILE = "<img src=x onerror=alert(1)> [go](javascript:alert(2)) | **b** `c` www.evil.example"
@@ -53,7 +54,7 @@ async def planned(manifest, **parameters):
     run = str(state.state_details.flow_run_id)
     body = {"artifacts": {"flow_run_id": {"any_": [run]}}}
     address = f"{os.environ['PREFECT_API_URL']}/artifacts/filter"
-    reply = await asyncio.to_thread(httpx.post, address, json=body, timeout=30)
+    reply = await asyncio.to_thread(httpx.post, address, json=body, timeout=30, auth=basic_login())
     found = reply.json()
     return state, {artifact["key"]: artifact for artifact in found}
 

@@ -20,7 +20,7 @@ import pytest
 
 from longtake.accounts import Account
 from longtake.slots import Lease
-from tests.flows.conftest import ROOT, PrefectServer
+from tests.flows.conftest import ROOT, PrefectServer, basic_login
 from tests.flows.test_local_server import Client, server_processes
 
 RUN = """
@@ -92,25 +92,26 @@ def runs(prefect_server: PrefectServer) -> Iterator[Callable[..., subprocess.Pop
 class Limit:
     """A limit as a person sees and changes it."""
 
-    def __init__(self, api_url: str, document: str) -> None:
+    def __init__(self, api_url: str, document: str, home: Path | None = None) -> None:
+        self._http = httpx.Client(timeout=60, auth=basic_login(home))
         self._url = f"{api_url}/v2/concurrency_limits/longtake-evolink-{document}"
 
     def read(self) -> dict[str, Any]:
-        return httpx.get(self._url, timeout=60).raise_for_status().json()
+        return self._http.get(self._url).raise_for_status().json()
 
     @property
     def active_slots(self) -> int:
         return self.read()["active_slots"]
 
     def change(self, **fields: Any) -> None:
-        httpx.patch(self._url, json=fields, timeout=60).raise_for_status()
+        self._http.patch(self._url, json=fields).raise_for_status()
 
     def delete(self) -> None:
-        httpx.delete(self._url, timeout=60).raise_for_status()
+        self._http.delete(self._url).raise_for_status()
 
     def revoke(self, lease_id: str) -> None:
         url = f"{self._url.rpartition('/')[0]}/decrement-with-lease"
-        httpx.post(url, json={"lease_id": lease_id}, timeout=60).raise_for_status()
+        self._http.post(url, json={"lease_id": lease_id}).raise_for_status()
 
 
 @pytest.fixture
@@ -368,8 +369,9 @@ async def test_a_slot_whose_job_runs_on_stays_taken_when_its_run_ends(
 async def test_a_restarted_server_keeps_the_slots_and_gives_new_ones(
     new_home: Callable[[], Path], document: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+    from flows._server import Places
     from tasks.slots import PrefectSlots
 
     monkeypatch.setattr("tasks.slots._RENEW_AFTER_SECONDS", 0)
@@ -377,12 +379,13 @@ async def test_a_restarted_server_keeps_the_slots_and_gives_new_ones(
     client = Client(home)
     api_url = client.joined()["api_url"]
     client.wait_until_ready()
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    login = Places(home).secret.read_text()
+    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_API_AUTH_STRING: login}):
         ours = PrefectSlots(account(document, max_jobs_in_flight=2))
         held = await ours.take()
         [server] = server_processes(home)
         os.kill(server.pid, signal.SIGKILL)
-        after = Limit(api_url, document)
+        after = Limit(api_url, document, home)
         await becomes((2, 1), lambda: _counted(after), seconds=40)
         second = await ours.take()
         assert isinstance(second, Lease)

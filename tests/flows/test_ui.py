@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -209,6 +210,8 @@ def page(browser: Any) -> Iterator[Any]:
     """A page in which nobody's text may act, load or lead away."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(90_000)
+    password = base64.b64encode(os.environ["PREFECT_API_AUTH_STRING"].encode()).decode()
+    page.add_init_script(f"localStorage.setItem('prefect-password', '{password}')")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     yield page
