@@ -127,6 +127,7 @@ class Identities:
         shot: str,
         take: int,
         row: WrittenRow,
+        variant: int = 0,
         parent: str | None = None,
         made_with: Sequence[str] = (),
     ) -> str:
@@ -137,13 +138,15 @@ class Identities:
             shot: The shot's name as written.
             take: Which take, from 1.
             row: The row as written, after templating.
+            variant: Which of the take's variants, from 0; the first is the take itself.
             parent: Identity of the purchase whose clip this shot continues.
             made_with: Names and versions of the templates and fixes that change what is sent.
         """
+        numbered = f'"variant":{variant + 1},' if variant else ""
         made = f'"made_with":{_CANONICAL.encode(sorted(made_with))},' if made_with else ""
         text = (
             f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_text(reel)},"row":{self._row_text(row)},'
-            f'"shot":{_text(shot)},"take":{take},"version":{VERSION}}}'
+            f'"shot":{_text(shot)},"take":{take},{numbered}"version":{VERSION}}}'
         )
         return f"{VERSION}-{_hash(text)[:40]}"
 

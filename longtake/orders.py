@@ -70,6 +70,8 @@ class Orders:
             request=request,
             identity=attempt_identity(shot.identity, number),
             take=shot.take,
+            row_take=shot.row.take,
+            variant=shot.variant + 1,
             attempt=number,
             written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
             expected=expectation(request, shot.model.limits, self.gate),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from longtake.coming_clip import ComingClip, coming_clip
 from longtake.errors import UnknownVendorError
@@ -17,10 +18,11 @@ from longtake.manifests.schema import ManifestRow
 from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
-from longtake.records import Purchase, State, attempts_in
+from longtake.records import Intent, Purchase, State, attempts_in
 from longtake.references import FIT, FixedReference, shown
 from longtake.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.terms import PriceOf, TermsBook, Wanted
+from longtake.twins import mark_renamed
 from longtake.vendors import Model, adapter_named
 from longtake.violations import Violation
 
@@ -104,6 +106,7 @@ class Planner:
                     takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
                     shots += takes
                     previous = takes[0]
+        mark_renamed(shots, known.by_shot, partial(self._identity_under, known))
         own = (violation for shot in shots for violation in shot.violations)
         return Plan(shots, list(dict.fromkeys([*violations, *own])))
 
@@ -122,7 +125,9 @@ class Planner:
             shot.replaces = [
                 purchase.identity
                 for purchase in others
-                if purchase.intent and purchase.intent.take == take and not purchase.identity.startswith(shot.identity)
+                if purchase.intent
+                and _is_of_take(purchase.intent, shot)
+                and not purchase.identity.startswith(shot.identity)
             ]
         if shot.attempts and shot.standing in (Standing.DONE, Standing.RESUME):
             shot.model = _bought_model(shot)
@@ -135,18 +140,10 @@ class Planner:
     def _identify(self, shot: Shot, known: _Known) -> None:
         """The shot's identity: its own, or that of a repair which brought its clip."""
         row, parent = shot.row, shot.parent
-
-        def identity(parent_identity: str | None) -> str:
-            return known.identities.of_shot(
-                reel=row.reel,
-                shot=row.shot,
-                take=shot.take,
-                row=row.written,
-                parent=parent_identity,
-                made_with=self._made_with(row),
-            )
-
+        identity = partial(self._identity_under, known, shot, row.reel, row.shot)
         shot.identity = shot.as_written = identity(parent.identity if parent else None)
+        if row.variants > 1 and (older := self._older_identity(shot, known)) is not None:
+            shot.identity = older
         if parent is not None and parent.identity != parent.as_written:
             shot.as_written = identity(parent.as_written)
         repair = self.repairs.get(shot.as_written)
@@ -156,6 +153,36 @@ class Planner:
             bought = known.purchases[repair].intent
             shot.identity, shot.is_repaired = repair, True
             shot.take = bought.take if bought else shot.take
+
+    def _identity_under(self, known: _Known, shot: Shot, reel: str, name: str, parent: str | None) -> str:
+        """The identity of a shot under these names."""
+        row = shot.row
+        made_with = self._made_with(row)
+        return known.identities.of_shot(
+            reel=reel,
+            shot=name,
+            take=row.take,
+            variant=shot.variant,
+            row=row.written,
+            parent=parent,
+            made_with=made_with,
+        )
+
+    def _older_identity(self, shot: Shot, known: _Known) -> str | None:
+        """What an earlier release bought this variant as: it counted takes and variants in one number."""
+        row = shot.row
+        older = known.identities.of_shot(
+            reel=row.reel,
+            shot=row.shot,
+            take=shot.take,
+            row=row.written,
+            parent=shot.parent.identity if shot.parent else None,
+            made_with=self._made_with(row),
+        )
+        own, there = known.purchases.get(shot.identity), known.purchases.get(older)
+        is_older = there is not None and there.intent is not None and there.intent.row_take is None
+        own_is_older = own is None or own.intent is None or own.intent.row_take is None
+        return older if is_older and own_is_older else None
 
     def _judge(self, shot: Shot, book: TermsBook) -> None:
         """Fills in on which terms the shot can be bought, or why it cannot."""
@@ -217,6 +244,13 @@ class Planner:
 def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:
     copy = copies.get(reference.source)
     return reference if copy is None else reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
+
+
+def _is_of_take(intent: Intent, shot: Shot) -> bool:
+    """Whether a purchase was made for the same take and variant, of an earlier release by their common number."""
+    if intent.row_take is None:
+        return intent.take == shot.take
+    return (intent.row_take, intent.variant) == (shot.row.take, shot.variant + 1)
 
 
 def _keep_to_its_vendor(shot: Shot) -> None:

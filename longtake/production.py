@@ -47,6 +47,7 @@ from longtake.reports.plan_view import PlanView
 from longtake.retry import origin_roots
 from longtake.samples import first_reels, named_reels
 from longtake.storage import Store, open_store
+from longtake.twins import alike_rows
 from longtake.vendors import adapter_named
 
 
@@ -228,7 +229,7 @@ async def prepare(
                 planner.fixed, unfixed = await fix_references(refused, folder, media=media)
                 notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
                 plan = planner.plan(reels, purchases, time.time(), found, unreadable)
-    notices += [*missing_prices(plan.shots), *repair_words(plan.shots)]
+    notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
     return Production(
         wishes=wishes,
         manifest=manifest,

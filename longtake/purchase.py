@@ -72,6 +72,8 @@ class Order(BaseModel):
     request: ShotRequest
     identity: str = ""
     take: int = 1
+    row_take: int | None = None
+    variant: int = 1
     attempt: int = 1
     written: dict[str, Any] = Field(default_factory=dict)
     expected: Expectation = Expectation()
@@ -226,6 +228,8 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
         identity=order.identity,
         shot_id=order.shot_id,
         take=order.take,
+        row_take=order.row_take or order.take,
+        variant=order.variant,
         attempt=order.attempt,
         number=number,
         vendor=desk.account.vendor,

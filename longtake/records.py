@@ -51,6 +51,9 @@ class Intent(Record):
 
     shot_id: str
     take: int
+    row_take: int | None = None
+    """The row's own `take`, where `take` counts its variants too; None: by a release that hashed `take` alone."""
+    variant: int | None = None
     attempt: int
     number: int
     vendor: str

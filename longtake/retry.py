@@ -21,7 +21,7 @@ from longtake.manifests.schema import Manifest, joined
 from longtake.manifests.writer import RowResult, results_arrow, table_files
 from longtake.outputs import read_json, write_json
 from longtake.plan import Shot
-from longtake.records import Purchase
+from longtake.records import Intent, Purchase
 from longtake.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
 from longtake.repairs import shot_key
 from longtake.storage import Store
@@ -96,13 +96,14 @@ def write_tables(
 
 def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> dict[int, int]:
     """The highest take, as rows count them, that was charged of each row's shot."""
-    highest: dict[str, int] = {}
+    charged: dict[str, list[Intent]] = {}
     for purchase in purchases.values():
         if purchase.intent and purchase.is_charged:
-            shot_id = purchase.intent.shot_id
-            highest[shot_id] = max(highest.get(shot_id, 0), purchase.intent.take)
+            charged.setdefault(purchase.intent.shot_id, []).append(purchase.intent)
     return {
-        shot.row.row: (highest[shot.shot_id] - 1) // shot.row.variants + 1 for shot in shots if shot.shot_id in highest
+        shot.row.row: max(one.row_take or (one.take - 1) // shot.row.variants + 1 for one in charged[shot.shot_id])
+        for shot in shots
+        if shot.shot_id in charged
     }
 
 

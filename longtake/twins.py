@@ -1,0 +1,102 @@
+"""What would be bought twice in silence: a shot that was bought under another name, rows that are alike."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+
+from longtake.limits import caution
+from longtake.plan import TO_BUY, Shot, Standing
+from longtake.records import Purchase
+from longtake.request import option_values
+
+IdentityUnder = Callable[[Shot, str, str, str | None], str]
+"""The identity that a shot would have under another reel and shot name, with another parent's identity."""
+
+_NUMBER = re.compile(r"\d+")
+
+
+def alike(name: str) -> str:
+    """What stays of a name when a spreadsheet has rewritten it: no leading zeros, no `.0`, no case, no blanks."""
+    plain = "".join(name.casefold().split())
+    return _NUMBER.sub(lambda digits: str(int(digits[0])), plain.removesuffix(".0"))
+
+
+def mark_renamed(
+    shots: Sequence[Shot], bought: Mapping[str, Sequence[Purchase]], identity_under: IdentityUnder
+) -> None:
+    """Marks shots that would be bought though the same request was bought under a name that the manifest has no more.
+
+    Looked for among names of the same reel, and names that differ in their spelling alone.
+
+    Args:
+        shots: All shots of the manifest, parents before those that go on from them.
+        bought: What the ledger holds, by `shot_id`.
+        identity_under: Makes identities.
+    """
+    gone = bought.keys() - {shot.shot_id for shot in shots}
+    if not gone:
+        return
+    in_reel, by_spelling = (
+        defaultdict[tuple[str, object], set[str]](set),
+        defaultdict[tuple[str, object], set[str]](set),
+    )
+    names: dict[str, list[tuple[str, str]]] = {}
+    for shot_id in gone:
+        names[shot_id] = [(shot_id[: at.start()], shot_id[at.end() :]) for at in re.finditer("/", shot_id)]
+        prompts = {purchase.intent.request.get("prompt") for purchase in bought[shot_id] if purchase.intent}
+        for prompt in prompts:
+            by_spelling[alike(shot_id), prompt].add(shot_id)
+            for reel, _ in names[shot_id]:
+                in_reel[reel, prompt].add(shot_id)
+    under: dict[Shot, str] = {}
+    for shot in shots:
+        if shot.standing is not Standing.NEW:
+            continue
+        parent = under.get(shot.parent, shot.parent.identity) if shot.parent else None
+        prompt = shot.request.prompt
+        for shot_id in sorted(in_reel[shot.row.reel, prompt] | by_spelling[alike(shot.shot_id), prompt]):
+            former = {identity_under(shot, reel, name, parent) for reel, name in names[shot_id]}
+            same = [each.identity for each in bought[shot_id] if _first_attempt(each.identity) in former]
+            if same:
+                under[shot] = _first_attempt(same[0])
+                shot.replaces += same
+                rule = f"the same request was bought in this output as {shot_id}, which the manifest no longer has"
+                fix = "write the name as it was (a spreadsheet may have changed it), or render with --replace"
+                found = caution("shot" if not shot.row.lone else "id", shot.row.shot, rule, fix)
+                shot.violations.append(found.model_copy(update={"row": shot.row.row, "shot_id": shot.shot_id}))
+                break
+
+
+def _first_attempt(identity: str) -> str:
+    return "-".join(identity.split("-")[:2])
+
+
+def alike_rows(shots: Sequence[Shot]) -> list[str]:
+    """In a line: rows to be bought that ask for exactly what another row asks, as a join gone wrong leaves them."""
+    prompts = Counter(shot.row.written.request.prompt for shot in shots if not shot.variant)
+    groups: dict[Hashable, Shot] = {}
+    pairs: list[tuple[Shot, Shot]] = []
+    for shot in shots:
+        written = shot.row.written
+        if prompts[written.request.prompt] < 2 or written.continue_from:
+            continue
+        asked = (written.vendor, written.model, written.request.prompt, option_values(written.request))
+        first = groups.setdefault((*asked, written.request.references), shot)
+        if first.row is not shot.row and shot.standing in TO_BUY:
+            pairs.append((first, shot))
+    if not pairs:
+        return []
+    rows = len({shot.row.row for _, shot in pairs})
+    first, shot = pairs[0]
+    return [
+        f"{rows} row{'' if rows == 1 else 's'} ask for exactly what another row asks and would be bought as well "
+        f"({_price([shot for _, shot in pairs])}; first: row {shot.row.row}, {shot.shot_id}, is row {first.row.row}, "
+        f"{first.shot_id}). If that is not meant, take them out; `variants` buys one shot more than once"
+    ]
+
+
+def _price(shots: Collection[Shot]) -> str:
+    prices = [shot.quote.high_usd for shot in shots if shot.quote]
+    return f"at most {sum(prices):.4f} USD" if len(prices) == len(shots) else "price unknown"
