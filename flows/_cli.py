@@ -86,9 +86,32 @@ def _parser() -> argparse.ArgumentParser:
 
     reconcile = commands.add_parser("reconcile", help="bring home what is paid; settle unknown outcomes; buys nothing")
     reconcile.add_argument("--output", required=True, help="directory or s3://")
-    reconcile.add_argument("--adopt", action="append", default=[], metavar="SHOT_ID=JOB_ID")
-    reconcile.add_argument("--resubmit", action="append", default=[], metavar="SHOT_ID")
-    reconcile.add_argument("--give-up", action="append", default=[], metavar="SHOT_ID")
+    reconcile.add_argument(
+        "--adopt",
+        action="append",
+        default=[],
+        metavar="SHOT_ID=JOB_ID",
+        help="an unknown outcome's job was found at the vendor; again with another id where the first brought no clip",
+    )
+    reconcile.add_argument(
+        "--resubmit",
+        action="append",
+        default=[],
+        metavar="SHOT_ID",
+        help="an unknown outcome was not accepted: the next run buys it again; may pay twice",
+    )
+    reconcile.add_argument(
+        "--give-up",
+        action="append",
+        default=[],
+        metavar="SHOT_ID",
+        help="close an unknown outcome without a clip",
+    )
+    reconcile.add_argument(
+        "--unseen",
+        action="store_true",
+        help="adopt though the vendor cannot be asked about the job, or tells of another model, prompt, length or time",
+    )
     reconcile.set_defaults(command=_reconcile)
 
     report = commands.add_parser("report", help="write the report anew")
@@ -157,16 +180,21 @@ def _render(chosen: argparse.Namespace) -> int:
 
 
 def _reconcile(chosen: argparse.Namespace) -> int:
-    pairs = [pair.rpartition("=") for pair in chosen.adopt]
-    if any(not shot_id or not job_id for shot_id, _, job_id in pairs):
-        _say("longtake reconcile: --adopt takes SHOT_ID=JOB_ID")
+    from longtake.decisions import adoptions  # noqa: PLC0415
+    from longtake.errors import ConfigurationError  # noqa: PLC0415
+
+    try:
+        adopt = adoptions(chosen.adopt)
+    except ConfigurationError as error:
+        _say(f"longtake reconcile: {error}")
         return REFUSED
     with _server():
-        from flows.reconcile_jobs import reconcile_jobs  # noqa: PLC0415
+        from flows.reconcile_jobs import TELL, reconcile_jobs  # noqa: PLC0415
 
-        adopt = {shot_id: job_id for shot_id, _, job_id in pairs}
+        TELL.set(_say)
         settle: Any = reconcile_jobs
-        state: Any = asyncio.run(settle(chosen.output, adopt, chosen.resubmit, chosen.give_up, return_state=True))
+        decisions = (adopt, chosen.resubmit, chosen.give_up, chosen.unseen)
+        state: Any = asyncio.run(settle(chosen.output, *decisions, return_state=True))
     if (number := asked_by()) is not None:
         raise Ended(number)
     _say(str(state.message))

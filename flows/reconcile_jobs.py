@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from prefect import flow
@@ -18,6 +21,12 @@ from longtake.errors import ConfigurationError
 from longtake.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
 from longtake.settings import settings
 
+log = logging.getLogger("longtake.reconcile")
+
+TELL: ContextVar[Callable[[str], None]] = ContextVar("longtake_reconcile_tell", default=lambda words: None)
+"""Where the command line is told what was settled and what is open, line by line."""
+OUTPUTS_AT_ONCE = 4
+
 
 @flow(name="reconcile-jobs", persist_result=False)
 async def reconcile_jobs(
@@ -25,20 +34,26 @@ async def reconcile_jobs(
     adopt: dict[str, str] | None = None,
     resubmit: list[str] | None = None,
     give_up: list[str] | None = None,
+    unseen: bool = False,
 ) -> Any:
     """Brings home what is paid and not yet here; settles unknown outcomes as a person decides.
 
     Args:
         output: Directory or s3:// address of an output; or a folder above outputs, and all of them are reconciled.
-        adopt: Unknown outcomes whose job was found at the vendor, as {"reel/shot": "job id"}.
+        adopt: Unknown outcomes whose job was found at the vendor, as {"reel/shot": "job id"}; again, with another id,
+            where the first brought no clip.
         resubmit: Unknown outcomes to buy again in the next run, as reel/shot. May pay twice.
         give_up: Unknown outcomes to close without a clip, as reel/shot.
+        unseen: Adopt a job though its vendor cannot be asked about it, or tells other things of it than were ordered.
     """
-    return await ended_in_words(_reconciled(output, Decisions(adopt or {}, resubmit or (), give_up or ())))
+    return await ended_in_words(
+        _reconciled(output, Decisions(adopt or {}, resubmit or (), give_up or (), unseen=unseen))
+    )
 
 
 async def _reconciled(output: str, decisions: Decisions) -> Any:
     logger = get_run_logger()
+    tell = TELL.get()
     place = await dated(output)
     await named(f"reconcile {place}")
     try:
@@ -48,8 +63,10 @@ async def _reconciled(output: str, decisions: Decisions) -> Any:
         return Failed(message=str(error))
     for words in settlement.settled:
         logger.info(words)
+        tell(words)
     for shot_id, reason in settlement.open.items():
         logger.warning("%s is open: %s", shot_id, reason)
+        tell(f"{shot_id} is open: {reason}")
     return (Failed if settlement.open else Completed)(message=settlement.line)
 
 
@@ -60,6 +77,7 @@ async def _settled(place: str, decisions: Decisions) -> Settlement:
         raise ConfigurationError(
             f"{place} holds {len(outputs)} outputs; decide about shots of one, such as {outputs[0]}"
         )
+    places = asyncio.Semaphore(OUTPUTS_AT_ONCE)
     async with office_of_run() as office:
 
         async def settled(output: str) -> Settlement:
@@ -69,7 +87,18 @@ async def _settled(place: str, decisions: Decisions) -> Settlement:
                 links_dying(ledger.store.url, expiries)
             return end
 
-        settlements = await asyncio.gather(*(settled(output) for output in outputs))
+        async def alone(output: str) -> Settlement:
+            """One output's fault does not stop the others."""
+            try:
+                async with places:
+                    return await settled(output)
+            except Exception as error:
+                if decisions:
+                    raise
+                log.exception("%s could not be settled", output)
+                return Settlement(open={"the output": f"{type(error).__name__}: {error}"})
+
+        settlements = await asyncio.gather(*(alone(output) for output in outputs))
     if len(outputs) == 1:
         return settlements[0]
     return Settlement.together(dict(zip(outputs, settlements, strict=True)))

@@ -12,6 +12,8 @@ MAX_GAP_SECONDS = 60.0
 ENOUGH_TO_LEARN = 3
 LOOKS_OVER_ENDS = 11
 """Looks over the time in which the middle eight of ten jobs end."""
+LATEST_FIRST_LOOK_SECONDS = 300.0
+"""A first look comes no later, whatever was learned and whatever a vendor estimates: its job holds a slot meanwhile."""
 UNKNOWN_SHARE = 0.1
 """The gap as a share of a job's age, where nothing is known of jobs that old."""
 
@@ -28,17 +30,16 @@ class Cadence:
     ended: deque[float] = field(default_factory=lambda: deque[float](maxlen=50))
 
     def learn(self, age_seconds: float) -> None:
-        """Notes the age at which a job was seen to have ended."""
+        """Notes the age at which a job ended, if it was seen soon after."""
         self.ended.append(age_seconds)
 
     def first_look(self, estimated_seconds: float | None) -> float:
         """The age at which to look first: the early ones of the known ends, else a part of the vendor's estimate."""
         if len(self.ended) >= ENOUGH_TO_LEARN:
-            early = sorted(self.ended)[len(self.ended) // 10]
-            return max(self.shortest_gap_seconds, early * 0.98)
-        if estimated_seconds:
-            return max(self.shortest_gap_seconds, estimated_seconds * 0.5)
-        return self.shortest_gap_seconds
+            wanted = sorted(self.ended)[len(self.ended) // 10] * 0.98
+        else:
+            wanted = (estimated_seconds or 0.0) * 0.5
+        return max(self.shortest_gap_seconds, min(wanted, LATEST_FIRST_LOOK_SECONDS))
 
     def gap(self, age_seconds: float) -> float:
         """The wait until the next look at a job of this age.

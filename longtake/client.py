@@ -23,6 +23,7 @@ from longtake.job import JobSnapshot, JobStatus
 from longtake.request import MediaKind, ShotRequest
 from longtake.transport import PreparedCall, Transport
 from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named, flagged_input, names, read_create
+from longtake.vendors.job_facts import JobFacts, facts_in
 
 
 class VendorClient:
@@ -125,6 +126,16 @@ class VendorClient:
         elif job_id not in self._ended_unnamed:
             self._ended_unnamed.add(job_id)
             raise UnexpectedReplyError(f"an end ({snapshot.word}) that does not name the job", "", reply.status)
+
+    async def look_up(self, job_id: str) -> JobFacts:
+        """What a job says of itself: model, prompt, seconds, time.
+
+        Raises:
+            VendorError: As `look`; a refusal of the question means that the vendor has no such job.
+        """
+        reply = await self._ask(self.adapter.look(job_id))
+        self.adapter.snapshot(reply)
+        return facts_in(reply.body)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancels a job where the vendor documents it; False where it cannot."""

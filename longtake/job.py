@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _numbers(value: object) -> object:
+    """Without what is no number: NaN, Infinity, and the `null` that they were once written as."""
+    if not isinstance(value, Mapping):
+        return value
+    pairs: Any = value.items()
+    return {name: number for name, number in pairs if _is_number(number)}
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # An integer may have more digits than a float can hold.
+    return abs(value) < LARGEST_FIGURE and math.isfinite(value)
+
+
+LARGEST_FIGURE = 1e300
+Figures = Annotated[dict[str, float], BeforeValidator(_numbers)]
+"""A vendor's own figures (tokens, credits) by their names."""
 
 
 class JobStatus(StrEnum):
@@ -52,7 +75,7 @@ class JobSnapshot(BaseModel):
     last_frame_url: str | None = None
     failure: JobFailure | None = None
     estimated_seconds: float | None = None
-    usage: dict[str, float] = Field(default_factory=dict)
+    usage: Figures = Field(default_factory=dict)
     seen_running_at: float | None = None
 
 

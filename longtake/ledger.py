@@ -8,15 +8,16 @@
     ledger/<identity>/terminal.json         how the job ended at the vendor
     ledger/<identity>/clip.json, clip.mp4   the bytes
     ledger/<identity>/verdict.json          over without a clip, and why
+    ledger/<identity>/accepted-2.json, …    a later word, where the first cannot be read or a person takes it back
 
 Each record is created exclusively with a nonce and is durable before the next step begins. A record that cannot be read
-is reported and never taken for "not bought". All calls block.
+is reported and never taken for "not bought"; `record_files` tells what the others prove. All calls block.
 """
 
 from __future__ import annotations
 
 import errno
-import re
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -24,29 +25,18 @@ from typing import TypeVar
 
 from longtake.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
 from longtake.identity import VERSION
-from longtake.records import (
-    NAME_OF,
-    Accepted,
-    ClipRecord,
-    Intent,
-    Purchase,
-    Record,
-    Unknown,
-    VerdictRecord,
-    Void,
-    assemble,
-    attempts_in,
-    parse_record,
-)
+from longtake.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
+from longtake.records import Accepted, Intent, Purchase, Record, Unknown, Void, attempts_in
 from longtake.spill import bring_in, keep_elsewhere
 from longtake.storage import Store
+
+log = logging.getLogger("longtake.ledger")
 
 FOLDER = "ledger"
 CLIP_NAME = "clip.mp4"
 RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
 """Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_CLAIM = re.compile(r"claim-(\d+)\.json")
 
 
 R = TypeVar("R", bound=Record)
@@ -88,35 +78,51 @@ class Ledger:
         return self._read(wanted)
 
     def load_open(self) -> dict[str, Purchase]:
-        """Reads the purchases without a clip and without a verdict; of the others the listing tells enough."""
+        """Reads the purchases that are not settled; of the settled ones only the record that says so."""
         bring_in(self.store)
-        settled = {f"{NAME_OF[kind]}.json" for kind in (ClipRecord, VerdictRecord)}
-        return self._read({name: files for name, files in self.scan().items() if settled.isdisjoint(files)})
+        names = self.scan()
+        last = [(identity, name) for identity, files in names.items() if (name := _settling(files)) is not None]
+        texts = self._contents(last)
+        settled = {identity for identity, name in last if _is_readable(identity, name, texts.get((identity, name)))}
+        return self._read({identity: files for identity, files in names.items() if identity not in settled})
 
     def purchase(self, identity: str) -> Purchase:
         """Reads one purchase as it stands now."""
-        prefix = self.folder(identity)
-        names = [key.rsplit("/", 1)[1] for key in self.store.list(prefix)]
-        return self._read({identity: names}).get(identity, Purchase(identity=identity))
+        return self._read({identity: self._names(identity)}).get(identity, Purchase(identity=identity))
+
+    def _names(self, identity: str) -> list[str]:
+        keys = [key.split("/") for key in self.store.list(self.folder(identity))]
+        return [parts[2] for parts in keys if len(parts) == 3]
 
     def last_claim(self, identity: str) -> int:
         """The number of the last claim on a purchase's slot, 0 if there is none; by the listing alone."""
-        names = [key.rsplit("/", 1)[1] for key in self.store.list(self.folder(identity))]
-        return max((int(match[1]) for name in names if (match := _CLAIM.fullmatch(name))), default=0)
+        names = (record_name(name) for name in self._names(identity))
+        return max((name.number for name in names if name is not None and name.kind == "claim"), default=0)
 
     def _read(self, names: Mapping[str, Iterable[str]]) -> dict[str, Purchase]:
-        keys = [
-            f"{self.folder(identity)}/{name}"
+        found = self._contents(
+            (identity, name) for identity, files in names.items() for name in files if name.endswith(".json")
+        )
+        return {
+            identity: assemble(identity, {name: found.get((identity, name)) for name in files})
             for identity, files in names.items()
-            for name in files
-            if name.endswith(".json")
-        ]
-        found = self.store.read_many(keys)
-        records: dict[str, dict[str, bytes | None]] = {identity: {} for identity in names}
-        for key in keys:
-            _, identity, name = key.split("/")
-            records[identity][name] = found.get(key)
-        return {identity: assemble(identity, files) for identity, files in records.items()}
+        }
+
+    def _contents(self, files: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """The texts of files by identity and name; those that cannot be read are left out."""
+        keys = {f"{self.folder(identity)}/{name}": (identity, name) for identity, name in files}
+        try:
+            found = self.store.read_many(keys)
+        except (PermissionError, IsADirectoryError):
+            found = {key: data for key in keys if (data := self._readable(key)) is not None}
+        return {keys[key]: data for key, data in found.items()}
+
+    def _readable(self, key: str) -> bytes | None:
+        try:
+            return self.store.read(key)
+        except (PermissionError, IsADirectoryError) as error:
+            log.warning("%s cannot be read: %s", key, error)
+            return None
 
     def attempts(self, identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
         """The purchases of one shot take in order of attempt, as far as there are any."""
@@ -134,13 +140,10 @@ class Ledger:
         """
         kind = NAME_OF[type(record)]
         key = f"{self.folder(record.identity)}/{name or kind}.json"
-        data = record.model_dump_json(exclude_none=True).encode()
+        data = encode(record)
         if self._create(key, data, record):
             return record
-        there = self.store.read(key)
-        if there is None:
-            raise UnreadableRecordError(f"{key}: exists, yet cannot be read")
-        if parse_record(kind, there).nonce == record.nonce:
+        if own_record(record.identity, kind, self._readable(key)).nonce == record.nonce:
             return record
         raise PublishConflictError(f"{key}: another run wrote it first")
 
@@ -185,12 +188,74 @@ class Ledger:
         self.add(Unknown(identity=intent.identity, evidence=evidence), name=f"try-{intent.number}.unknown")
 
     def add_once(self, record: Record) -> bool:
-        """Creates a record unless one stands there already; False if one did."""
-        try:
-            self.add(record)
-        except PublishConflictError:
-            return False
-        return True
+        """Creates a record unless one that can be read stands there already; False if one did.
+
+        It belongs to the job that now counts, and takes the next name where one that cannot be read has the first.
+        """
+        kind, names = NAME_OF[type(record)], self._singles(record.identity)
+        number = max((name.number for name in names if name.kind == "accepted"), default=1)
+        while True:
+            name = RecordName(kind, number)
+            try:
+                self.add(record, name=name.stem)
+            except PublishConflictError:
+                return False
+            except UnreadableRecordError:
+                if name not in self._singles(record.identity):
+                    raise  # it is the new one that no file can hold
+                number += 1
+            else:
+                return True
+
+    def add_later(self, record: R) -> R:
+        """Creates a record that rules over all that stands there of one job or another: a person's later word.
+
+        Raises:
+            PublishConflictError: Another word came in between.
+        """
+        number = max((name.number for name in self._singles(record.identity)), default=0) + 1
+        return self.add(record, name=RecordName(NAME_OF[type(record)], number).stem)
+
+    def _singles(self, identity: str) -> set[RecordName]:
+        names = (record_name(name) for name in self._names(identity))
+        return {name for name in names if name is not None and name.kind in SINGLES}
+
+
+def _settling(files: Iterable[str]) -> str | None:
+    """The record by whose name a purchase is settled: its latest clip, else the latest verdict on the job that counts.
+
+    None where it is not.
+    """
+    names = {file: name for file in files if (name := record_name(file)) is not None}
+    ruling = max((name.number for name in names.values() if name.kind == "accepted"), default=1)
+    for kind, first in (("clip", 1), ("verdict", ruling)):
+        numbers = {name.number: file for file, name in names.items() if name.kind == kind and name.number >= first}
+        if numbers:
+            return numbers[max(numbers)]
+    return None
+
+
+def _is_readable(identity: str, file: str, data: bytes | None) -> bool:
+    name = record_name(file)
+    if name is None:
+        return False
+    try:
+        own_record(identity, name.kind, data)
+    except UnreadableRecordError:
+        return False
+    return True
+
+
+def notices(purchases: Iterable[Purchase]) -> list[str]:
+    """What lies in purchases' folders that is no record, or none that can be read, in words."""
+    found: list[str] = []
+    for purchase in purchases:
+        place = f"{FOLDER}/{purchase.identity}" + (f" ({purchase.shot_id})" if purchase.shot_id else "")
+        if purchase.foreign:
+            found.append(f"{place}: passed over, for it is none of Longtake's: {', '.join(purchase.foreign)}")
+        if purchase.unreadable:
+            found.append(f"{place}: cannot be read: {'; '.join(purchase.unreadable)}")
+    return found
 
 
 def require_own_identities(purchases: Iterable[Purchase]) -> None:

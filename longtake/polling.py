@@ -1,6 +1,7 @@
 """Looking at jobs: one poller per account that looks at all of its jobs, at one shared rate.
 
-When to look is `longtake.cadence`'s to say; the poller only sleeps, looks and hands snapshots to those who wait.
+When to look is `longtake.cadence`'s to say; the poller only sleeps, looks and hands snapshots to those who wait. It
+counts in the event loop's time: a clock that is set, forward or back, holds up no look.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from longtake.cadence import MAX_GAP_SECONDS, Cadence
+from longtake.cadence import LATEST_FIRST_LOOK_SECONDS, MAX_GAP_SECONDS, Cadence
 from longtake.errors import (
     JobLostError,
     RateLimitedError,
@@ -36,14 +37,22 @@ BARE_SUCCESS_LOOKS = 5
 LOOKS_PER_SECOND = 20.0
 LAST_LOOK_SECONDS = 60.0
 """Waiting ends so long after its time whatever holds up the last look: the waiter holds a slot."""
+LONGEST_QUIET_SECONDS = 300.0
+"""A vendor that asks for a longer pause is asked again after so long."""
+SOON_SECONDS = 30.0
+"""A job that is first waited for so long after its submit, by the clock, teaches nothing about how long jobs take."""
+TELL_AFTER_SECONDS = 600.0
+"""After so long it is told that a job is waited for, and again whenever twice the time has passed."""
 REMEMBERED_HINTS = 1000
 """So many hints on jobs that nobody waits for (yet, or any more) are kept."""
 
 
 @dataclass(eq=False)
 class _Watch:
+    """A job that is waited for; moments are of the event loop's time."""
+
     job_id: str
-    submitted_at: float
+    born: float
     deadline: float
     future: asyncio.Future[JobSnapshot]
     on_look: Callable[[JobSnapshot], None] | None
@@ -51,6 +60,9 @@ class _Watch:
     bare: int = 0
     troubles: int = 0
     warned: bool = False
+    teaches: bool = False
+    """It is followed since its submit, and nothing has kept us from looking since it was last seen at work."""
+    tell_at: float = 0.0
     due: float | None = None
     """When it is looked at next, None while it is looked at; an entry of another time in the queue is void."""
     looked_at: float = float("-inf")
@@ -123,11 +135,17 @@ class Poller:
             JobLostError: The vendor does not know the job, or reports success without a link, again and again.
             VendorAccountError: The key or account is refused.
         """
-        now = self._clock()
+        now = self._now()
+        age = max(0.0, self._clock() - submitted_at)
         future: asyncio.Future[JobSnapshot] = asyncio.get_running_loop().create_future()
-        deadline = max(now, submitted_at if not first_look_now else now) + self._max_wait_seconds
-        watch = _Watch(job_id, submitted_at, deadline, future, on_look)
-        first = now if first_look_now else submitted_at + self.cadence.first_look(estimated_seconds)
+        deadline = now + self._max_wait_seconds
+        watch = _Watch(job_id, now - age, deadline, future, on_look)
+        watch.teaches = not first_look_now and age <= SOON_SECONDS
+        watch.tell_at = now + TELL_AFTER_SECONDS
+        first = now if first_look_now else watch.born + self.cadence.first_look(estimated_seconds)
+        if (estimated_seconds or 0.0) > 2 * LATEST_FIRST_LOOK_SECONDS:
+            words = "job %s: the vendor estimates %.3g s; it is looked at after %.0f s all the same"
+            log.warning(words, job_id, estimated_seconds, max(0.0, first - now))
         self._watches.add(watch)
         self._push(watch, min(max(first, now), deadline))
         if job_id in self._hints:
@@ -153,7 +171,7 @@ class Poller:
         if not watches and job_id not in self._hints:
             self._hints.append(job_id)
         for watch in watches:
-            at = max(self._clock(), watch.looked_at + self.cadence.shortest_gap_seconds)
+            at = max(self._now(), watch.looked_at + self.cadence.shortest_gap_seconds)
             if watch.due is None:
                 watch.hinted = True
             elif at < watch.due and not watch.in_doubt:
@@ -166,6 +184,10 @@ class Poller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
     def _push(self, watch: _Watch, at: float) -> None:
         watch.due = at
         heapq.heappush(self._due, (at, next(self._order), watch))
@@ -174,7 +196,7 @@ class Poller:
     async def _run(self) -> None:
         while self._due or self._under_way:
             self._wake.clear()
-            now = self._clock()
+            now = self._now()
             at = max(self._due[0][0], self._quiet_until) if self._due else now + 3600
             if at > now:
                 with contextlib.suppress(TimeoutError):
@@ -183,6 +205,8 @@ class Poller:
             at, _, watch = heapq.heappop(self._due)
             if watch.future.done() or at != watch.due:
                 continue
+            if now - at > max(self.cadence.shortest_gap_seconds, 0.1 * (at - watch.born)):
+                watch.teaches = False  # the machine slept, or the vendor kept us waiting
             watch.due, watch.looked_at = None, now
             task = asyncio.create_task(self._look_at(watch))
             self._under_way.add(task)
@@ -215,39 +239,44 @@ class Poller:
     def _seen(self, watch: _Watch, snapshot: JobSnapshot) -> None:
         if watch.future.done():
             return
-        age = self._clock() - watch.submitted_at
+        age = self._now() - watch.born
         if snapshot.status is JobStatus.SUCCEEDED and not snapshot.video_url:
             watch.bare += 1
             if watch.bare >= BARE_SUCCESS_LOOKS:
                 watch.future.set_exception(JobLostError("the vendor reports success without a link"))
                 return
         elif snapshot.status.is_terminal:
-            if snapshot.status is JobStatus.SUCCEEDED:
+            if snapshot.status is JobStatus.SUCCEEDED and watch.teaches:
                 self.cadence.learn(age)
             watch.future.set_result(snapshot)
             return
         self._later(watch, self.cadence.gap(age))
 
     def _later(self, watch: _Watch, gap_seconds: float) -> None:
-        now = self._clock()
+        now = self._now()
         if now >= watch.deadline:
             watch.future.set_exception(self._still_running(watch))
             return
         if watch.hinted and not watch.in_doubt:
             gap_seconds = self.cadence.shortest_gap_seconds
         watch.hinted = False
+        if now >= watch.tell_at:
+            left = watch.deadline - now
+            watch.tell_at = now + self._max_wait_seconds - left
+            words = "job %s has not ended after %.0f s; it is looked at again in %.0f s, and waited for %.0f s longer"
+            log.warning(words, watch.job_id, now - watch.born, max(gap_seconds, self._quiet_until - now), left)
         self._push(watch, min(now + gap_seconds, watch.deadline))
 
     def _still_running(self, watch: _Watch) -> StillRunningError:
-        return StillRunningError(f"no end after {self._clock() - watch.submitted_at:.0f} s; the job runs on")
+        return StillRunningError(f"no end after {self._now() - watch.born:.0f} s; the job runs on")
 
     def _trouble(self, watch: _Watch, error: Exception) -> None:
         if watch.future.done():
             return
-        age = self._clock() - watch.submitted_at
-        gap = self.cadence.gap(age)
+        gap = self.cadence.gap(self._now() - watch.born)
+        watch.teaches = False
         if isinstance(error, RateLimitedError):
-            self._quiet_until = max(self._quiet_until, self._clock() + (error.retry_after_seconds or 2 * gap))
+            self._be_quiet(error.retry_after_seconds or 2 * gap)
         elif isinstance(error, VendorError) and self._gone(error):
             watch.denials += 1
             if watch.denials >= LOST_AFTER_LOOKS:
@@ -260,3 +289,11 @@ class Poller:
             watch.troubles += 1
             gap = min(MAX_GAP_SECONDS, gap * 2 ** min(watch.troubles - 1, 4))
         self._later(watch, gap)
+
+    def _be_quiet(self, seconds: float) -> None:
+        """Looks at nothing for as long as the vendor asks, within reason."""
+        if seconds > LONGEST_QUIET_SECONDS:
+            log.warning(
+                "the vendor asks for %.3g s without a look; it is asked again in %.0f s", seconds, LONGEST_QUIET_SECONDS
+            )
+        self._quiet_until = max(self._quiet_until, self._now() + min(seconds, LONGEST_QUIET_SECONDS))

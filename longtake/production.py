@@ -29,6 +29,7 @@ from longtake.forecast import forecast, learned_times
 from longtake.guard import GuardedClient
 from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.ledger import Ledger, require_own_identities
+from longtake.ledger import notices as ledger_notices
 from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
@@ -207,6 +208,7 @@ async def prepare(
         await asyncio.to_thread(ledger.store.prove_exclusive)
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
     require_own_identities(purchases.values())
+    notices += ledger_notices(purchases.values())
     planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes, extension=extension)
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
     reels, found = checked.reels(), checked.violations

@@ -194,8 +194,16 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
                 raise
             await asyncio.sleep(2.0**unsent / 4)
         except RateLimitedError as error:
-            pause = min(LONGEST_PAUSE_SECONDS, error.retry_after_seconds or min(30.0, 1.5**intent.number))
-            desk.pace.pause(pause)
+            desk.pace.pause(_pause_seconds(error, intent, desk))
+
+
+def _pause_seconds(error: RateLimitedError, intent: Intent, desk: Desk) -> float:
+    """How long nobody submits at this account: as the vendor asks, within reason."""
+    asked = error.retry_after_seconds or min(30.0, 1.5 ** min(intent.number, 9))
+    if asked > LONGEST_PAUSE_SECONDS:
+        words = "%s asks for a pause of %.3g s; it is asked again in %.0f s"
+        log.warning(words, desk.account.name, asked, LONGEST_PAUSE_SECONDS)
+    return min(LONGEST_PAUSE_SECONDS, asked)
 
 
 async def wait_for_other_run(identity: str, ledger: Ledger) -> None:
@@ -213,7 +221,7 @@ async def wait_for_other_run(identity: str, ledger: Ledger) -> None:
 def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
     state = purchase.state(ledger.clock())
     if state is State.UNREADABLE:
-        raise UnreadableRecordError("; ".join(purchase.unreadable))
+        raise UnreadableRecordError(purchase.evidence_of_unknown())
     if purchase.accepted is not None:
         return purchase.accepted.job
     if state is State.UNKNOWN:
@@ -298,17 +306,7 @@ def _adopting(order: Order, job_id: str) -> str:
 
 def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:
     snapshot: JobSnapshot = accepted.snapshot
-    job = Job(
-        vendor=intent.vendor,
-        account=intent.account,
-        base_url=intent.base_url,
-        wire_model=intent.wire_model,
-        job_id=accepted.job_id,
-        identity=intent.identity,
-        shot_id=intent.shot_id,
-        submitted_at=ledger.clock(),
-        estimated_seconds=snapshot.estimated_seconds,
-    )
+    job = intent.job(accepted.job_id, submitted_at=ledger.clock(), estimated_seconds=snapshot.estimated_seconds)
     ledger.add(Accepted(identity=intent.identity, job=job, usage=snapshot.usage))
     log.info("%s: bought at %s as job %s", job.shot_id, job.account, job.job_id)
     return job

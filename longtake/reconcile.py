@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from longtake.adoption import look_up
+from longtake.decisions import Decisions, command, names_of, settle, to_settle
 from longtake.desk import Office
-from longtake.errors import ConfigurationError, LongtakeError
+from longtake.errors import LongtakeError, UnknownVendorError
 from longtake.job import Clip, Job, JobSnapshot
-from longtake.ledger import FOLDER, Ledger
-from longtake.records import Accepted, Purchase, Record, State, VerdictRecord
+from longtake.ledger import FOLDER, Ledger, notices
+from longtake.records import Purchase, State
+from longtake.slots import FixedSlots, SlotPool
 from longtake.storage import open_store
-from longtake.verdicts import Verdict
+from longtake.vendors import Adapter, adapter_named
+
+__all__ = ["Decisions", "Settlement", "dying_links", "outputs_at", "reconcile", "settle"]
 
 log = logging.getLogger("longtake.reconcile")
 
 DYING_SECONDS = 6 * 3600.0
 """A vendor's link that dies within this time is one to tell a person of."""
+MOST_FOLLOWED, MOST_DOWNLOADS = 256, 8
+"""So many jobs of an output are asked about at once, and so many of its clips fetched."""
 DEEPEST = 3
 """So many folders below the one that is named, outputs are looked for."""
 
 
 @dataclass
 class Settlement:
-    """What a reconcile did. `open` names what is still open, by shot, with the reason."""
+    """What a reconcile did. `open` names what is still open, by shot (and identity, where it has several purchases)."""
 
     brought_home: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -45,18 +52,6 @@ class Settlement:
     def line(self) -> str:
         """What was done, in a line."""
         return f"{len(self.brought_home)} brought home, {len(self.settled)} settled, {len(self.open)} still open"
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """A person's word on unknown outcomes, by shot id; a shot id may be narrowed to one identity after `@`."""
-
-    adopt: Mapping[str, str] = field(default_factory=dict)
-    resubmit: Sequence[str] = ()
-    give_up: Sequence[str] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.adopt or self.resubmit or self.give_up)
 
 
 AwaitJob = Callable[[Job, bool], Awaitable[JobSnapshot]]
@@ -83,156 +78,106 @@ def outputs_at(place: str) -> list[str]:
     return [f"{place.rstrip('/')}/{folder}" if folder else place for folder in found] or [place]
 
 
-def settle(ledger: Ledger, decisions: Decisions) -> list[str]:
-    """Writes a person's decisions into the ledger; blocking.
-
-    Returns:
-        What was settled, in words.
-
-    Raises:
-        ConfigurationError: A shot has no unknown outcome to settle, or several.
-    """
-    purchases, now = ledger.load() if decisions.adopt else ledger.load_open(), ledger.clock()
-    records: dict[str, Record] = {}
-    words: list[str] = []
-    if nameless := [shot_id for shot_id, job_id in decisions.adopt.items() if not job_id.strip()]:
-        raise ConfigurationError(f"{', '.join(nameless)}: adopt needs the vendor's job id")
-    for shot_id, job_id in decisions.adopt.items():
-        job = _adopted(_the_unknown(purchases, shot_id, now), job_id)
-        _require_unclaimed(job, [*(one.accepted.job for one in purchases.values() if one.accepted), *_jobs(records)])
-        records[job.identity] = Accepted(identity=job.identity, job=job, adopted_by="reconcile --adopt")
-        words.append(f"{shot_id}: job {job_id} adopted")
-    for shot_id in decisions.resubmit:
-        purchase = _the_unknown(purchases, shot_id, now)
-        evidence = f"{purchase.evidence_of_unknown()}; to be bought again on a person's word"
-        verdict = VerdictRecord(identity=purchase.identity, verdict=Verdict.UNKNOWN_OUTCOME, evidence=evidence)
-        _decide(records, verdict.model_copy(update={"resubmitted": True}), shot_id)
-        words.append(f"{shot_id}: the next run buys it again")
-    for shot_id in decisions.give_up:
-        purchase = _the_unknown(purchases, shot_id, now)
-        evidence = f"{purchase.evidence_of_unknown()}; given up on a person's word"
-        verdict = VerdictRecord(identity=purchase.identity, verdict=Verdict.FAILED, evidence=evidence)
-        _decide(records, verdict, shot_id)
-        words.append(f"{shot_id}: given up")
-    for record in records.values():
-        ledger.add(record)
-    return words
-
-
-def _decide(records: dict[str, Record], verdict: VerdictRecord, shot_id: str) -> None:
-    if verdict.identity in records:
-        raise ConfigurationError(f"{shot_id}: two decisions on one outcome; give one")
-    records[verdict.identity] = verdict
-
-
-def _jobs(records: Mapping[str, Record]) -> list[Job]:
-    return [record.job for record in records.values() if isinstance(record, Accepted)]
-
-
-def _require_unclaimed(job: Job, others: Iterable[Job]) -> None:
-    """A job id that belongs to another shot is a slip of the pen; the shot's own paid job would be lost for it."""
-    for other in others:
-        if (other.base_url, other.job_id) == (job.base_url, job.job_id):
-            raise ConfigurationError(f"{job.shot_id}: job {job.job_id} is that of {other.shot_id}; adopt its own job")
-
-
-def _the_unknown(purchases: Mapping[str, Purchase], shot_id: str, now: float) -> Purchase:
-    name, _, identity = shot_id.partition("@")
-    found = [
-        purchase
-        for purchase in purchases.values()
-        if purchase.state(now) is State.UNKNOWN
-        and purchase.intent is not None
-        and purchase.intent.shot_id == name
-        and purchase.identity.startswith(identity)
-    ]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise ConfigurationError(f"{shot_id} has no unknown outcome in this ledger")
-    ids = ", ".join(f"{name}@{purchase.identity}" for purchase in found)
-    raise ConfigurationError(f"{shot_id} has {len(found)} unknown outcomes; name one of {ids}")
-
-
-def _adopted(purchase: Purchase, job_id: str) -> Job:
-    intent = purchase.intent
-    if intent is None:
-        raise ConfigurationError(f"{purchase.identity} has no intent")
-    return Job(
-        vendor=intent.vendor,
-        account=intent.account,
-        base_url=intent.base_url,
-        wire_model=intent.wire_model,
-        job_id=job_id,
-        identity=purchase.identity,
-        shot_id=intent.shot_id,
-        submitted_at=intent.at,
-    )
-
-
 async def reconcile(
     ledger: Ledger, office: Office, decisions: Decisions, *, await_job: AwaitJob, download: Download
 ) -> Settlement:
     """Settles what people decided, then brings home every paid clip, nearest expiry first.
 
     Raises:
-        ConfigurationError: A decision does not fit the ledger; nothing of it was written.
+        ConfigurationError: A decision does not fit the ledger or the vendor's word; nothing of it was written.
     """
-    settlement = Settlement(settled=await asyncio.to_thread(settle, ledger, decisions) if decisions else [])
+    settlement = Settlement(settled=await _decided(ledger, office, decisions) if decisions else [])
     purchases = await asyncio.to_thread(ledger.load_open)
-    now = ledger.clock()
+    for words in notices(purchases.values()):
+        log.warning(words)
+    now, names = ledger.clock(), names_of(purchases.values())
     paid: list[Purchase] = []
     for purchase in purchases.values():
         state = purchase.state(now)
-        name = purchase.intent.shot_id if purchase.intent else purchase.identity
+        name = names[purchase.identity]
         if state in (State.IN_FLIGHT, State.FINISHED):
             paid.append(purchase)
-        elif state is State.UNKNOWN:
-            settlement.open[name] = f"unknown outcome at {_account(purchase)}: {purchase.evidence_of_unknown()}"
-        elif state is State.UNREADABLE:
-            settlement.open[name] = "; ".join(purchase.unreadable)
+        elif state in (State.UNKNOWN, State.UNREADABLE):
+            words = "unknown outcome" if state is State.UNKNOWN else "its records cannot be read"
+            why = f"{words} at {_account(purchase)}: {purchase.evidence_of_unknown()}"
+            settlement.open[name] = f"{why}; {to_settle(ledger.store.url, purchase, name)}"
         elif state is State.SUBMITTING:
             settlement.open[name] = "a run is submitting it now"
-    paid.sort(key=_expiry)
+    following, downloads = asyncio.Semaphore(MOST_FOLLOWED), SlotPool(FixedSlots(MOST_DOWNLOADS))
 
-    async def bring(purchase: Purchase) -> None:
-        accepted = purchase.accepted
-        if accepted is None:
-            return
-        job = accepted.job
-        try:
+    async def clip(job: Job, place: int) -> None:
+        async with following:
             await office.desk(job.account)
             snapshot = await await_job(job, True)
+        lease = await downloads.acquire(place)
+        try:
             await download(job, snapshot.video_url)
-        except LongtakeError as error:
-            settled = (await asyncio.to_thread(ledger.purchase, job.identity)).verdict is not None
-            if settled:
-                settlement.settled.append(f"{job.shot_id}: {error}")
-            else:
-                settlement.open[job.shot_id] = f"job {job.job_id} at {job.account}: {error}"
-        else:
-            settlement.brought_home.append(job.shot_id)
+        finally:
+            downloads.release(lease)
 
-    await asyncio.gather(*(bring(purchase) for purchase in paid))
+    async def bring(place: int, purchase: Purchase, job: Job) -> None:
+        name = names[purchase.identity]
+        try:
+            await clip(job, place)
+        except Exception as error:  # a fault of ours is one clip's, too
+            if await _is_over(ledger, job):
+                settlement.settled.append(f"{name}: {error}")
+            else:
+                way_back = f"; the wrong job? `{command(ledger.store.url, name)}`" if purchase.is_adopted else ""
+                settlement.open[name] = f"job {job.job_id} at {job.account}: {_words(error)}{way_back}"
+        else:
+            settlement.brought_home.append(name)
+
+    paid.sort(key=_expiry)
+    jobs = [(purchase, purchase.accepted.job) for purchase in paid if purchase.accepted is not None]
+    try:
+        await asyncio.gather(*(bring(place, purchase, job) for place, (purchase, job) in enumerate(jobs)))
+    finally:
+        await downloads.close()
     return settlement
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, LongtakeError):
+        return str(error)
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return f"our machine: {type(error).__name__}: {error}"
+
+
+async def _decided(ledger: Ledger, office: Office, decisions: Decisions) -> list[str]:
+    homes, said = await look_up(ledger, office, decisions)
+    return [*said, *await asyncio.to_thread(settle, ledger, decisions, homes)]
+
+
+async def _is_over(ledger: Ledger, job: Job) -> bool:
+    try:
+        return (await asyncio.to_thread(ledger.purchase, job.identity)).verdict is not None
+    except Exception:  # the store's fault of a moment ago, most likely: not known to be over
+        return False
 
 
 def dying_links(ledger: Ledger, within_seconds: float = DYING_SECONDS) -> dict[str, float]:
     """Paid clips that are not here and whose link dies soon: when, in Unix time, by shot; blocking."""
-    now = ledger.clock()
-    paid = [one for one in ledger.load_open().values() if one.state(now) in (State.IN_FLIGHT, State.FINISHED)]
+    now, purchases = ledger.clock(), ledger.load_open()
+    paid = [one for one in purchases.values() if one.state(now) in (State.IN_FLIGHT, State.FINISHED)]
+    names = names_of(purchases.values())
     return {
-        purchase.accepted.job.shot_id: _expiry(purchase)
-        for purchase in paid
-        if purchase.accepted is not None and _expiry(purchase) - now < within_seconds
+        names[purchase.identity]: _expiry(purchase) for purchase in paid if _expiry(purchase) - now < within_seconds
     }
 
 
 def _expiry(purchase: Purchase) -> float:
+    """When the vendor's link dies, at the earliest."""
     if purchase.terminal is not None and purchase.terminal.expires_at is not None:
         return purchase.terminal.expires_at
-    return purchase.accepted.at + 24 * 3600 if purchase.accepted else 0.0
+    accepted = purchase.accepted
+    if accepted is None:
+        return 0.0
+    try:
+        return accepted.at + adapter_named(accepted.job.vendor).link_seconds
+    except UnknownVendorError:
+        return accepted.at + Adapter.link_seconds
 
 
 def _account(purchase: Purchase) -> str:
-    return purchase.intent.account if purchase.intent else "?"
+    return purchase.intent.account if purchase.intent else "an account that no record tells"

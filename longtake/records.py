@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 import time
 import uuid
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from longtake.errors import UnreadableRecordError
 from longtake.identity import attempt_identity
-from longtake.job import Clip, Job, JobFailure, JobStatus
+from longtake.job import Clip, Figures, Job, JobFailure, JobStatus
 from longtake.verdicts import CHANGED_ROW_IS_ENOUGH, Verdict
 
 FORMAT = 1
@@ -47,7 +43,11 @@ class Expectation(BaseModel):
 
 
 class Intent(Record):
-    """We are about to submit. `deadline` is the Unix time after which an intent without an id is an unknown outcome."""
+    """We are about to submit. `deadline` is the Unix time after which an intent without an id is an unknown outcome.
+
+    `process` and `steady_at` tell those on the same machine whether its writer lives, and how long ago it wrote,
+    without any clock that can be set.
+    """
 
     shot_id: str
     take: int
@@ -68,7 +68,23 @@ class Intent(Record):
     host: str = ""
     slot: str = ""
     """The slot in which the job begins, as the run that follows it later can take it over."""
+    process: str | None = None
+    steady_at: float | None = None
     deadline: float
+
+    def job(self, job_id: str, **known: Any) -> Job:
+        """The job that came of it."""
+        fields = {"submitted_at": self.at} | known
+        return Job(
+            vendor=self.vendor,
+            account=self.account,
+            base_url=self.base_url,
+            wire_model=self.wire_model,
+            job_id=job_id,
+            identity=self.identity,
+            shot_id=self.shot_id,
+            **fields,
+        )
 
 
 class Void(Record):
@@ -88,7 +104,7 @@ class Accepted(Record):
 
     job: Job
     adopted_by: str = ""
-    usage: dict[str, float] = Field(default_factory=dict)
+    usage: Figures = Field(default_factory=dict)
 
 
 class Claim(Record):
@@ -105,7 +121,7 @@ class Terminal(Record):
     failure: JobFailure | None = None
     link: str = ""
     expires_at: float | None = None
-    usage: dict[str, float] = Field(default_factory=dict)
+    usage: Figures = Field(default_factory=dict)
 
 
 class ClipRecord(Record):
@@ -140,7 +156,12 @@ class State(StrEnum):
 
 
 class Purchase(BaseModel):
-    """All that the ledger tells of one purchase."""
+    """All that the ledger tells of one purchase.
+
+    `unreadable` tells of records of ours that cannot be read, `foreign` of files that are none of ours. `doubtful`:
+    what cannot be read may hold more than what can. `torn_try` is the latest try that only its file's name tells of;
+    `told` holds what could be picked out of a torn text (`shot_id`, `job_id`).
+    """
 
     identity: str
     intents: dict[int, Intent] = Field(default_factory=dict)
@@ -152,16 +173,39 @@ class Purchase(BaseModel):
     clip: ClipRecord | None = None
     verdict: VerdictRecord | None = None
     unreadable: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    doubtful: bool = False
+    torn_try: int = 0
+    told: dict[str, str] = Field(default_factory=dict)
 
     @property
     def last_try(self) -> int:
-        """The number of the latest intent, 0 if there is none."""
-        return max(self.intents, default=0)
+        """The number of the latest try, 0 if there is none."""
+        return max((self.torn_try, *self.intents, *self.voids, *self.unknowns))
 
     @property
     def intent(self) -> Intent | None:
-        """The latest intent."""
-        return self.intents.get(self.last_try)
+        """The latest intent that can be read."""
+        return self.intents.get(max(self.intents, default=0))
+
+    @property
+    def shot_id(self) -> str:
+        """Whose purchase it is; "" where no record tells."""
+        if self.intent is not None:
+            return self.intent.shot_id
+        return self.accepted.job.shot_id if self.accepted is not None else self.told.get("shot_id", "")
+
+    @property
+    def job(self) -> Job | None:
+        """Its job; where the record of it cannot be read, as far as the intent tells, without its id."""
+        if self.accepted is not None or self.intent is None:
+            return self.accepted.job if self.accepted is not None else None
+        return self.intent.job(self.told.get("job_id", ""))
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether a person named its job."""
+        return self.accepted is not None and self.accepted.adopted_by != ""
 
     @property
     def is_charged(self) -> bool:
@@ -196,32 +240,39 @@ class Purchase(BaseModel):
         )
 
     def state(self, now: float) -> State:
-        """Where the purchase stands at a Unix time; anything unreadable wins over everything else."""
-        if self.unreadable:
-            return State.UNREADABLE
+        """Where the purchase stands at a Unix time, by what can be read; what cannot is never taken for unbought."""
         if self.clip:
             return State.DONE
         if self.verdict:
             return State.OVER
-        if self.terminal:
-            return State.FINISHED
         if self.accepted:
-            return State.IN_FLIGHT
-        return self._state_of_tries(now)
+            return State.FINISHED if self.terminal else State.IN_FLIGHT
+        return State.UNREADABLE if self.doubtful or self.terminal else self._state_of_tries(now)
 
     def _state_of_tries(self, now: float) -> State:
-        intent = self.intent
-        if intent is None or (self.last_try in self.voids):
+        number = self.last_try
+        if number == 0:
+            return State.UNREADABLE if self.unreadable else State.NEW
+        if number in self.voids:
             return State.NEW
-        if self.last_try in self.unknowns or now > intent.deadline:
+        if number in self.unknowns:
             return State.UNKNOWN
-        return State.SUBMITTING
+        intent = self.intents.get(number)
+        if intent is None:
+            return State.UNREADABLE
+        return State.UNKNOWN if now > intent.deadline else State.SUBMITTING
 
     def evidence_of_unknown(self) -> str:
         """Why the outcome is unknown, in words."""
+        if self.state(float("inf")) is State.UNREADABLE:
+            strays = f"the record of its job is not there; these may hold it: {', '.join(self.foreign)}"
+            return "; ".join(self.unreadable) or strays
         if (unknown := self.unknowns.get(self.last_try)) is not None:
             return unknown.evidence
-        return "the submit was begun and no answer was recorded (killed, or the machine died)"
+        return (
+            "the submit was begun and no answer was recorded in the time that it may take, by the store's clock "
+            "(killed, or the machine died)"
+        )
 
 
 def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
@@ -230,72 +281,3 @@ def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purcha
     while identity and (purchase := purchases.get(attempt_identity(identity, len(found) + 1))) is not None:
         found.append(purchase)
     return found
-
-
-_NAME = re.compile(
-    r"(?:try-(?P<number>\d+)\.(?P<step>intent|void|unknown)"
-    r"|(?P<numbered>claim)-(?P<place>\d+)|(?P<single>accepted|terminal|clip|verdict))\.json"
-)
-_KINDS: dict[str, type[Record]] = {
-    "intent": Intent,
-    "void": Void,
-    "unknown": Unknown,
-    "claim": Claim,
-    "accepted": Accepted,
-    "terminal": Terminal,
-    "clip": ClipRecord,
-    "verdict": VerdictRecord,
-}
-NAME_OF = {record: kind for kind, record in _KINDS.items()}
-
-
-def parse_record(kind: str, data: bytes) -> Record:
-    """A record of this kind, as `NAME_OF` has them, from its JSON.
-
-    Raises:
-        UnreadableRecordError: It is torn, foreign, or of a newer format.
-    """
-    try:
-        return _KINDS[kind].model_validate_json(data)
-    except (ValidationError, ValueError) as error:
-        head: object = None
-        with contextlib.suppress(ValueError):
-            head = json.loads(data)
-        if isinstance(head, Mapping) and head.get("format") not in (None, FORMAT):
-            reason = f"written in format {head.get('format')}, which this release does not know"
-        else:
-            reason = "torn or foreign" if not isinstance(head, Mapping) else f"not as expected ({type(error).__name__})"
-        raise UnreadableRecordError(reason) from None
-
-
-def _record(identity: str, match: re.Match[str] | None, data: bytes | None) -> Record:
-    if match is None:
-        raise UnreadableRecordError("not a record of this release")
-    if data is None:
-        raise UnreadableRecordError("listed, yet it cannot be read")
-    record = parse_record(match["step"] or match["numbered"] or match["single"], data)
-    if record.identity != identity:
-        raise UnreadableRecordError(f"it belongs to {record.identity}")
-    return record
-
-
-def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
-    """A purchase from the files of its folder by name, None for one that could not be read; never raises."""
-    fields: dict[str, Any] = {"intents": {}, "voids": {}, "unknowns": {}, "claims": {}}
-    fields |= {"accepted": None, "terminal": None, "clip": None, "verdict": None}
-    unreadable: list[str] = []
-    for name, data in files.items():
-        match = _NAME.fullmatch(name)
-        try:
-            record = _record(identity, match, data)
-        except UnreadableRecordError as error:
-            unreadable.append(f"{name}: {error}")
-            continue
-        if match and match["step"]:
-            fields[f"{match['step']}s"][int(match["number"])] = record
-        elif match and match["numbered"]:
-            fields[f"{match['numbered']}s"][int(match["place"])] = record
-        elif match:
-            fields[match["single"]] = record
-    # Built without validation: every record was validated on its own.
-    return Purchase.model_construct(identity=identity, **fields, unreadable=tuple(unreadable))

@@ -208,7 +208,7 @@ class Run:
             return False
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
         state = purchase.state(time.time())
-        if state is State.UNKNOWN and self.options.on_unknown == "resubmit":
+        if state in (State.UNKNOWN, State.UNREADABLE) and self.options.on_unknown == "resubmit":
             record = VerdictRecord(
                 identity=purchase.identity,
                 verdict=Verdict.UNKNOWN_OUTCOME,
@@ -232,7 +232,7 @@ class Run:
         if state is State.DONE and purchase.clip is not None:
             return await self._done(shot, purchase)
         if state is State.UNREADABLE:
-            raise UnreadableRecordError("; ".join(purchase.unreadable))
+            raise UnreadableRecordError(purchase.evidence_of_unknown())
         if state is State.UNKNOWN:
             raise UnknownOutcomeError(purchase.evidence_of_unknown())
         if state is State.OVER and purchase.verdict is not None:
@@ -242,11 +242,13 @@ class Run:
 
     async def _done(self, shot: Shot, purchase: Purchase) -> ShotResult:
         record, accepted = purchase.clip, purchase.accepted
-        if record is None or accepted is None:
-            raise UnreadableRecordError("a clip without the record of its job")
+        if record is None:
+            raise UnreadableRecordError("a clip without its record")
         done = Outcome(verdict=Verdict.DONE)
         if await asyncio.to_thread(is_at_home, self.ledger, record.clip):
-            return ShotResult(shot, done, accepted.job, record.clip, record.at)
+            return ShotResult(shot, done, purchase.job, record.clip, record.at)
+        if accepted is None:
+            raise UnreadableRecordError("the clip is not there, and the record of its job cannot be read")
         log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
         clip = await self.steps.download(accepted.job, None)
         return ShotResult(shot, done, accepted.job, clip, record.at)

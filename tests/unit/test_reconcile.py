@@ -9,7 +9,7 @@ import pytest
 from longtake.directory_store import DirectoryStore
 from longtake.ledger import Ledger
 from longtake.reconcile import outputs_at
-from longtake.records import VerdictRecord
+from longtake.records import Unknown, VerdictRecord
 from longtake.storage import Store, open_store
 from longtake.verdicts import Verdict
 from tests.e2e.s3_server import s3_server
@@ -55,9 +55,10 @@ def test_a_place_with_nothing_in_it_stands_for_itself(place: str):
     assert outputs_at(f"{place}/nothing") == [f"{place}/nothing"]
 
 
-def test_settled_purchases_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_of_settled_purchases_only_the_record_that_says_so_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ledger = Ledger(DirectoryStore(tmp_path))
-    ledger.add(VerdictRecord(identity="1-over", verdict=Verdict.FAILED))
+    for record in (Unknown(identity="1-over", evidence=""), VerdictRecord(identity="1-over", verdict=Verdict.FAILED)):
+        ledger.add(record)
     ledger.store.write("ledger/1-torn/try-1.intent.json", b"{")
     read: list[str] = []
     read_many = ledger.store.read_many
@@ -71,4 +72,4 @@ def test_settled_purchases_are_not_read(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert list(found) == ["1-torn"]
     assert found["1-torn"].unreadable
-    assert read == ["ledger/1-torn/try-1.intent.json"]
+    assert read == ["ledger/1-over/verdict.json", "ledger/1-torn/try-1.intent.json"]
