@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 import sys
@@ -136,7 +137,7 @@ def cancelled_by_signals(tell: Callable[[], object]) -> Generator[Asked]:
     if task is None or threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
 
     def end() -> None:
         task.cancel()
@@ -146,7 +147,7 @@ def cancelled_by_signals(tell: Callable[[], object]) -> Generator[Asked]:
         first = _COMMAND.ask(number) if _COMMAND.runs else asked.by is None
         if first or asked.by is None:
             asked.by = number
-            loop.call_soon_threadsafe(end)
+            loop.call_soon_threadsafe(end, context=context)
 
     with _as_prefects(handle):
         before = _handled_by(handle)

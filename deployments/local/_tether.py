@@ -18,9 +18,10 @@ _LAST_WORDS_SECONDS = 28.0
 
 def main() -> int:
     """Runs `sys.argv[1:]` and returns its exit code."""
-    # Ctrl-C reaches us too; the end of standard input is what counts. Ignored outright, the command would inherit it: a
-    # worker that is told to stop tells itself by SIGINT.
-    signal.signal(signal.SIGINT, _nothing)
+    # Ctrl-C and a closed terminal reach us too; the end of standard input is what counts. Ignored outright, the command
+    # would inherit it: a worker that is told to stop tells itself by SIGINT.
+    for name in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, _nothing)
     if sys.platform == "linux":
         # A worker starts its runs in sessions of their own. Orphaned, they become our children and not init's.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

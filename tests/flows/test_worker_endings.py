@@ -25,6 +25,14 @@ def ids(project: Project, name: str) -> tuple[set[str], set[str]]:
     return billed, {one.accepted.job.job_id for one in purchases if one.accepted is not None}
 
 
+def reels_of_an_account(project: Project, name: str, reels: int) -> str:
+    """A manifest at an account of its own: jobs of an ended run keep their slots."""
+    manifest = project.write_reels(name, reels)
+    file = project.folder / manifest
+    file.write_text(file.read_text().replace(",evolink,", f",evolink/{name},"))
+    return manifest
+
+
 def process_of(run_id: str) -> psutil.Process:
     """The process that executes a flow run."""
     for process in psutil.process_iter():
@@ -65,7 +73,7 @@ WAYS: dict[str, tuple[Callable[[Project, str], None], str]] = {
 def test_a_workers_run_that_is_ended_has_every_billed_job_in_its_ledger(project: Project, way: str) -> None:
     end, state = WAYS[way]
     name = f"ended-{uuid.uuid4().hex[:6]}"
-    manifest = project.write_reels(name, 3)
+    manifest = reels_of_an_account(project, name, 3)
     project.sandbox.settings.job_seconds = 600
     slow_submits(project.sandbox, ANSWER_SECONDS)
     run = project.run("render-manifest-sandbox", manifest=manifest, output=f"out-{name}").json()
@@ -85,7 +93,7 @@ def test_a_workers_run_that_is_ended_has_every_billed_job_in_its_ledger(project:
 @pytest.mark.slow
 def test_children_of_a_cancelled_parent_have_every_billed_job_in_the_ledger(project: Project) -> None:
     name = f"parent-{uuid.uuid4().hex[:6]}"
-    manifest = project.write_reels(name, 2)
+    manifest = reels_of_an_account(project, name, 2)
     project.sandbox.settings.job_seconds = 600
     slow_submits(project.sandbox, ANSWER_SECONDS)
     wanted = {"manifest": manifest, "output": f"out-{name}", "reels_per_run": 1}
@@ -103,7 +111,7 @@ def test_children_of_a_cancelled_parent_have_every_billed_job_in_the_ledger(proj
 @pytest.mark.slow
 def test_a_run_suspended_while_it_polls_is_resumed_with_the_same_jobs(project: Project) -> None:
     name = f"resumed-{uuid.uuid4().hex[:6]}"
-    manifest = project.write_reels(name, 2)
+    manifest = reels_of_an_account(project, name, 2)
     project.sandbox.settings.job_seconds = 20
     run = project.run("render-manifest-sandbox", manifest=manifest, output=f"out-{name}").json()
     wait_for(lambda: len(ids(project, name)[1]) == 2, 180)
