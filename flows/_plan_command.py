@@ -54,6 +54,7 @@ def _write(file: str, data: bytes) -> None:
 async def _prepared(wishes: Wishes) -> PlanView:
     from blocks.credentials import load_account  # noqa: PLC0415 - Prefect is slow to import
     from blocks.storage import load_clip_store  # noqa: PLC0415
+    from tasks.limits_in_force import limits_in_force  # noqa: PLC0415
 
     production = await prepare(
         wishes,
@@ -62,4 +63,6 @@ async def _prepared(wishes: Wishes) -> PlanView:
         need_keys=False,
         reference_roots=reference_roots(),
     )
+    production.accounts, notices = await limits_in_force(production.accounts)
+    production.notices += notices
     return await production.forecast()

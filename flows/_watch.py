@@ -147,6 +147,8 @@ async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch
     """The watch over one run, from before its first purchase to its end."""
     if (audience := AUDIENCE.get()) is not None:
         audience.begin(production)
+        for notice in production.notices:
+            audience.note(notice)
     shots, accounts = production.rendered_shots, production.accounts
     beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
     watch = Watch(production, page, Meter(production, beforehand))

@@ -21,6 +21,7 @@ from longtake.reports.plan_markdown import harmless, plan_figures, summary_markd
 from longtake.reports.plan_view import PlanView
 from longtake.roots import reference_roots
 from longtake.transport import redact
+from tasks.limits_in_force import limits_in_force
 
 SUMMARY, VIOLATIONS = "longtake-plan", "longtake-violations"
 LOGGED_VIOLATIONS = 100
@@ -62,6 +63,8 @@ async def plan_manifest(
             need_keys=False,
             reference_roots=reference_roots(),
         )
+        production.accounts, notices = await limits_in_force(production.accounts)
+        production.notices += notices
         view = await production.forecast()
     except (ManifestError, ConfigurationError) as error:
         return Failed(message=redact(str(error))[:MESSAGE_CHARACTERS])

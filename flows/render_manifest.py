@@ -28,6 +28,7 @@ from longtake.rendering import Summary, as_recorded, render
 from longtake.reports.text import visible
 from longtake.roots import reference_roots
 from longtake.transport import redact
+from tasks.limits_in_force import limits_in_force
 from tasks.stitch import stitch_reel
 
 MESSAGE_CHARACTERS = 4000
@@ -137,7 +138,8 @@ async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
             reference_roots=reference_roots(),
         )
         await tagged({account.partition("/")[0] for account in production.accounts})
-        for notice in production.notices:
+        production.accounts, differing = await limits_in_force(production.accounts)
+        for notice in [*production.notices, *differing]:
             logger.warning(notice)
         if (refusal := production.refusal()) is not None:
             raise refusal

@@ -81,12 +81,23 @@ class TermsBook:
         """The terms of a shot."""
         key = self._make_up(wanted)
         known = self._known.get(key) if key is not None else None
-        if known is not None and known.model is not None and _prompt_fits(wanted, known.model):
+        if known is not None and known.model is not None and self._fits_too(wanted, known, known.model):
             return known
         terms = self._worked_out(wanted)
         if key is not None and not terms.violations and _has_room(terms.model):
             self._known[key] = terms
         return terms
+
+    def _fits_too(self, wanted: Wanted, known: Terms, model: Model) -> bool:
+        """Whether a request like one that is fine is fine itself: by its prompt, and by the vendor's own rules."""
+        if not _prompt_fits(wanted, model):
+            return False
+        adapter = adapter_named(wanted.vendor)
+        if type(adapter).extra_violations is Adapter.extra_violations:
+            return True
+        # Nobody but the vendor knows what its rules look at.
+        request = _whole(wanted, model.limits, known.tail_seconds)
+        return not adapter.extra_violations(self._as_sent(request, model.limits, adapter), model)
 
     def _make_up(self, wanted: Wanted) -> Hashable | None:
         """All that decides about a shot but the words of its prompt; None: it is looked at for itself."""

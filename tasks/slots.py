@@ -137,13 +137,22 @@ class PrefectSlots:
             return len(self._held) > self._account.max_jobs_in_flight
         return None in self._held.values() or self._limit.active_slots > self._limit.limit
 
-    async def limit_notice(self) -> str | None:
-        """What a person should know where the Prefect limit and the block differ; None where they agree."""
+    async def limit_in_force(self) -> int | None:
+        """How many jobs the Prefect limit allows; None where there is none yet, or it is switched off."""
+        limit = await self._standing_limit()
+        return limit.limit if limit is not None and limit.active else None
+
+    async def _standing_limit(self) -> GlobalConcurrencyLimitResponse | None:
         async with get_client() as client:
             try:
-                limit = await client.read_global_concurrency_limit_by_name(self._name)
+                return await client.read_global_concurrency_limit_by_name(self._name)
             except ObjectNotFound:
                 return None
+
+    async def limit_notice(self) -> str | None:
+        """What a person should know where the Prefect limit and the block differ; None where they agree."""
+        if (limit := await self._standing_limit()) is None:
+            return None
         written = f"the block says {self._account.max_jobs_in_flight}"
         if not limit.active:
             return f"the Prefect limit {self._name} is switched off, so each run keeps to what {written}"

@@ -13,12 +13,13 @@ from pydantic import SecretStr
 from longtake.accounts import Account
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
+from longtake.limits import refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.planner import Planner
 from longtake.quotes import Quotes
-from longtake.request import MediaFacts, Reference, Role
+from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.sandbox.prices import fictitious_prices
-from longtake.terms import TermsBook
+from longtake.terms import TermsBook, Wanted
 from longtake.vendors import VENDORS
 from tests.contract.shots import LINKS, every_mode, requests
 
@@ -108,3 +109,22 @@ def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, st
     compare()
     assert min(seen.values()) > 20
     assert len(shared) < sum(seen.values())
+
+
+@pytest.mark.parametrize("order", [("a cat", "a dragon"), ("a dragon", "a cat")])
+@pytest.mark.parametrize("looks_at", ["prompt", "source"])
+def test_a_vendors_own_rule_sees_every_row_whatever_came_before_it(monkeypatch, order, looks_at):
+    class Strict(type(VENDORS["evolink"])):
+        def extra_violations(self, request, model):
+            seen = request.prompt if looks_at == "prompt" else request.references[0].source
+            return [refusal("prompt", request.prompt, "no dragons here", "drop them")] if "dragon" in seen else []
+
+    monkeypatch.setitem(VENDORS, "evolink", Strict())
+    book = TermsBook(Hosting(), lambda request, model, account: None)
+    found = {}
+    for prompt in order:
+        source = f"https://example.com/{prompt[2:]}.png"
+        request = ShotRequest(prompt=prompt, references=(Reference(role=Role.REFERENCE_IMAGE, source=source),))
+        terms = book.terms(Wanted(request, prompt, "evolink", "evolink/default"))
+        found[prompt] = [violation.rule for violation in terms.violations if not violation.warning]
+    assert found == {"a cat": [], "a dragon": ["no dragons here"]}

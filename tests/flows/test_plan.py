@@ -138,3 +138,24 @@ async def test_a_bad_extension_template_fails_the_flow_before_anything_is_read(s
     state, _ = await planned(str(tmp_path / "nothing.csv"), extension_template="{prompt} {x}")
     assert state.is_failed()
     assert "{x}" in state.message
+
+
+@pytest.mark.parametrize(
+    ("allowed", "words"), [(0, "is 0: evolink/default is paused"), (1, "allows 1 jobs in flight, the block says 3")]
+)
+def test_a_plan_goes_by_the_prefect_limit_and_says_where_the_block_differs(sandbox, write, tmp_path, allowed, words):
+    address = f"{os.environ['PREFECT_API_URL']}/v2/concurrency_limits/"
+    made = {"name": "longtake-evolink-default", "limit": allowed, "active": True, "slot_decay_per_second": 0}
+    limit = httpx.post(address, json=made, auth=basic_login(), timeout=30).json()["id"]
+    try:
+        assert (
+            main(["plan", write([{"id": f"s{n}", "prompt": f"p{n}"} for n in range(4)]), "--json", str(tmp_path / "p")])
+            == 0
+        )
+    finally:
+        httpx.delete(f"{address}{limit}", auth=basic_login(), timeout=30)
+    told = json.loads((tmp_path / "p").read_text())
+    assert any(words in notice for notice in told["notices"])
+    forecast = told["forecast"]
+    assert forecast["paused"] == ({} if allowed else {"evolink/default": 4})
+    assert forecast["high_seconds"] == (4 * 1.6 * 90 if allowed else 0)
