@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from longtake.bounds import Bounds, Draft
+from longtake.clocks import is_gone, is_of_this_boot, steady_seconds, this_process
 from longtake.errors import BudgetExceededError
 from longtake.identity import attempt_identity
 from longtake.ledger import Ledger
@@ -35,11 +35,10 @@ BEAT_SECONDS = 60.0
 FENCE_SECONDS = 150.0
 """An owner buys only so long after it last said so,"""
 STALE_SECONDS = 300.0
-"""and after so long others take what it set aside and did not buy; the difference is for clocks that disagree."""
+"""and after so long others take what it set aside and did not buy; the difference is for slow writes."""
 LEDGER = "ledger"
 _BUYING = frozenset({"new", "replaces", "follows"})
 """Standings of a plan's shots that a run buys."""
-_INTENT = re.compile(r"try-(\d+)\.intent\.json")
 
 Reprice = Callable[[Purchase], Quote | None]
 Settle = Callable[[Purchase], float | None]
@@ -49,12 +48,6 @@ Decision = Callable[[Draft], Any]
 def is_charged(purchase: Purchase) -> bool:
     """Whether a purchase costs money, or may."""
     return purchase.is_charged
-
-
-def may_be_charged(names: Collection[str]) -> bool:
-    """Whether a purchase costs money, or may, as far as the names of its records tell."""
-    last = max((int(match[1]) for name in names if (match := _INTENT.fullmatch(name))), default=0)
-    return "accepted.json" in names or (last > 0 and f"try-{last}.void.json" not in names)
 
 
 def wanted(shot: Shot) -> tuple[str, Share] | None:
@@ -74,7 +67,7 @@ class Budget:
         caps: Most that it may cost at one account (`vendor/document`).
         reprice: Prices a purchase that was made when its price was unknown.
         settle: What a purchase has cost in US dollars, None where its high bound stands.
-        clock: Unix time.
+        clock: Seconds that pass steadily; None: those since this machine's boot.
     """
 
     def __init__(
@@ -85,19 +78,21 @@ class Budget:
         caps: Mapping[str, float] | None = None,
         reprice: Reprice = lambda purchase: None,
         settle: Settle = lambda purchase: None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.owner = uuid.uuid4().hex
         self.bounds = Bounds(budget_usd, dict(caps or {}))
         self._ledger = ledger
         self._reprice = reprice
         self._settle = settle
-        self._clock = clock
-        self._log = SpendingLog(ledger.store)
+        self._clock = clock or steady_seconds
+        # A clock of one's own is nobody else's: others then go by what they hear of us.
+        self._process = this_process() if clock is None else None
+        self._log = SpendingLog(ledger.store, clock=self._clock)
         self._waiting: list[tuple[Decision, asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
-        self._last_beat: tuple[float, float] | None = None
+        self._last_beat: float | None = None
         self._untouched: set[str] = set()
 
     async def open(self, purchases: Mapping[str, Purchase] | None = None) -> Self:
@@ -203,10 +198,7 @@ class Budget:
         return Share(quote.high_usd if quote else None, account)
 
     def _seconds_since_beat(self) -> float:
-        if self._last_beat is None:
-            return float("inf")
-        # One of the two clocks stands still while the machine sleeps, the other may be set back.
-        return max(time.monotonic() - self._last_beat[0], self._clock() - self._last_beat[1])
+        return float("inf") if self._last_beat is None else self._clock() - self._last_beat
 
     async def _keep_alive(self) -> None:
         while True:
@@ -241,7 +233,7 @@ class Budget:
     async def _commit(self, decisions: Sequence[Decision]) -> list[Any]:
         looked = False
         while True:
-            begun = (time.monotonic(), self._clock())
+            begun = self._clock()
             draft = Draft(self.owner, self.bounds, self._log.state)
             answers = [decide(draft) for decide in decisions]
             if draft.refused and not looked:
@@ -250,7 +242,7 @@ class Budget:
                 await asyncio.to_thread(self._log.refresh)
                 await self._bury()
                 continue
-            if await self._append(draft, begun[1]):
+            if await self._append(draft):
                 self._last_beat = begun
                 return answers
 
@@ -258,31 +250,49 @@ class Budget:
         """Lets go of what the dead had set aside, before anything else is decided."""
         while dead := await asyncio.to_thread(self._left_by_the_dead):
             draft = Draft(self.owner, self.bounds, self._log.state, released=dead)
-            if await self._append(draft, self._clock()):
+            if await self._append(draft):
                 return
 
-    async def _append(self, draft: Draft, at: float) -> bool:
-        entry = Entry(owner=self.owner, at=at, reserved=draft.reserved, released=draft.released, closed=draft.closed)
+    async def _append(self, draft: Draft) -> bool:
+        entry = Entry(
+            owner=self.owner,
+            at=time.time(),
+            reserved=draft.reserved,
+            released=draft.released,
+            closed=draft.closed,
+            process=self._process,
+            steady_at=self._clock() if self._process else None,
+        )
         return await asyncio.to_thread(self._log.append, entry)
+
+    def _is_dead(self, owner: str) -> bool:
+        """Whether an owner has ended, or has fallen silent for so long that it no longer buys."""
+        state = self._log.state
+        if owner in state.closed:
+            return True
+        entry = state.last.get(owner)
+        if entry is not None and is_gone(entry.process):
+            return True
+        if entry is not None and entry.steady_at is not None and self._process and is_of_this_boot(entry.process):
+            return self._clock() - entry.steady_at > STALE_SECONDS
+        return self._log.silent_seconds(owner) > STALE_SECONDS
 
     def _left_by_the_dead(self) -> dict[str, list[str]]:
         """What owners set aside that ended or fell silent, as far as the ledger shows no purchase."""
-        state, now = self._log.state, self._clock()
-        alive = {
-            owner for owner, at in state.seen_at.items() if owner not in state.closed and now - at <= STALE_SECONDS
-        }
-        alive |= {self.owner, LEDGER}
+        state = self._log.state
+        owners = {owner for shares in state.shares.values() for owner in shares} - {self.owner, LEDGER}
+        alive = {owner for owner in owners if not self._is_dead(owner)} | {self.owner, LEDGER}
         left: dict[str, list[str]] = {}
         for identity, shares in state.shares.items():
             for owner in shares.keys() - alive if LEDGER not in shares else ():
                 left.setdefault(owner, []).append(identity)
         if not left:
             return {}
-        names = self._ledger.scan()
+        purchases = self._ledger.load({identity for identities in left.values() for identity in identities})
         unbought: dict[str, list[str]] = {}
         for owner, identities in left.items():
             for identity in identities:
-                if may_be_charged(names.get(identity, ())):
+                if identity in purchases and purchases[identity].is_charged:
                     state.count(LEDGER, {identity: state.shares[identity][owner]})
                 else:
                     unbought.setdefault(owner, []).append(identity)

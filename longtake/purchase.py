@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.accounts import account_name
 from longtake.budget import Budget
+from longtake.clocks import steady_seconds, this_process
 from longtake.desk import Desk
 from longtake.errors import (
     ContentRefusedError,
@@ -182,8 +183,7 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
         intent = _intent(order, desk, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue
-        too_late = ledger.clock() + submit_timeout_seconds() > intent.deadline
-        if too_late or (budget is not None and not budget.is_fresh):
+        if _is_too_late(intent, ledger) or (budget is not None and not budget.is_fresh):
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
@@ -251,8 +251,17 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
         run=order.run,
         slot=order.slot,
         host=f"{socket.gethostname()}:{os.getpid()}",
-        deadline=ledger.clock() + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS,
+        process=this_process(),
+        steady_at=steady_seconds(),
+        at=(now := ledger.clock()),
+        deadline=now + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS,
     )
+
+
+def _is_too_late(intent: Intent, ledger: Ledger) -> bool:
+    """Whether a submit that begins now may still be under way when others take its outcome for unknown."""
+    slept = steady_seconds() - intent.steady_at if intent.steady_at is not None else 0.0
+    return slept > UNKNOWN_AFTER_SECONDS or ledger.clock() + submit_timeout_seconds() > intent.deadline
 
 
 async def _submit(order: Order, intent: Intent, ready: _Ready, desk: Desk, ledger: Ledger) -> Job:

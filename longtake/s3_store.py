@@ -6,6 +6,8 @@ import contextlib
 import errno
 import hashlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -136,6 +138,21 @@ class S3Store(Store):
         self.link(source, key)
         self.remove(source)
         return True
+
+    def ages(self, keys: Iterable[str]) -> dict[str, float]:
+        names = list(keys)
+        with ThreadPoolExecutor(16) as threads:
+            told = dict(zip(names, threads.map(self._age, names), strict=True))
+        return {key: age for key, age in told.items() if age is not None}
+
+    def _age(self, key: str) -> float | None:
+        bucket, _, object_key = self._path(key).partition("/")
+        try:
+            head: Any = self._fs.call_s3("head_object", Bucket=bucket, Key=object_key)
+            asked_at = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return float((asked_at - head["LastModified"]).total_seconds())
+        except (OSError, KeyError, TypeError, ValueError):
+            return None
 
     def stamp(self, key: str) -> str | None:
         try:

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from longtake.clocks import steady_seconds
 from longtake.errors import UnreadableRecordError
 from longtake.storage import Store
 
@@ -58,6 +59,8 @@ class Entry(BaseModel):
     reserved: dict[str, Share] = Field(default_factory=dict)
     released: dict[str, list[str]] = Field(default_factory=dict)
     closed: bool = False
+    process: str | None = None
+    steady_at: float | None = None
 
 
 @dataclass
@@ -65,7 +68,8 @@ class Reservations:
     """Who has set money aside for what. A purchase counts once however many runs want it, at the highest price."""
 
     shares: dict[str, dict[str, Share]] = field(default_factory=dict)
-    seen_at: dict[str, float] = field(default_factory=dict)
+    last: dict[str, Entry] = field(default_factory=dict)
+    """The latest entry of each owner."""
     closed: set[str] = field(default_factory=set)
     total_nano_usd: int = 0
     account_nano_usd: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -74,7 +78,7 @@ class Reservations:
 
     def apply(self, entry: Entry) -> None:
         """Takes one more entry into account."""
-        self.seen_at[entry.owner] = entry.at
+        self.last[entry.owner] = entry
         if entry.closed:
             self.closed.add(entry.owner)
         for owner, identities in entry.released.items():
@@ -136,8 +140,16 @@ class Reservations:
 class SpendingLog:
     """The log of one output, read up to `number` into `state`."""
 
-    def __init__(self, store: Store, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = steady_seconds,
+    ) -> None:
         self.store = store
+        self._clock = clock
+        self._heard: dict[str, tuple[int, float]] = {}
         self.state = Reservations()
         self.number = 0
         self._sleep = sleep
@@ -180,6 +192,12 @@ class SpendingLog:
         # A create whose answer was lost is repeated below us and then finds our own entry.
         return there is not None and there.nonce == entry.nonce
 
+    def silent_seconds(self, owner: str) -> float:
+        """For how long an owner has said nothing, by no clock of its own: ours since we heard it, or the store's."""
+        number, heard_at = self._heard.get(owner, (0, self._clock()))
+        key = _key(number)
+        return max(self._clock() - heard_at, self.store.ages([key]).get(key, 0.0))
+
     def _take(self, number: int, data: bytes | None) -> Entry | None:
         entry, waited = _parsed(number, data), 0.0
         while entry is None and waited < TORN_SECONDS:
@@ -195,6 +213,7 @@ class SpendingLog:
         self.number = number
         if entry is not None:
             self.state.apply(entry)
+            self._heard[entry.owner] = number, self._clock()
 
 
 def _key(number: int) -> str:

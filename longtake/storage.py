@@ -98,6 +98,11 @@ class Store(ABC):
     def stamp(self, key: str) -> str | None:
         """What changes whenever an object is written anew, cheap to ask for; None where there is none."""
 
+    def ages(self, keys: Iterable[str]) -> dict[str, float]:
+        """How many seconds ago objects were written, by the store's own clock, as far as it can tell."""
+        del keys
+        return {}
+
     def reserve(self, key: str, size_bytes: int) -> None:
         """Takes room that `give_room` frees when nothing else is left; where a store has no such bound, nothing.
 
