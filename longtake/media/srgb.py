@@ -54,6 +54,8 @@ def _of_numbers(image: Image.Image, is_png: bool) -> tuple[Image.Image, str]:
         white = _LEVELS[-1]
     else:
         white = next((level for level in _LEVELS if least >= 0 and most <= level), 0.0)
+        # Floats up to 40 are metres rather than a picture that is nearly black.
+        white = 0.0 if image.mode == "F" and 1 < most <= white / 2 else white
     if white:
         words = f"8 bits of grey instead of {'floats' if image.mode == 'F' else '16 or 32 bits'}, {white:g} as white"
         scaled = values * (255 / white)

@@ -39,6 +39,7 @@ GREYS = [
     ("depth32.tif", lambda: Image.fromarray(ramp(65535, np.int32)), "65535 as white"),
     ("float.tif", lambda: Image.fromarray(ramp(1.0, np.float32)), "floats, 1 as white"),
     ("float255.tif", lambda: Image.fromarray(ramp(255, np.float32)), "floats, 255 as white"),
+    ("near.tif", lambda: Image.fromarray(ramp(40, np.float32)), "grey values of 0 to 39.9 spread"),
     ("metres.tif", lambda: Image.fromarray(ramp(90_000, np.float32) - 10), "grey values of -10 to 89765 spread"),
 ]
 
