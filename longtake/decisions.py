@@ -18,7 +18,7 @@ from longtake.errors import ConfigurationError
 from longtake.job import Job
 from longtake.ledger import Ledger
 from longtake.records import Accepted, Purchase, Record, State, VerdictRecord
-from longtake.verdicts import Verdict
+from longtake.verdicts import Outcome, Verdict
 
 ADOPTED_BY = "reconcile --adopt"
 _DECIDED = frozenset({Verdict.FAILED, Verdict.UNKNOWN_OUTCOME})
@@ -109,6 +109,22 @@ def to_settle(output: str, purchase: Purchase, name: str) -> str:
         f"look the job up at the vendor{where}, then `{command(output, name)}`, "
         f"or `--resubmit {shlex.quote(name)}` or `--give-up {shlex.quote(name)}` in place of `--adopt`"
     )
+
+
+def with_command(outcome: Outcome, output: str, purchase: Purchase, shot_id: str, *, is_alone: bool) -> Outcome:
+    """An unknown outcome with what to look for and what to type.
+
+    Args:
+        outcome: Of the shot.
+        output: Where it was bought.
+        purchase: As the ledger holds it.
+        shot_id: The shot.
+        is_alone: Whether no other purchase of its row has the same shot id.
+    """
+    if outcome.verdict is not Verdict.UNKNOWN_OUTCOME or not output:
+        return outcome
+    name = shot_id if is_alone and purchase.shot_id else f"{shot_id}@{purchase.identity}"
+    return outcome.model_copy(update={"advice": to_settle(output, purchase, name)})
 
 
 def settle(ledger: Ledger, decisions: Decisions, homes: Mapping[str, Home] | None = None) -> list[str]:

@@ -210,7 +210,7 @@ async def as_recorded(production: Production, runs: Collection[str]) -> Summary:
     await asyncio.to_thread(_read_again, production)
     made: dict[str, ReelEnd] = {}
     for reel, shots in Plan(production.rendered_shots, []).reels.items():
-        order = _reel_order(production, reel, [result_of(shot, {}) for shot in shots])
+        order = _reel_order(production, reel, [result_of(shot, {}, production.wishes.output) for shot in shots])
         if isinstance(order, str):
             made[reel] = None, order
             continue
@@ -242,7 +242,7 @@ def write_up(
     purchases = _read_again(production)
     by_row: dict[int, list[ShotResult]] = {}
     for shot in production.plan.shots:
-        by_row.setdefault(shot.row.row, []).append(result_of(shot, ended))
+        by_row.setdefault(shot.row.row, []).append(result_of(shot, ended, production.wishes.output))
     beyond_limit = sum(result.beyond_limit for results in by_row.values() for result in results)
     asked = {shot.row.row for shot in production.asked_shots}
     rows = [row_result(results, purchases) for results in by_row.values()]

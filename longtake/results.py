@@ -44,11 +44,18 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
         price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
         price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
         reported_usage=json.dumps(usage) if purchase and (usage := reported_usage(purchase)) else None,
-        submitted_at=_moment(purchase.accepted if purchase else None),
+        submitted_at=_moment(_submitted(purchase, worst.outcome.verdict)),
         finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,
         next_action=worst.outcome.next_action or None,
     )
+
+
+def _submitted(purchase: Purchase | None, verdict: Verdict) -> Record | None:
+    """The record of when it was submitted; of an unknown outcome, when the submit began."""
+    if purchase is None or purchase.accepted is not None:
+        return purchase.accepted if purchase is not None else None
+    return purchase.intent if verdict is Verdict.UNKNOWN_OUTCOME else None
 
 
 def _moment(record: Record | None) -> datetime | None:

@@ -6,6 +6,7 @@ Plain asyncio. The steps (submit, await, download, stitch) are handed in, so tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
@@ -17,6 +18,7 @@ from typing import Literal
 from longtake.brake import IN_A_ROW, Brake
 from longtake.buyer import Buyer
 from longtake.chaining import Parent, drift_words
+from longtake.decisions import with_command
 from longtake.delivery import is_at_home
 from longtake.desk import Office
 from longtake.errors import (
@@ -148,12 +150,22 @@ class Run:
 
     async def _guarded(self, shot: Shot) -> ShotResult:
         result = await self._shot(shot)
+        if result.outcome.verdict is Verdict.UNKNOWN_OUTCOME:
+            with contextlib.suppress(Exception):  # the advice that is good for all such shots stays
+                result.outcome = await asyncio.to_thread(self._with_command, shot, result.outcome)
         self._places.leave(self._order[shot])
         result.finished_at = result.finished_at or time.time()
         self.on_end(result)
         event = "done" if result.is_done else "beyond" if result.beyond_limit else "ended"
         self.on_event(event, shot, result.outcome.evidence or result.outcome.verdict)
         return result
+
+    def _with_command(self, shot: Shot, outcome: Outcome) -> Outcome:
+        number = max(1, len(shot.attempts))
+        purchase = self.ledger.purchase(attempt_identity(shot.identity, number))
+        while (later := self.ledger.purchase(attempt_identity(shot.identity, number + 1))).last_try:
+            purchase, number = later, number + 1
+        return with_command(outcome, self.options.output, purchase, shot.shot_id, is_alone=shot.row.variants == 1)
 
     async def _shot(self, shot: Shot) -> ShotResult:
         number = max(1, len(shot.attempts))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
+from longtake.decisions import with_command
 from longtake.plan import Shot, Standing
 from longtake.production import Production
 from longtake.records import Purchase
@@ -118,7 +119,7 @@ def _result_now(shot: Shot, ended: Ended) -> ShotResult | None:
     return None if task is not None and not task.done() else result_of(shot, ended)
 
 
-def result_of(shot: Shot, ended: Ended) -> ShotResult:
+def result_of(shot: Shot, ended: Ended, output: str = "") -> ShotResult:
     """How a shot ended in a run, or how the ledger held it where the run did not bring it to an end."""
     task = ended.get(shot)
     if task is not None and task.done() and not task.cancelled() and task.exception() is None:
@@ -126,18 +127,20 @@ def result_of(shot: Shot, ended: Ended) -> ShotResult:
     if shot.is_refused:
         words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
         return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
-    return _as_recorded(shot)
+    return _as_recorded(shot, output)
 
 
-def _as_recorded(shot: Shot) -> ShotResult:
+def _as_recorded(shot: Shot, output: str) -> ShotResult:
     """A shot that this run did not bring to an end, by what the ledger held at its start."""
     purchase: Purchase | None = shot.purchase
-    if purchase is not None and purchase.clip is not None and purchase.accepted is not None:
-        return ShotResult(shot, Outcome(verdict=Verdict.DONE), purchase.accepted.job, purchase.clip.clip)
+    if purchase is not None and purchase.clip is not None:
+        return ShotResult(shot, Outcome(verdict=Verdict.DONE), purchase.job, purchase.clip.clip)
     if shot.standing is Standing.RESUME:
         return ShotResult(shot, Outcome(verdict=Verdict.STILL_RUNNING, evidence="the run ended before the job"))
-    if shot.standing is Standing.UNKNOWN and purchase is not None:
-        return ShotResult(shot, Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=purchase.evidence_of_unknown()))
+    if shot.standing in (Standing.UNKNOWN, Standing.UNREADABLE) and purchase is not None:
+        outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=purchase.evidence_of_unknown())
+        is_alone = shot.row.variants == 1
+        return ShotResult(shot, with_command(outcome, output, purchase, shot.shot_id, is_alone=is_alone))
     if shot.standing is Standing.OVER and purchase is not None and purchase.verdict is not None:
         return ShotResult(shot, Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence))
     return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn"))

@@ -75,16 +75,22 @@ CHANGED_ROW_IS_ENOUGH = frozenset({Verdict.CONTENT_REFUSED, Verdict.BAD_CLIP})
 
 
 class Outcome(BaseModel):
-    """A verdict with its evidence, in words for a person. No secret and no signed link."""
+    """A verdict with its evidence, in words for a person. No secret and no signed link.
+
+    `advice`: what to do about this very shot, where that can be said better than of its verdict.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     verdict: Verdict
     evidence: str = ""
+    advice: str = ""
 
     @property
     def next_action(self) -> str:
         """What to do about it; where the vendor told which input it flagged, what about that."""
+        if self.advice:
+            return self.advice
         flagged = _FLAGGED.search(self.evidence) if self.verdict is Verdict.CONTENT_REFUSED else None
         if flagged is None:
             return NEXT_ACTION[self.verdict]

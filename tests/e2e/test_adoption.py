@@ -168,3 +168,26 @@ def test_ids_with_equals_signs_and_blanks_are_read_as_they_are_meant(written, sh
 def test_two_jobs_for_one_shot_and_halves_are_refused(written):
     with pytest.raises(ConfigurationError):
         adoptions(written)
+
+
+@pytest.mark.parametrize("variants", [1, 2])
+def test_the_results_of_an_unknown_outcome_tell_when_it_was_submitted_and_what_to_type(tmp_path, sandbox, variants):
+    path = tmp_path / "m.csv"
+    path.write_text(f"reel,shot,prompt,vendor,variants\nr,1,a red ball rolls over the lawn,evolink,{variants}\n")
+
+    async def main():
+        sandbox.faults.add(Fault(kind="answer_lost_after_accept", step="submit", times=None))
+        for _ in range(2):
+            end = await render_plain(path, tmp_path / "out", sandbox_accounts(sandbox))
+            [row] = end.rows
+            assert row.submitted_at is not None
+            name = row.next_action.partition("--adopt ")[2].partition("=JOB_ID`")[0]
+            assert f"longtake reconcile --output {tmp_path / 'out'} --adopt {name}=JOB_ID`" in row.next_action
+            assert "evolink/default, seedance-2.0-mini-text-to-video, submitted 20" in row.next_action
+        sandbox.faults.clear()
+        [first] = [one.job_id for one in sandbox.jobs()][:1]
+        ledger = Ledger(open_store(str(tmp_path / "out")))
+        settle(ledger, Decisions(adopt={name: first}))
+
+    asyncio.run(main())
+    assert sandbox.bill.count() == variants
