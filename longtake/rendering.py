@@ -27,6 +27,7 @@ from longtake.results import row_result, rows_to_retake
 from longtake.retry import stands_for, write_tables
 from longtake.run import OnEnd, OnEvent, Run, RunOptions, Steps
 from longtake.run_report import Ended, ReelEnd, RunReport, result_of
+from longtake.settlement import answered_twice
 from longtake.shot_result import ShotResult
 from longtake.verdicts import Verdict
 
@@ -241,8 +242,14 @@ def write_up(
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
     purchases = _read_again(production)
     by_row: dict[int, list[ShotResult]] = {}
+    twice = answered_twice(purchases)
     for shot in production.plan.shots:
-        by_row.setdefault(shot.row.row, []).append(result_of(shot, ended, production.wishes.output))
+        result = result_of(shot, ended, production.wishes.output)
+        if shot.purchase is not None and (words := twice.get(shot.purchase.identity)):
+            log.warning("%s: %s", shot.shot_id, words)
+            evidence = "; ".join(part for part in (result.outcome.evidence, words) if part)
+            result.outcome = result.outcome.model_copy(update={"evidence": evidence})
+        by_row.setdefault(shot.row.row, []).append(result)
     beyond_limit = sum(result.beyond_limit for results in by_row.values() for result in results)
     asked = {shot.row.row for shot in production.asked_shots}
     rows = [row_result(results, purchases) for results in by_row.values()]

@@ -7,7 +7,7 @@ vendor's credit is worth no document tells.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
@@ -32,6 +32,24 @@ def is_charged_but_failed(purchase: Purchase) -> bool:
     terminal = purchase.terminal
     is_over = purchase.verdict is not None and purchase.clip is None
     return is_over and terminal is not None and any(amount > 0 for amount in terminal.usage.values())
+
+
+def answered_twice(purchases: Mapping[str, Purchase]) -> dict[str, str]:
+    """By identity, what to tell of purchases whose vendor answered one job id to several submits."""
+    by_job: dict[tuple[str, str], list[Purchase]] = {}
+    for purchase in purchases.values():
+        if purchase.accepted is not None:
+            job = purchase.accepted.job
+            by_job.setdefault((job.base_url, job.job_id), []).append(purchase)
+    told: dict[str, str] = {}
+    for (_, job_id), alike in by_job.items():
+        for purchase in alike if len(alike) > 1 else ():
+            others = ", ".join(dict.fromkeys(one.shot_id for one in alike if one is not purchase))
+            told[purchase.identity] = (
+                f"a fault of the vendor: it answered job {job_id} to the submit of {others} as well, so that they show "
+                "one clip; ask it for the other job"
+            )
+    return told
 
 
 def bought_request(purchase: Purchase) -> tuple[ShotRequest, Model] | None:
