@@ -104,7 +104,7 @@ class Budget:
         await asyncio.to_thread(self._log.load)
         if purchases is None:
             purchases = await asyncio.to_thread(self._ledger.load)
-        bought = {identity: self._share(purchase) for identity, purchase in purchases.items() if purchase.is_charged}
+        bought = {one.identity: self._known_share(one) for one in purchases.values() if one.is_charged}
         self._log.state.count(LEDGER, bought)
         settled = {
             identity: share._replace(usd=usd)
@@ -186,6 +186,14 @@ class Budget:
         # What cannot be written now is taken for left by the dead later.
         with contextlib.suppress(OSError):
             await self._decided(decide)
+
+    def _known_share(self, purchase: Purchase) -> Share:
+        """What a purchase may cost; where its own records cannot be read, what was set aside for it."""
+        share = self._share(purchase)
+        if share.usd is not None or not purchase.unreadable:
+            return share
+        set_aside = self._log.state.shares.get(purchase.identity, {}).values()
+        return max((one for one in set_aside if one.usd is not None), key=lambda one: one.nano_usd, default=share)
 
     def _share(self, purchase: Purchase) -> Share:
         # Tries that were certainly not accepted may have been at another vendor, at another price.
