@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from longtake.coming_clip import ComingClip, coming_clip
+from longtake.consequences import follows, told, unread_columns
 from longtake.errors import UnknownVendorError
 from longtake.hosting import Hosting
 from longtake.identity import ContentDigest, Identities
@@ -107,8 +108,8 @@ class Planner:
                     shots += takes
                     previous = takes[0]
         mark_renamed(shots, known.by_shot, partial(self._identity_under, known))
-        own = (violation for shot in shots for violation in shot.violations)
-        return Plan(shots, list(dict.fromkeys([*violations, *own])))
+        own = (violation for shot in shots for violation in told(shot))
+        return Plan(shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
 
     def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: _Known) -> Shot:
         written = row.written
@@ -133,8 +134,7 @@ class Planner:
             shot.model = _bought_model(shot)
             return shot
         shot.violations = list(known.refused.get(row.row, ()))
-        if not shot.is_refused:
-            self._judge(shot, known.terms)
+        self._judge(shot, known.terms, unread_columns(known.refused, row.row))
         return shot
 
     def _identify(self, shot: Shot, known: _Known) -> None:
@@ -184,9 +184,15 @@ class Planner:
         own_is_older = own is None or own.intent is None or own.intent.row_take is None
         return older if is_older and own_is_older else None
 
-    def _judge(self, shot: Shot, book: TermsBook) -> None:
-        """Fills in on which terms the shot can be bought, or why it cannot."""
+    def _judge(self, shot: Shot, book: TermsBook, unread: frozenset[str]) -> None:
+        """Fills in on which terms the shot can be bought, or why it cannot.
+
+        A row whose cells cannot all be read (`unread`) is judged by those that can: all that is wrong with it is told
+        at once, but nothing that only follows from what is missing.
+        """
         row, parent = shot.row, shot.parent
+        if "vendor" in unread:
+            return
         brings: ComingClip | None = None
         if parent is not None:
             brings = parent.brings or coming_clip(parent.request, parent.model)
@@ -203,6 +209,8 @@ class Planner:
             )
         )
         shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
+        if unread:
+            shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
         shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
 
     def _request(self, row: ManifestRow, parent: Shot | None, known: _Known) -> ShotRequest:

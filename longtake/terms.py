@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from longtake.coming_clip import ComingClip, coming_clip, fitting_tail, unreachable, with_coming_clip
@@ -19,13 +20,14 @@ from longtake.memo import Memo
 from longtake.pricing import Quote
 from longtake.prompts import check_prompt, speaks_of_media
 from longtake.request import Reference, ShotRequest, option_values
-from longtake.vendors import Adapter, Model, adapter_named
+from longtake.vendors import VENDORS, Adapter, Model, adapter_named
 
 PriceOf = Callable[[ShotRequest, Model, str], Quote | None]
 """The price of a request for a model at an account (`vendor/document`), None where it is unknown."""
 
 LONG_PROMPT_CHARACTERS, LONG_ADDRESS_CHARACTERS = 100_000, 2_000
 """Above them a request's size counts against the limit of its body."""
+_PARENT = "the shot before it"
 MADE_HERE = ("clip:", "last_frame:")
 
 
@@ -115,7 +117,10 @@ class TermsBook:
         try:
             adapter = adapter_named(wanted.vendor)
         except UnknownVendorError as error:
-            return _refused(refusal("vendor", wanted.vendor, str(error), "use one of these"))
+            # The rest of the row is judged by the vendor that was probably meant: all problems are told at once.
+            meant = get_close_matches(wanted.vendor.split("/", 1)[0], VENDORS, n=1)
+            rest = self.terms(wanted._replace(vendor=meant[0])).violations if meant else ()
+            return _refused(refusal("vendor", wanted.vendor, str(error), "use one of these"), *rest)
         request = _whole(wanted)
         try:
             model = adapter.model_for(request)
@@ -136,7 +141,7 @@ class TermsBook:
         if wanted.how is None or wanted.parent is None:
             return None, []
         if wanted.refused_parent:
-            rule = f"the shot before it ({wanted.refused_parent}) is refused"
+            rule = f"{_PARENT} ({wanted.refused_parent}) is refused"
             return None, [refusal("continue_from", "", rule, "mend that one")]
         tail: float | None = None
         if wanted.how == "clip":
@@ -199,6 +204,11 @@ def _prompt_fits(wanted: Wanted, model: Model) -> bool:
     if any(check_prompt_length(wanted.request, model.limits)):
         return False
     return not speaks_of_media(wanted.prompt) or not check_prompt(_whole(wanted), model.wire, wanted.prompt)
+
+
+def parent_is_refused(violation: Violation) -> bool:
+    """Whether a violation says no more than that the shot before is refused."""
+    return violation.column == "continue_from" and violation.rule.startswith(f"{_PARENT} (")
 
 
 def _refused(*violations: Violation) -> Terms:

@@ -106,6 +106,10 @@ class Roots:
             if _is_s3(self.base):
                 return self._checked_object("/".join([self.base, *(part for part in parts if part not in ("", "."))]))
             return self._checked_file(f"{self.base}/{value}", self._folders)
+        own = f"{self.base}/"
+        if value.startswith(own) and not any(map(value.startswith, self._extra_folders)):
+            fix = f"write it from the manifest's folder: {value.removeprefix(own)}"
+            raise CellError("the path is absolute, which means nothing on another machine", fix)
         return self._checked_file(value, self._extra_folders)
 
     def _checked_file(self, path: str, folders: Sequence[str]) -> str:
