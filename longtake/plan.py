@@ -72,6 +72,8 @@ class Shot:
     violations: list[Violation] = field(default_factory=list)
     attempts: list[Purchase] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
+    bought_as: str = ""
+    """The name under which the same request was bought, where the manifest has it no more."""
     fixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     brings: ComingClip | None = None
     quote: Quote | None = None

@@ -161,7 +161,7 @@ class WouldReplaceError(LongtakeError):
     """Shots that were bought would be bought again, though their take was not raised."""
 
     def __init__(self, shots: Sequence[Shot] = ()) -> None:
-        ids = [shot.shot_id for shot in shots]
+        ids = [f"{shot.shot_id} (bought as {shot.bought_as})" if shot.bought_as else shot.shot_id for shot in shots]
         prices = [shot.quote.high_usd for shot in shots if shot.quote]
         price = f"at most {sum(prices):.4f} USD" if len(prices) == len(ids) else "price unknown"
         some = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")

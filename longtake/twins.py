@@ -61,7 +61,7 @@ def mark_renamed(
             same = [each.identity for each in bought[shot_id] if _first_attempt(each.identity) in former]
             if same:
                 under[shot] = _first_attempt(same[0])
-                shot.replaces += same
+                shot.replaces, shot.bought_as = [*shot.replaces, *same], shot_id
                 rule = f"the same request was bought in this output as {shot_id}, which the manifest no longer has"
                 fix = "write the name as it was (a spreadsheet may have changed it), or render with --replace"
                 found = caution("shot" if not shot.row.lone else "id", shot.row.shot, rule, fix)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longtake.plan import TO_BUY, Shot
+from longtake.plan import TO_BUY, Shot, Standing
 from longtake.reports.plan_view import PlanView, Sum, account_of, sent_briefly, sent_call
 from longtake.reports.text import one_line
 from longtake.violations import Violation
@@ -51,6 +51,8 @@ def summary_line(view: PlanView) -> str:
     price = price_words(total)
     unit = " USD" if price[-1].isdigit() else ""
     parts = [f"{_count(total.shots, 'shot')}, {total.bought} to buy for {price}{unit}"]
+    if replaced := sum(shot.standing in (Standing.REPLACES, Standing.FOLLOWS) for shot in view.plan.shots):
+        parts.append(f"{replaced} of them bought before (--replace)")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")
