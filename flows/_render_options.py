@@ -55,7 +55,8 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
         nargs="+",
         type=_setting(GATE_CHECKS),
         metavar="CHECK=LEVEL",
-        help=f"strict, warn or off, for {', '.join(GATE_CHECKS)}",
+        help=f"strict, warn or off, for {', '.join(GATE_CHECKS)}; duration and size: also far (their default), "
+        "strict where a clip is far from what was ordered",
     )
     checks.add_argument(
         "--hold-drift",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from longtake.desk import Office
+from longtake.findings import seam_warnings
 from longtake.ledger import FOLDER
 from longtake.manifests.writer import RowResult
 from longtake.media.receipt import StitchOptions
@@ -252,7 +253,8 @@ def write_up(
         by_row.setdefault(shot.row.row, []).append(result)
     beyond_limit = sum(result.beyond_limit for results in by_row.values() for result in results)
     asked = {shot.row.row for shot in production.asked_shots}
-    rows = [row_result(results, purchases) for results in by_row.values()]
+    seams = seam_warnings(reel for reel, _ in made.values())
+    rows = [row_result(results, purchases, seams) for results in by_row.values()]
     rows.sort(key=lambda row: row.row)
     write_tables(
         production.store,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from longtake.findings import clip_warnings
 from longtake.manifests.writer import RowResult
 from longtake.outputs import clip_key
 from longtake.plan import Shot
@@ -18,8 +19,16 @@ NEEDS_TAKE = BOUGHT_AND_OVER - {Verdict.LOST}
 """Verdicts for which `retry.csv` raises the take."""
 
 
-def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -> RowResult:
-    """The result of one row; of several variants the worst verdict counts, and clips are joined with `|`."""
+def row_result(
+    shots: Sequence[ShotResult], purchases: Mapping[str, Purchase], seams: Mapping[str, str] | None = None
+) -> RowResult:
+    """The result of one row; of several variants the worst verdict counts, and clips are joined with `|`.
+
+    Args:
+        shots: The variants of the row.
+        purchases: The ledger.
+        seams: What was noted at the seams of the reels, by shot.
+    """
     ranked = sorted(shots, key=lambda result: result.is_done)
     worst, first = ranked[0], shots[0]
     purchase = purchases.get(worst.job.identity) if worst.job else _last_purchase(worst.shot, purchases)
@@ -28,6 +37,7 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
     clip = worst.clip
     vendor = intent.account if intent else worst.shot.account
     quote = worst.shot.quote
+    seam = (seams or {}).get(first.shot.shot_id)
     return RowResult(
         row=first.shot.row.row,
         shot_id=first.shot.shot_id,
@@ -48,6 +58,7 @@ def row_result(shots: Sequence[ShotResult], purchases: Mapping[str, Purchase]) -
         finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,
         next_action=worst.outcome.next_action or None,
+        warnings="; ".join([*clip_warnings(purchase), *([seam] if seam else [])]) or None,
     )
 
 

@@ -34,7 +34,8 @@ __all__ = [
 class RowResult(BaseModel):
     """How one row ended.
 
-    `reported_usage` is what the vendor told of it, as JSON.
+    `reported_usage` is what the vendor told of it, as JSON; `warnings` what the gate noted without failing the clip,
+    and repeated pictures that stay in its reel.
 
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """
@@ -60,6 +61,7 @@ class RowResult(BaseModel):
     error: str | None = None
     next_action: str | None = None
     reported_usage: str | None = None
+    warnings: str | None = None
 
 
 _TIME = pyarrow.timestamp("us", "UTC")

@@ -68,7 +68,7 @@ class _Fit(NamedTuple):
     wins: float
 
 
-def find_echo(previous: Path, clip: Path, max_frames: int = 72) -> Echo:
+def find_echo(previous: Path, clip: Path, max_frames: int = 120) -> Echo:
     """Looks for the last pictures of `previous` at the start of `clip`, to the picture.
 
     Finds repetitions that are exact, re-compressed, or shifted in brightness or contrast, in clips of any size that

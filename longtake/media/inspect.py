@@ -16,6 +16,12 @@ from longtake.media.viewing import SOUND_BLOCK_SECONDS, Viewing, view
 Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped"]
 Severity = Literal["strict", "warn"]
 Strictness = Literal["strict", "warn", "off"]
+Graded = Literal["strict", "far", "warn", "off"]
+"""`far` fails what is far from what was asked for, and notes small deviations."""
+FAR_SECONDS, FAR_SHARE = 0.5, 0.05
+"""A length is far off beyond both: half a second, and so much of what was asked for."""
+NEAR_PIXELS, NEAR_SHARE = 16, 0.02
+"""A side is near within either: codecs round to blocks, vendors to their own tables."""
 
 Stretch = tuple[float, float]
 """Start and end in seconds."""
@@ -38,13 +44,14 @@ class Expected(BaseModel, frozen=True):
 class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     """What each check's findings mean: "strict" fails the clip, "warn" notes them, "off" does not look.
 
-    By default a clip fails only if it does not decode to its end: the other findings may be what the prompt asked for.
+    By default a clip fails if it does not decode to its end, or is "far" from the length or size that was ordered, half
+    of it missing for example; small deviations are noted. The other findings may be what the prompt asked for.
     Stretches shorter than the `…_seconds` are not reported.
     """
 
     decodable: Strictness = "strict"
-    duration: Strictness = "warn"
-    size: Strictness = "warn"
+    duration: Graded = "far"
+    size: Graded = "far"
     frame_rate: Strictness = "warn"
     sound: Strictness = "warn"
     black: Strictness = "warn"
@@ -110,14 +117,15 @@ def inspect_clip(clip: Path, expected: Expected | None = None, policy: GatePolic
     )
     findings: list[Finding] = []
     for check, claims in found:
-        severity = cast(Strictness, getattr(policy, check))
+        severity = cast(Graded, getattr(policy, check))
         if severity == "off":
             continue
         for message, stretch in claims:
             start, end = (round(stretch[0], 3), round(stretch[1], 3)) if stretch else (None, None)
             # Sound that nobody asked for spoils nothing.
             unasked = check == "sound" and viewing.facts.has_audio
-            level: Severity = "warn" if unasked else severity
+            far = severity == "far" and _is_far(check, viewing, expected)
+            level: Severity = "strict" if (severity == "strict" or far) and not unasked else "warn"
             findings.append(Finding(check=check, severity=level, message=message, start_seconds=start, end_seconds=end))
     return Inspection(facts=viewing.facts, findings=tuple(findings))
 
@@ -153,6 +161,15 @@ def _wrong_size(facts: ClipFacts, expected: Expected) -> _Claims:
     if (expected.width or width, expected.height or height) != (width, height):
         asked = f"{expected.width or 'any'}×{expected.height or 'any'}"
         yield f"{width}×{height} px, {asked} were asked for", None
+
+
+def _is_far(check: Check, viewing: Viewing, expected: Expected) -> bool:
+    """Whether a length or size is so far from what was asked for that the clip is another one."""
+    if check == "duration":
+        wanted = expected.duration_seconds or viewing.seconds
+        return abs(viewing.seconds - wanted) > max(FAR_SECONDS, FAR_SHARE * wanted)
+    sides = zip(viewing.facts.display_size, (expected.width, expected.height), strict=True)
+    return any(side and abs(side - shown) > max(NEAR_PIXELS, NEAR_SHARE * side) for shown, side in sides)
 
 
 def _wrong_rate(viewing: Viewing, expected: Expected) -> _Claims:

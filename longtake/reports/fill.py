@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from longtake.findings import clip_warnings, seam_warnings
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.plan import Shot
@@ -60,10 +61,12 @@ def report_view(
     }
     times = {shot.job_id: shot for shot in before.shots if shot.job_id} if before else {}
     others = _other_columns(manifest) if manifest else {}
+    seams = seam_warnings(made for made, _ in reels.values())
     for shot, view in views.items():
         told = times.get(view.job_id)
         views[shot] = view.model_copy(
             update={
+                "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
                 "waiting_since": view.waiting_since or (told.waiting_since if told else None),
                 "started_running_at": view.started_running_at or (told.started_running_at if told else None),
                 "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},
@@ -133,6 +136,7 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
+        warnings="; ".join(clip_warnings(bought)),
         vendor=(intent.account if intent else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",

@@ -38,7 +38,8 @@ class ShotView(_View):
     """One shot.
 
     `verdict` is a value of `longtake.verdicts.Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
-    `downloading`. `evidence` is the reason in words. `waiting_since` is when it began to wait for a free slot,
+    `downloading`. `evidence` is the reason in words, `warnings` what was noted of a clip that
+    passed. `waiting_since` is when it began to wait for a free slot,
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
     its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's
     other columns. `identity` names its purchases in the ledger.
@@ -53,6 +54,7 @@ class ShotView(_View):
     prompt: Text = ""
     evidence: Text = ""
     next_action: Text = ""
+    warnings: Text = ""
     vendor: Text = ""
     wire_model: Text = ""
     job_id: Text = ""

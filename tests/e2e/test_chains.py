@@ -7,6 +7,8 @@ import hashlib
 import pytest
 
 from longtake.errors import InvalidManifestError
+from longtake.sandbox.app import Sandbox
+from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.conftest import frame_codes
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -98,3 +100,21 @@ async def test_a_failed_link_blocks_only_the_rest_of_its_chain(tmp_path, sandbox
     assert sandbox.bill.count() == 3
     assert not (tmp_path / "out/reels/r.mp4").exists()
     assert (tmp_path / "out/reels/other.mp4").exists()
+
+
+@pytest.mark.parametrize("echo_frames", [60, 96])
+async def test_a_long_repeat_is_cut_or_told_in_the_results(tmp_path, monkeypatch, write_manifest, echo_frames):
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    rows = [SHOT | {"shot": n, "prompt": f"shot {n}", "continue_from": "clip" if n > 1 else ""} for n in (1, 2)]
+    with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, echo_frames=echo_frames)) as sandbox:
+        end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
+    assert end.verdicts == {"done": 2}, [row.error for row in end.rows]
+    codes = frame_codes(tmp_path / "out/reels/r.mp4")
+    repeated = len(codes) - len(set(codes))
+    told = end.rows[1].warnings or ""
+    assert repeated == 0 or "repeat" in told, (repeated, told)
+    assert (told in (tmp_path / "out/results.csv").read_text()) and (not repeated or told in end_of_report(tmp_path))
+
+
+def end_of_report(folder):
+    return (folder / "out/report.json").read_text()

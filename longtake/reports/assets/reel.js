@@ -63,7 +63,7 @@ function body(reel) {
 
 function loneBody(reel) {
   const [shot] = reel.shots;
-  return element("div", { class: "body" }, heading(reel), reelFacts(reel), prompt(shot), note(reel), why(shot),
+  return element("div", { class: "body" }, heading(reel), reelFacts(reel), prompt(shot), note(reel), why(shot), noted(shot),
     element("div", { class: "more" }, links(reel).slice(0, 2), details(shot)));
 }
 

@@ -31,6 +31,11 @@ function why(shot) {
     shot.next_action ? element("p", { class: "next" }, icon("next"), coded(shot.next_action)) : null);
 }
 
+/** What was noted of a clip that passed. */
+function noted(shot) {
+  return shot.warnings ? element("p", { class: "reason noted", dir: "auto" }, shot.warnings) : null;
+}
+
 /** How long a shot took, from buying to having it. */
 function took(shot) {
   const end = shot.downloaded_at ?? shot.finished_at;
@@ -88,6 +93,6 @@ function shotItem(shot) {
       shot.take > 1 ? element("span", { class: "facts" }, `take ${shot.take}`) : null,
       element("span", { class: "price" }, money(shot.price_low_usd, shot.price_high_usd) || "price unknown")),
     element("div", { class: "facts" }, facts.filter(Boolean).map((words) => element("span", {}, isolated(words)))),
-    prompt(shot), why(shot),
+    prompt(shot), why(shot), noted(shot),
     element("div", { class: "more" }, clipLink(shot), details(shot)));
 }
