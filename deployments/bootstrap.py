@@ -27,6 +27,7 @@ from prefect.settings import get_current_settings
 from blocks import ClipStore
 from blocks.credentials import CREDENTIALS
 from deployments.notifications import NOTIFY_URL, notification_block, notifications
+from flows._server import require_configured
 from longtake.accounts import limit_name
 from longtake.errors import ConfigurationError, LongtakeError
 
@@ -201,6 +202,7 @@ RUN_AGAIN = AutomationCore(
 def main() -> int:
     """Prints what was done."""
     try:
+        require_configured()
         lines = asyncio.run(bootstrap())
     except LongtakeError as error:
         print(f"bootstrap: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to people

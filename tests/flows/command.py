@@ -28,12 +28,13 @@ class CommandLine:
     folder: Path
     environment: Mapping[str, str]
     names: tuple[str, ...] = ("fox", "hare")
+    account: str = "default"
     output: Path = field(init=False)
     manifest: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.output, self.manifest = self.folder / "out", self.folder / "m.csv"
-        rows = [f"{name},evolink,A {name} {self.folder.name},4,480p,16:9" for name in self.names]
+        rows = [f"{name},evolink/{self.account},A {name} {self.folder.name},4,480p,16:9" for name in self.names]
         self.manifest.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
 
     @property

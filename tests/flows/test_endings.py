@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def line(sandbox: Sandbox, prefect_server: PrefectServer, tmp_path: Path) -> CommandLine:
-    return CommandLine(sandbox, tmp_path, prefect_server.environment(), ("fox", "hare", "owl"))
+    # Jobs of an ended run keep their slots, so every test has an account of its own.
+    account = f"ended-{uuid.uuid4().hex[:8]}"
+    return CommandLine(sandbox, tmp_path, prefect_server.environment(), ("fox", "hare", "owl"), account)
 
 
 def come_to(step: str, sandbox: Sandbox, line: CommandLine, process: subprocess.Popen[str]) -> None:

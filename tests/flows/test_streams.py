@@ -59,7 +59,7 @@ def test_a_render_comes_to_its_end_whatever_becomes_of_its_words(line: CommandLi
 def test_a_run_whose_reader_left_says_by_its_exit_code_that_rows_are_missing(
     line: CommandLine, sandbox: Sandbox
 ) -> None:
-    line.manifest.write_text(line.manifest.read_text().replace("fox,evolink", "fox,anyfast"))
+    line.manifest.write_text(line.manifest.read_text().replace("fox,evolink/default", "fox,anyfast"))
     code = line.folder / "code"
     ended = line.shell(f"{{ longtake {line.render} --limit 1 2>&1; echo $? > {code}; }} | head -n 1")
 

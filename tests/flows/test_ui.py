@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from flows._server_access import login_address
 from longtake.sandbox import mishaps
 from longtake.sandbox.faults import Fault
-from tests.flows.conftest import ROOT
+from tests.flows.conftest import ROOT, PrefectServer
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
 from tests.flows.test_retry import press_retry
@@ -203,6 +204,27 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
         launched.close()
+
+
+def test_the_printed_address_opens_the_ui_and_its_plain_address_asks_for_the_password(
+    browser: Any, prefect_server: PrefectServer
+) -> None:
+    origin, secret = prefect_server.api_url.removesuffix("/api"), os.environ["PREFECT_API_AUTH_STRING"]
+    with browser.new_context() as stranger:
+        page = stranger.new_page()
+        page.goto(f"{origin}/dashboard")
+        page.wait_for_url("**/login**")
+    for typed in (False, True):
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.set_default_timeout(90_000)
+            page.goto(login_address(origin, "" if typed else secret))
+            if typed:
+                page.locator("input[type=password]").fill(secret)
+                page.get_by_role("button").click()
+            page.wait_for_url("**/dashboard**")
+            page.get_by_text("Flow Runs").first.wait_for()
+            assert secret not in page.url
 
 
 @pytest.fixture
