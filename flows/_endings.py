@@ -11,6 +11,7 @@ from typing import Any
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause, TerminationSignal
 from prefect.logging import get_run_logger
+from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled
 
 from flows._interrupts import cancelled_by_signals, is_command
@@ -21,6 +22,7 @@ BOUGHT_ONCE = "what was bought is recorded, jobs run on at the vendors"
 SUSPENDED = f"Suspended: {BOUGHT_ONCE}; Resume goes on from there and buys nothing twice"
 CANCELLED = f"Cancelled: {BOUGHT_ONCE}; Retry, or the same command, goes on from there and buys nothing twice"
 _LOOK_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 3.0
 
 
 async def ended_in_words(body: Coroutine[Any, Any, Any]) -> Any:
@@ -47,7 +49,7 @@ async def ended_in_words(body: Coroutine[Any, Any, Any]) -> Any:
             log.warning(CANCELLED)
             if asked.by is None:
                 raise
-            return _state_after(asked.by)
+            return await _state_after(asked.by)
         except BaseExceptionGroup as group:
             if (pause := _pause_in(group)) is None:
                 raise
@@ -81,7 +83,7 @@ def _suspension() -> Pause | None:
     return None if state is None else Pause(state=state)
 
 
-def _state_after(number: int) -> Any:
+async def _state_after(number: int) -> Any:
     from prefect._internal.control_listener import get_intent  # noqa: PLC0415 - private: it may move
 
     if is_command():
@@ -89,6 +91,8 @@ def _state_after(number: int) -> Any:
         return Cancelled(message=CANCELLED)
     if get_intent() is not None:  # the worker told beforehand what the signal means: Prefect expects a cancelled task
         raise asyncio.CancelledError
+    with contextlib.suppress(Exception):  # the process dies of what is raised here, and its last words with it
+        await asyncio.wait_for(APILogHandler.aflush(), _LAST_WORDS_SECONDS)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise TerminationSignal(signal=number)
