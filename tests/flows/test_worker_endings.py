@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
@@ -49,8 +50,10 @@ def cancel(project: Project, run_id: str) -> None:
 
 
 def suspend(project: Project, run_id: str) -> None:
-    state = {"state": {"type": "PAUSED", "name": "Suspended"}}
-    project.call("POST", f"/flow_runs/{run_id}/set_state", state).raise_for_status()
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    details = {"pause_reschedule": True, "pause_timeout": until}
+    state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    project.call("POST", f"/flow_runs/{run_id}/set_state", {"state": state}).raise_for_status()
 
 
 def terminate(project: Project, run_id: str) -> None:
