@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FILLED_MAX_CHARACTERS = 100_000
+"""Of a prompt with placeholders, filled in: a short one may name a long cell a thousand times."""
 BRACES_FIX = "write {{ and }} where braces are meant"
 
 
@@ -40,7 +42,10 @@ def fill_in(prompt: str, columns: Collection[str], value_of: Callable[[str], str
         TemplateError: A name that is not among them, or braces that are no placeholder.
     """
 
+    size = 0
+
     def filled(token: re.Match[str]) -> str:
+        nonlocal size
         text = token.group()
         if text in ("{{", "}}"):
             return text[0]
@@ -48,7 +53,12 @@ def fill_in(prompt: str, columns: Collection[str], value_of: Callable[[str], str
             raise TemplateError(f"a single {text} at character {token.start() + 1} is no placeholder", BRACES_FIX)
         if (name := token.group(1)) not in columns:
             raise _unknown(name, columns)
-        return value_of(name)
+        value = value_of(name)
+        size += len(value)
+        if size > FILLED_MAX_CHARACTERS:
+            rule = f"filled in it has more than {FILLED_MAX_CHARACTERS:,} characters"
+            raise TemplateError(rule, "fill in shorter cells, or fewer")
+        return value
 
     return _TOKEN.sub(filled, prompt) if "{" in prompt or "}" in prompt else prompt
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from longtake.manifests.checker import check_manifest
+from longtake.manifests.reader import read_manifest
 from tests.benchmarks.bench_plan import write_reels
 from tests.unit.hostile import LOOK, MANIFESTS, READ, REFERENCES, peak_mib
 
@@ -48,3 +50,11 @@ def test_a_sound_manifest_of_ten_thousand_rows_passes(tmp_path: Path) -> None:
     said, own, _ = peak_mib(READ, str(tmp_path / "m.csv"))
     assert said == "10000 rows"
     assert own < 250
+
+
+def test_a_prompt_that_fills_in_to_gigabytes_is_refused_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"prompt,a\n{'{a}' * 100_000},{'x' * 100_000}\n{{a}},fox\n", "utf-8")
+    checked = check_manifest(read_manifest(str(tmp_path / "m.csv")))
+    assert [(each.row, each.column) for each in checked.violations] == [(1, "prompt")]
+    assert "more than 100,000 characters" in checked.violations[0].rule
+    assert checked.rows[1].written.request.prompt == "fox"
