@@ -52,7 +52,9 @@ def read_json(store: Store, key: str) -> dict[str, Any] | None:
 
 def write_json(store: Store, key: str, value: object) -> None:
     """Replaces a JSON file."""
-    store.write(key, json.dumps(value, ensure_ascii=False, indent=1, default=str).encode())
+    # A half emoji in a vendor's words is written as JSON's own escape; UTF-8 has no bytes for it.
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    store.write(key, text.encode(errors="backslashreplace"))
 
 
 def publish_clip(

@@ -59,7 +59,7 @@ def kept(store: Store, told: Collection[str], purchases: Mapping[str, Purchase])
     found: list[RenderedRows] = []
     told = set(told)
     places = {"/".join(key.split("/")[:2]) for key in store.list(FOLDER)}
-    for one in _read(store, places) or _of_earlier_release(store):
+    for one in _read(store, places):
         results = _brought_up_to_date(_without(one.results, told), purchases)
         done = {row[SHOT] for row in results.select([SHOT, "verdict"]).to_pylist() if row["verdict"] == Verdict.DONE}
         found.append(RenderedRows(results, _without(one.retry, told | done), one.is_typed))
@@ -82,12 +82,12 @@ def _read(store: Store, places: Iterable[str]) -> list[RenderedRows]:
     return [rows for _, rows in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _of_earlier_release(store: Store) -> list[RenderedRows]:
-    """Earlier releases kept nothing but the results of the last manifest."""
-    results = _table(store.read("results.parquet"))
-    if results is None or not {SHOT, "verdict"} <= set(results.column_names):
-        return []
-    return [RenderedRows(results, pyarrow.table({SHOT: pyarrow.array([], pyarrow.string())}), is_typed=False)]
+def keep_earlier_release(store: Store) -> None:
+    """Earlier releases kept nothing but the last results; to be called before those are written anew."""
+    results = None if store.folders(FOLDER) else _table(store.read("results.parquet"))
+    if results is not None and {SHOT, "verdict"} <= set(results.column_names):
+        empty = pyarrow.table({SHOT: pyarrow.array([], pyarrow.string())})
+        keep(store, "the results of an earlier release", RenderedRows(results, empty, is_typed=False))
 
 
 def _brought_up_to_date(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pyarrow.Table:

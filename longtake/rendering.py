@@ -22,10 +22,11 @@ from longtake.posters import make_pictures
 from longtake.production import Production
 from longtake.records import Purchase
 from longtake.reels import MadeReel, ReelOrder, ReelPart, standing_reel
+from longtake.rendered_rows import keep_earlier_release
 from longtake.repairs import remember
 from longtake.reports.view import Totals
 from longtake.results import row_result, rows_to_retake
-from longtake.retry import stands_for, write_tables
+from longtake.retry import stands_for, write_results, write_tables
 from longtake.run import OnEnd, OnEvent, Run, RunOptions, Steps
 from longtake.run_report import Ended, ReelEnd, RunReport, result_of
 from longtake.settlement import answered_twice
@@ -84,7 +85,7 @@ async def render(
     """
     await office.receive_callbacks()
     await asyncio.to_thread(_part_from_the_ledger, production)
-    await asyncio.to_thread(_remember_repairs, production)
+    await asyncio.to_thread(_remember, production)
     plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
     async with contextlib.AsyncExitStack() as stack:
         if (budget := production.budget()) is not None:
@@ -115,9 +116,10 @@ async def render(
         return await _to_the_end(production, run, stitch, report)
 
 
-def _remember_repairs(production: Production) -> None:
-    """What a `retry.*` of this output buys stands for what its first manifest asks for. Blocking."""
+def _remember(production: Production) -> None:
+    """What was rendered here before stays told, and what a `retry.*` buys stands for its first manifest. Blocking."""
     store = production.store
+    keep_earlier_release(store)
     remember(store, production.rendered_shots, stands_for(store, production.manifest))
 
 
@@ -141,7 +143,8 @@ async def _to_the_end(production: Production, run: Run, stitch: StitchStep, repo
             log.warning("%s: the reel was not made: %s", reel, error)
             ends[reel] = None, f"{type(error).__name__}: {error}"
 
-    watching = asyncio.create_task(report.keep(run.results, ends))
+    tables = partial(_write_results_now, production, report, run.results)
+    watching = asyncio.create_task(report.keep(run.results, ends, tables))
     try:
         await run.finish(with_reel)
     finally:
@@ -237,34 +240,66 @@ def _bought_now(production: Production, purchases: Mapping[str, Purchase], runs:
     return sum(one.identity not in before for one in bought)
 
 
+def _rows(
+    results: Sequence[ShotResult], purchases: Mapping[str, Purchase], seams: Mapping[str, str] | None = None
+) -> list[RowResult]:
+    """One result per row of the manifest, in its order; a row that cannot be told of takes no other away."""
+    by_row: dict[int, list[ShotResult]] = {}
+    for result in results:
+        by_row.setdefault(result.shot.row.row, []).append(result)
+    rows: list[RowResult] = []
+    for number, of_row in sorted(by_row.items()):
+        try:
+            rows.append(row_result(of_row, purchases, seams or {}))
+        except Exception as error:
+            log.exception("%s: its result could not be written up", of_row[0].shot.shot_id)
+            verdict = min(of_row, key=lambda result: result.is_done).outcome.verdict
+            words = f"our machine: the row could not be written up ({type(error).__name__})"
+            rows.append(RowResult(row=number, shot_id=of_row[0].shot.shot_id, verdict=verdict, error=words))
+    return rows
+
+
+def _write_results_now(
+    production: Production, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
+) -> None:
+    """Results while the run goes on, so that a row that takes for ever keeps no other from being told. Blocking."""
+    rows = _rows([report.result_so_far(shot, ended) for shot in production.plan.shots], purchases)
+    write_results(production.store, production.manifest, rows, purchases)
+
+
 def write_up(
     production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
 ) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
     purchases = _read_again(production)
-    by_row: dict[int, list[ShotResult]] = {}
     twice = answered_twice(purchases)
-    for shot in production.plan.shots:
-        result = result_of(shot, ended, production.wishes.output)
-        if shot.purchase is not None and (words := twice.get(shot.purchase.identity)):
-            log.warning("%s: %s", shot.shot_id, words)
+    results = [result_of(shot, ended, production.wishes.output) for shot in production.plan.shots]
+    for result in results:
+        bought = result.shot.purchase
+        if bought is not None and (words := twice.get(bought.identity)):
+            log.warning("%s: %s", result.shot.shot_id, words)
             evidence = "; ".join(part for part in (result.outcome.evidence, words) if part)
             result.outcome = result.outcome.model_copy(update={"evidence": evidence})
-        by_row.setdefault(shot.row.row, []).append(result)
-    beyond_limit = sum(result.beyond_limit for results in by_row.values() for result in results)
+    beyond_limit = sum(result.beyond_limit for result in results)
     asked = {shot.row.row for shot in production.asked_shots}
     seams = seam_warnings(reel for reel, _ in made.values())
-    rows = [row_result(results, purchases, seams) for results in by_row.values()]
-    rows.sort(key=lambda row: row.row)
-    write_tables(
-        production.store,
-        production.manifest,
-        rows,
-        rows_to_retake(rows),
-        shots=production.plan.shots,
-        purchases=purchases,
-    )
-    totals = report.write(ended, made, purchases, finished=True)
+    rows = _rows(results, purchases, seams)
+    totals: Totals | None = None
+    try:
+        write_tables(
+            production.store,
+            production.manifest,
+            rows,
+            rows_to_retake(rows),
+            shots=production.plan.shots,
+            purchases=purchases,
+        )
+    finally:  # neither takes the other away
+        try:
+            totals = report.write(ended, made, purchases, finished=True)
+        except Exception as error:
+            log.exception("the report could not be written")
+            production.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
         reels_made=[reel for reel, _ in made.values() if reel is not None],

@@ -52,6 +52,20 @@ def stands_for(store: Store, manifest: Manifest) -> dict[str, list[str]]:
     return {key: [str(one) for one in cast("list[object]", value)] for key, value in lists.items()}
 
 
+def write_results(
+    store: Store, manifest: Manifest, rows: Sequence[RowResult], purchases: Mapping[str, Purchase]
+) -> None:
+    """Writes the results alone: what is to be handed in next is known when a run has ended."""
+    results = results_arrow(manifest, rows)
+    _write_results(store, results, kept(store, {row.shot_id for row in rows}, purchases))
+
+
+def _write_results(store: Store, results: pyarrow.Table, others: Sequence[RenderedRows]) -> None:
+    parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
+    store.write("results.parquet", parquet)
+    store.write("results.csv", table)
+
+
 def write_tables(
     store: Store,
     manifest: Manifest,
@@ -79,9 +93,7 @@ def write_tables(
     retry = _with_shots(retry_table(manifest, again), again, rows)
     is_typed = manifest.typed is not None
     keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
-    parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
-    store.write("results.parquet", parquet)
-    store.write("results.csv", table)
+    _write_results(store, results, others)
     roots = [*_known_roots(store), _root(manifest.base)]
     origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
     write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again)})

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 from longtake.decisions import with_command
@@ -15,6 +16,7 @@ from longtake.production import Production
 from longtake.records import Purchase
 from longtake.reels import MadeReel
 from longtake.reports.fill import report_view
+from longtake.reports.retold import with_other_reels
 from longtake.reports.rewrite import told_before, write_report
 from longtake.reports.view import ReportView, Totals
 from longtake.run import OnEvent
@@ -65,8 +67,19 @@ class RunReport:
             self._moments[shot] = (self.STAGES[event], since)
         self._on_event(event, shot, words)
 
-    async def keep(self, ended: Ended, made: Mapping[str, ReelEnd]) -> None:
-        """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time."""
+    async def keep(
+        self,
+        ended: Ended,
+        made: Mapping[str, ReelEnd],
+        write_results: Callable[[Mapping[str, Purchase]], None] = lambda purchases: None,
+    ) -> None:
+        """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time.
+
+        Args:
+            ended: The run's shots.
+            made: Its reels so far.
+            write_results: Writes the results so far, from the ledger.
+        """
         seen = -1
         while True:
             begun = time.monotonic()
@@ -75,9 +88,23 @@ class RunReport:
                 try:
                     purchases = await asyncio.to_thread(self._production.ledger.load)
                     await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
+                    await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
                 except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
+
+    def _unless_finished(self, write: Callable[[], None]) -> None:
+        with self._writing:
+            if not self._is_finished:
+                write()
+
+    def result_so_far(self, shot: Shot, ended: Ended) -> ShotResult:
+        """A shot's result, or what it is doing while the run goes on."""
+        if (result := _result_now(shot, ended)) is not None:
+            return result
+        stage = self._moments[shot][0] if shot in self._moments else ""
+        verdict = Verdict.STILL_RUNNING if stage in ("running", "downloading") else Verdict.NOT_STARTED
+        return ShotResult(shot, Outcome(verdict=verdict, evidence="the run goes on"))
 
     def write(
         self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
@@ -100,8 +127,9 @@ class RunReport:
                 notices=production.notices,
                 pictures=production.store.list("posters"),
                 manifest=production.manifest,
-                before=self._before(anew=finished),
+                before=(before := self._before(anew=finished)),
             )
+            view = with_other_reels(view, before, purchases)
             write_report(production.store, view)
             self._is_finished = finished
             return view.totals

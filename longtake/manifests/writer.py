@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import pandas
 import pyarrow
 import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from longtake.manifests.merged import as_text
 from longtake.manifests.retry_rows import retry_csv
 from longtake.manifests.schema import Manifest
 from longtake.manifests.signatures import without_signatures
+from longtake.reports.text import visible
 from longtake.verdicts import Verdict
 
 __all__ = [
@@ -29,6 +30,10 @@ __all__ = [
     "retry_csv",
     "table_files",
 ]
+
+
+Told = Annotated[str | None, BeforeValidator(lambda value: visible(value) if isinstance(value, str) else value)]
+"""Words of others, fit for any file: a half emoji, control characters and endless text never take a table away."""
 
 
 class RowResult(BaseModel):
@@ -47,8 +52,8 @@ class RowResult(BaseModel):
     take: int | None = None
     verdict: Verdict
     vendor: str | None = None
-    wire_model: str | None = None
-    job_id: str | None = None
+    wire_model: Told = None
+    job_id: Told = None
     clip: str | None = None
     sha256: str | None = None
     width: int | None = None
@@ -58,8 +63,8 @@ class RowResult(BaseModel):
     price_high_usd: float | None = None
     submitted_at: datetime | None = None
     finished_at: datetime | None = None
-    error: str | None = None
-    next_action: str | None = None
+    error: Told = None
+    next_action: Told = None
     reported_usage: str | None = None
     warnings: str | None = None
 
