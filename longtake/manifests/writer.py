@@ -18,7 +18,7 @@ from longtake.manifests.merged import as_text
 from longtake.manifests.retry_rows import retry_csv
 from longtake.manifests.schema import Manifest
 from longtake.manifests.signatures import without_signatures
-from longtake.reports.text import visible
+from longtake.reports.text import storable
 from longtake.verdicts import Verdict
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 
-Told = Annotated[str | None, BeforeValidator(lambda value: visible(value) if isinstance(value, str) else value)]
-"""Words of others, fit for any file: a half emoji, control characters and endless text never take a table away."""
+Told = Annotated[str | None, BeforeValidator(lambda value: storable(value) if isinstance(value, str) else value)]
+"""Words of others, fit for any file: a half emoji, NUL and endless text never take a table away."""
 
 
 class RowResult(BaseModel):

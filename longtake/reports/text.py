@@ -27,6 +27,13 @@ def visible(text: str, limit: int = MAX_CHARACTERS) -> str:
     return f"{shown}… ({cut:,} more characters)" if cut > 0 else shown
 
 
+def storable(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """The text as it is, but for what no file or reader of files can hold: lone surrogates, NUL, endless length."""
+    cut = len(text) - limit
+    kept = _SURROGATES.sub("\ufffd", text[:limit]).replace("\0", "\u2400")
+    return f"{kept}… ({cut:,} more characters)" if cut > 0 else kept
+
+
 def one_line(text: str, limit: int = 400) -> str:
     """As `visible`, on a single line."""
     return visible(text, limit).replace("\n", "␊").replace("\t", " ")
