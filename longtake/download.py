@@ -53,10 +53,11 @@ def part_file(folder: Path, name: str) -> Generator[Path]:
     with ExitStack() as stack:
         for _ in range(LOCK_TRIES):
             held = _lock(path, os.O_RDWR | os.O_CREAT, name)
-            stack.callback(os.close, held)
             # Between opening and locking, its holder may have given the file its final name: that lock is void.
             if _is_at(held, path):
+                stack.callback(os.close, held)
                 break
+            os.close(held)
         else:
             raise PublishConflictError(f"{name} is published by others again and again")
         stack.callback(_leave, held, path)
