@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from longtake.clocks import is_gone, is_of_this_boot, steady_seconds
+from longtake.deadlines import Deadlines
 from longtake.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
 from longtake.identity import VERSION
 from longtake.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
@@ -35,8 +35,6 @@ log = logging.getLogger("longtake.ledger")
 
 FOLDER = "ledger"
 CLIP_NAME = "clip.mp4"
-LONGEST_WINDOW_SECONDS = 3600.0
-"""No submit takes longer, whatever an intent's two moments say."""
 RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
 """Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -51,7 +49,7 @@ class Ledger:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self.clock = clock
-        self._first_seen: dict[str, float] = {}
+        self._deadlines = Deadlines(store, clock)
 
     @staticmethod
     def folder(identity: str) -> str:
@@ -107,41 +105,12 @@ class Ledger:
         found = self._contents(
             (identity, name) for identity, files in names.items() for name in files if name.endswith(".json")
         )
-        return self._timed(
+        return self._deadlines.on_our_clock(
             {
                 identity: assemble(identity, {name: found.get((identity, name)) for name in files})
                 for identity, files in names.items()
             }
         )
-
-    def _timed(self, purchases: dict[str, Purchase]) -> dict[str, Purchase]:
-        """The same with the deadlines of unanswered intents on our own clock, whatever clock their writers had."""
-        intents = {one.identity: intent for one in purchases.values() if (intent := _unanswered(one)) is not None}
-        for identity, age in self._ages(intents).items():
-            intent = intents[identity]
-            window = min(intent.deadline - intent.at, LONGEST_WINDOW_SECONDS)
-            if window > 0:
-                ours = intent.model_copy(update={"deadline": self.clock() + window - age})
-                purchases[identity].intents[intent.number] = ours
-        return purchases
-
-    def _ages(self, intents: Mapping[str, Intent]) -> dict[str, float]:
-        """How many seconds ago intents were written, by identity; infinite where their writer has ended."""
-        ages: dict[str, float] = {}
-        keys: dict[str, str] = {}
-        for identity, intent in intents.items():
-            if is_gone(intent.process):
-                ages[identity] = float("inf")
-            elif intent.steady_at is not None and is_of_this_boot(intent.process):
-                ages[identity] = steady_seconds() - intent.steady_at
-            else:
-                keys[f"{self.folder(identity)}/try-{intent.number}.intent.json"] = identity
-        told = self.store.ages(keys) if keys else {}
-        for key, identity in keys.items():
-            # A store whose own clock was set back tells less than we have seen ourselves.
-            seen = steady_seconds() - self._first_seen.setdefault(key, steady_seconds())
-            ages[identity] = max(told.get(key, 0.0), seen)
-        return ages
 
     def _contents(self, files: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
         """The texts of files by identity and name; those that cannot be read are left out."""
@@ -254,15 +223,6 @@ class Ledger:
     def _singles(self, identity: str) -> set[RecordName]:
         names = (record_name(name) for name in self._names(identity))
         return {name for name in names if name is not None and name.kind in SINGLES}
-
-
-def _unanswered(purchase: Purchase) -> Intent | None:
-    """The intent of a try of which nothing tells how it went."""
-    number = purchase.last_try
-    answered = purchase.accepted or purchase.clip or purchase.verdict or purchase.terminal
-    if answered or number in purchase.voids or number in purchase.unknowns:
-        return None
-    return purchase.intents.get(number)
 
 
 def _settling(files: Iterable[str]) -> str | None:
