@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import uuid
 from collections.abc import Iterator
@@ -159,3 +163,31 @@ async def test_a_submit_survives_every_number_of_cancels() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert recorded == ["answer"]
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_that_nobody_read_ends_a_run_like_one_ctrl_c(line: CommandLine, sandbox: Sandbox) -> None:
+    prepared("submit", sandbox)
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows._cli", *line.render.split()],
+        cwd=ROOT,
+        env=line.variables,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - the terminal becomes its own
+        text=True,
+    )
+    os.close(terminal)
+    try:
+        come_to("submit", sandbox, line, process)
+        os.close(master)
+        process.wait(40)
+    finally:
+        process.kill()
+
+    assert process.returncode == 128 + HUP
+    assert line.jobs_in_ledger() == line.billed()
+    assert set(line.verdicts().values()) == {"still_running"}
