@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 import httpx
 
-from longtake.errors import UnreadableClipError
+from longtake.errors import MachineError, UnreadableClipError
 from longtake.guard import GuardedClient
+from longtake.unwrapping import encodings, is_compressed, unwrap
 
 BLOCK_BYTES = 128 * 1024
 LONGEST_READ_AHEAD_BLOCKS = 16
@@ -138,19 +141,22 @@ class RangedFile(io.RawIOBase):
 
     async def _begin(self) -> None:
         async with self._client.stream(self._url, _headers(0, BLOCK_BYTES - 1)) as response:
-            if response.status_code == 416:
-                raise UnreadableClipError("the file is empty")
-            span = _span(response)
-            if span is None:
-                await self._take_whole(response)
-            elif span[0] != 0:
+            if not _wants_plain(response):
+                span = _span(response)
+                if span is None:
+                    await self._take_whole(response)
+                else:
+                    self.size_bytes = span[2]
+                    data = await self._body(response, min(BLOCK_BYTES, self.size_bytes))
+                    if len(data) != min(BLOCK_BYTES, self.size_bytes):
+                        raise _Again("cut short")
+                    self._keep(0, data)
+                return
+        # Many hosts that refuse a part, or give a useless one, give the whole.
+        async with self._client.stream(self._url, {"Accept-Encoding": "identity"}) as response:
+            if _span(response) is not None:
                 raise UnreadableClipError("its server's ranges are wrong")
-            else:
-                self.size_bytes = span[2]
-                data = await self._body(response, min(BLOCK_BYTES, self.size_bytes))
-                if len(data) != min(BLOCK_BYTES, self.size_bytes):
-                    raise _Again("cut short")
-                self._keep(0, data)
+            await self._take_whole(response)
 
     async def _body(self, response: httpx.Response, limit_bytes: int) -> bytes:
         data = bytearray()
@@ -182,6 +188,12 @@ class RangedFile(io.RawIOBase):
         if length is not None and size != length:
             sink.close()
             raise _Again("cut short")
+        if size == 0:
+            sink.close()
+            raise UnreadableClipError("the file is empty")
+        header = response.headers.get("content-encoding", "")
+        if encodings(header):
+            sink, size = await asyncio.to_thread(_unwrapped, sink, encodings(header))
         self._whole, self.size_bytes = sink, size
 
 
@@ -208,6 +220,30 @@ async def open_ranged(url: str, client: GuardedClient) -> RangedFile:
     return file
 
 
+def _unwrapped(sink: IO[bytes], named: tuple[str, ...]) -> tuple[IO[bytes], int]:
+    """The file inside what its server compressed; blocking."""
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, sink:
+        path = Path(folder) / "file"
+        sink.seek(0)
+        with path.open("wb") as target:
+            shutil.copyfileobj(sink, target)
+        try:
+            unwrap(path, named, WHOLE_FILE_LIMIT_BYTES)
+        except MachineError as error:
+            raise UnreadableClipError(f"its server sends it compressed ({', '.join(named)})") from error
+        # The name goes, the file stays for as long as it is open.
+        return path.open("rb"), path.stat().st_size
+
+
+def _wants_plain(response: httpx.Response) -> bool:
+    """Whether a server's answer to the first range is of no use, and the whole file may be."""
+    status = response.status_code
+    if status == 206:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+        return match is None or match[1] != "0" or is_compressed(response.headers.get("content-encoding", ""))
+    return 400 <= status < 500 and status not in (408, 425, 429)
+
+
 def _headers(first: int, last: int) -> dict[str, str]:
     # Ranges of a compressed form would be of no use.
     return {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
@@ -224,8 +260,6 @@ def _span(response: httpx.Response) -> tuple[int, int, int] | None:
         raise _Again(f"HTTP {status}")
     if status not in (200, 206):
         raise UnreadableClipError(f"HTTP {status}")
-    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise UnreadableClipError("its server sends it compressed")
     if status == 200:
         return None
     match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())

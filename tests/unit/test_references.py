@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import wave
+import zlib
 
 import pytest
 
@@ -96,6 +97,7 @@ async def test_local_files_and_data_uris_are_measured(tmp_path):
     assert "not a regular file" in problems[str(tmp_path / "pipe")]
 
 
+BOMB = gzip.compress(bytes(300 * 2**20))
 BAD = {
     "/gone": (404, "HTTP 404"),
     "/broken": (500, "HTTP 500"),
@@ -104,13 +106,44 @@ BAD = {
     "/list.m3u8": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/secret\n", "playlist"),
     "/cut.mp4": (video()[:-500], "damaged"),
     "/webm": (b"\x1a\x45\xdf\xa3" + bytes(500), "WebM"),
-    "/zip": (lambda handler: handler.give(gzip.compress(picture()), **{"Content-Encoding": "gzip"}), "compressed"),
+    "/brotli": (lambda handler: handler.give(b"\x0b\x02\x80no picture", **{"Content-Encoding": "br"}), "compressed"),
+    "/bomb": (lambda handler: handler.give(BOMB, **{"Content-Encoding": "gzip"}), "unpacked it has more"),
     "/liar": (lambda handler: handler.answer(206, b"abc", **{"Content-Range": "bytes 7-9/100"}), "ranges are wrong"),
     "/huge": (lambda handler: handler.answer(206, b"a" * 99, **{"Content-Range": f"bytes 0-98/{2**40}"}), "cut short"),
     "/loop": ("/loop", "redirects"),
     "/elsewhere": ("ftp://127.0.0.1/x", "not a plain http"),
     "/file": ("file:///etc/passwd", "not a plain http"),
 }
+
+
+def no_ranges(status):
+    return lambda handler: handler.answer(status, b"") if handler.headers.get("range") else handler.give(picture())
+
+
+def encoded(name, wrap=bytes):
+    return lambda handler: handler.give(wrap(picture()), **{"Content-Encoding": name})
+
+
+def of_unknown_size(handler):
+    if not handler.headers.get("range"):
+        return handler.give(picture())
+    return handler.answer(206, picture()[:100], **{"Content-Range": "bytes 0-99/*"})
+
+
+ODD = {
+    **{f"/no-ranges-{status}": no_ranges(status) for status in (400, 403, 404, 405, 416)},
+    **{f"/stored-as-{name}": encoded(name) for name in ("aws-chunked", "none", "UTF-8", "gzip", "identity")},
+    "/gzip": encoded("gzip", gzip.compress),
+    "/deflate": encoded("deflate", zlib.compress),
+    "/unknown-size": of_unknown_size,
+}
+
+
+async def test_a_reference_whose_host_has_odd_manners_is_read(host, allowed):
+    host.files = dict(ODD)
+    facts, problems = await measured(*(host.url + path for path in ODD))
+    assert problems == {}
+    assert {facts[host.url + path].width for path in ODD} == {640}
 
 
 async def test_every_unreadable_source_is_told_with_its_reason(host, allowed):
