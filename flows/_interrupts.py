@@ -104,9 +104,9 @@ def ending_command() -> Generator[None]:
         yield
     finally:
         _COMMAND.runs = False
-        if not _COMMAND.asked:  # who ends does not end a second time
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number, handler in before.items():
+            # Who ends does not end a second time; as it ends, Python gives up every handler but this one.
+            signal.signal(number, signal.SIG_IGN if _COMMAND.asked else handler)
 
 
 def is_command() -> bool:
