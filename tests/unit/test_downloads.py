@@ -32,6 +32,7 @@ def relay():
 def quick(monkeypatch, relay):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     monkeypatch.setattr(delivery, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(delivery._Errand, "pause_seconds", 0.05)
     relay.manner = None
     relay.asked.clear()
@@ -155,7 +156,8 @@ async def test_a_host_that_is_away_is_waited_for_and_its_clip_never_lost(relay, 
     end = await rendered(relay, tmp_path, max_wait_seconds=1.5)
     assert end.verdicts == {"still_running": 1}
     assert time.monotonic() - begun > 1.4
-    assert len(relay.asked) > 2 or "port" in name or "name" in name
+    # Far more often than a dead link is asked for before its clip counts as lost.
+    assert len(relay.asked) > delivery.DOWNLOAD_TRIES
     assert left_over(tmp_path) == []
     relay.manner = None
     end = await rendered(relay, tmp_path)
