@@ -30,6 +30,8 @@ from longtake.storage import Store, open_store
 DEADLINE_SECONDS = 90.0
 OPENED_AT_ONCE = 2
 CALLS_EACH = 500
+START_SECONDS = 15.0
+"""What a child may take to start on a busy machine; no file is to blame for it."""
 FIT = "fit@1"
 """Name and version of how copies are made to fit; they enter a shot's identity."""
 T = TypeVar("T")
@@ -148,8 +150,9 @@ class _Looks:
 
     async def _opened(self, source: str | bytes | Served) -> MediaFacts:
         async with self._turn:
-            work = self._crew.call(look, source, deadline_seconds=2 * self._deadline_seconds)
-            return await asyncio.wait_for(work, self._deadline_seconds)
+            deadline_seconds = self._deadline_seconds + START_SECONDS
+            work = self._crew.call(look, source, deadline_seconds=2 * deadline_seconds)
+            return await asyncio.wait_for(work, deadline_seconds)
 
     async def _remote(self, url: str) -> MediaFacts:
         file = await asyncio.wait_for(open_ranged(url, self._media), self._deadline_seconds)
