@@ -74,14 +74,23 @@ class Ledger:
 
         Ids of jobs that an earlier run could only keep elsewhere on this machine are brought in before.
         """
-        bring_in(self.store)
+        bring_in(self.store, self._put_beside)
         names = self.scan()
         wanted = names if identities is None else {name: names[name] for name in identities if name in names}
         return self._read(wanted)
 
+    def _put_beside(self, key: str, data: bytes) -> bool:
+        """Gives the id of a paid job the next name where what has its own cannot be read and nothing else rules."""
+        _, identity, _ = key.split("/")
+        record, there = own_record(identity, "accepted", data), self.purchase(identity)
+        if there.accepted is None and there.verdict is None and there.unreadable:
+            self.add_later(record)
+            return True
+        return there.accepted is not None and there.accepted.nonce == record.nonce
+
     def load_open(self) -> dict[str, Purchase]:
         """Reads the purchases that are not settled; of the settled ones only the record that says so."""
-        bring_in(self.store)
+        bring_in(self.store, self._put_beside)
         names = self.scan()
         last = [(identity, name) for identity, files in names.items() if (name := _settling(files)) is not None]
         texts = self._contents(last)

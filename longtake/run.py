@@ -220,7 +220,10 @@ class Run:
             return False
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
         state = purchase.state(time.time())
-        if state in (State.UNKNOWN, State.UNREADABLE) and self.options.on_unknown == "resubmit":
+        # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
+        # every answer is lost would be paid without end.
+        resubmits = self.options.on_unknown == "resubmit" and purchase.identity not in self._buyer.sent
+        if resubmits and state in (State.UNKNOWN, State.UNREADABLE):
             record = VerdictRecord(
                 identity=purchase.identity,
                 verdict=Verdict.UNKNOWN_OUTCOME,

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -38,8 +38,13 @@ def keep_elsewhere(store: Store, key: str, data: bytes) -> Path:
     raise trouble or OSError("no folder to keep it in")
 
 
-def bring_in(store: Store) -> None:
-    """Gives an output the records that were kept elsewhere, where it can take them now. What stands there stays."""
+def bring_in(store: Store, beside: Callable[[str, bytes], bool] = lambda key, data: False) -> None:
+    """Gives an output the records that were kept elsewhere, where it can take them now. What stands there stays.
+
+    Args:
+        store: The output.
+        beside: Puts a record beside what has its key; False where it has no place there.
+    """
     for folder in _folders(store, make=False):
         for path in folder.iterdir():
             key = unquote(path.name)
@@ -47,7 +52,7 @@ def bring_in(store: Store) -> None:
                 continue
             try:
                 data = path.read_bytes()
-                if store.create(key, data) or store.read(key) == data:
+                if store.create(key, data) or store.read(key) == data or beside(key, data):
                     log.warning("%s was kept on this machine and is in the output now", key)
                 else:
                     log.warning("%s: another record stands there; the one kept in %s is left", key, path)

@@ -93,6 +93,7 @@ async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monk
         counts = billed(sandbox)
         assert not sandbox.keys_seen_by_media_host
     verdicts = [{row.shot_id: row.verdict.value for row in end.rows} for end in (first, second)]
+    words = {row.shot_id: row.error for row in first.rows}
     wrong = []
     with capsys.disabled():
         print(f"\n{'vendor':<12} {'step':<7} {'fault':<28} billed  first → second run (max_attempts {max_attempts})")
@@ -108,7 +109,7 @@ async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monk
             if max_attempts == 2 and step == "look" and retryable:
                 allowed, expected = 2, HEALS
             if got != expected or count > allowed:
-                wrong.append((cell, count, got, expected))
+                wrong.append((cell, count, got, expected, words[f"{'-'.join(cell)}/1"]))
     assert not wrong
 
 

@@ -182,3 +182,15 @@ async def test_a_reference_that_cannot_be_hosted_is_a_violation_of_its_own_colum
     assert end.rows[0].verdict == "refused"
     words = "row 1 (s/1), column first_frame = 'still.png': the store gives no links. Fix: give a public URL, or"
     assert end.rows[0].error.startswith(words)
+
+
+@pytest.mark.parametrize("kind", ["answer_lost_after_accept", "empty_200"])
+async def test_a_vendor_whose_every_answer_is_lost_is_paid_once_more_by_each_word_to_resubmit(
+    sandbox, write_manifest, render, kind
+):
+    sandbox.faults.add(Fault(kind=kind, step="submit", times=None))
+    for billed in (1, 2, 3):
+        end = await asyncio.wait_for(render(write_manifest(LONE), on_unknown="resubmit", max_attempts=9), 60)
+        assert (end.rows[0].verdict, sandbox.bill.count()) == ("unknown_outcome", billed)
+    await render(write_manifest(LONE))
+    assert sandbox.bill.count() == 3

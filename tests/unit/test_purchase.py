@@ -175,6 +175,51 @@ async def test_a_job_id_that_could_only_be_kept_elsewhere_is_taken_up_by_the_nex
     assert list(state_home.rglob("*.json")) == []
 
 
+class TearingStore(DirectoryStore):
+    """A disk that fills up in the middle of the job's record, on a file system without whole creates."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        if not key.endswith("intent.json"):
+            super().create(key, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().create(key, data)
+
+
+async def test_a_job_id_kept_elsewhere_goes_in_beside_the_torn_record_of_it(tmp_path, state_home):
+    vendor, wanted = Vendor(), order(tmp_path / "out")
+    desk = desk_at(vendor)
+    with pytest.raises(UnknownOutcomeError, match="takes it up by itself"):
+        await buy(wanted, desk, Ledger(TearingStore(tmp_path / "out")))
+    (kept,) = state_home.rglob("*.json")
+    text = kept.read_bytes()
+    later = Ledger(DirectoryStore(tmp_path / "out"))
+    for _ in range(2):  # a run that was killed before it took the kept one away does no harm
+        assert [one.state(time.time()) for one in later.load().values()] == [State.IN_FLIGHT]
+        assert not kept.exists()
+        kept.write_bytes(text)
+    assert (await buy(wanted, desk, later)).job_id == "task-1"
+    await desk.close()
+    assert vendor.prompts == ["a cat"]
+    assert sorted(path.name for path in (tmp_path / "out/ledger").glob("*/accepted*")) == [
+        "accepted-2.json",
+        "accepted.json",
+    ]
+
+
+@pytest.mark.usefixtures("state_home")
+async def test_a_job_id_kept_elsewhere_does_not_overrule_a_person_s_later_word(tmp_path, state_home):
+    vendor, wanted = Vendor(), order(tmp_path / "out")
+    desk = desk_at(vendor)
+    with pytest.raises(UnknownOutcomeError):
+        await buy(wanted, desk, Ledger(TearingStore(tmp_path / "out")))
+    await desk.close()
+    later = Ledger(DirectoryStore(tmp_path / "out"))
+    word = VerdictRecord(identity=wanted.identity, verdict=Verdict.UNKNOWN_OUTCOME, resubmitted=True)
+    later.add_later(word)
+    assert [one.state(time.time()) for one in later.load().values()] == [State.OVER]
+    assert len(list(state_home.rglob("*.json"))) == 1
+
+
 async def test_an_intent_from_a_clock_that_runs_ahead_is_not_waited_for_without_end(tmp_path, monkeypatch):
     """Its writer was killed; by our clock its deadline is a day away, and we hold a slot."""
     monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "0.5")
