@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 from longtake.adoption import look_up
 from longtake.decisions import Decisions, command, names_of, settle, to_settle
-from longtake.desk import Office
+from longtake.desk import Desk, Office
 from longtake.errors import LongtakeError, UnknownVendorError
 from longtake.job import Clip, Job, JobSnapshot
 from longtake.ledger import FOLDER, Ledger, notices
 from longtake.records import Purchase, State
 from longtake.slots import FixedSlots, SlotPool
 from longtake.storage import open_store
+from longtake.takeover import may_run_on, take_up_slot
 from longtake.vendors import Adapter, adapter_named
 
 __all__ = ["Decisions", "Settlement", "dying_links", "outputs_at", "reconcile", "settle"]
@@ -107,8 +108,7 @@ async def reconcile(
 
     async def clip(job: Job, place: int) -> None:
         async with following:
-            await office.desk(job.account)
-            snapshot = await await_job(job, True)
+            snapshot = await _followed(job, await office.desk(job.account), ledger, await_job)
         lease = await downloads.acquire(place)
         try:
             await download(job, snapshot.video_url)
@@ -135,6 +135,19 @@ async def reconcile(
     finally:
         await downloads.close()
     return settlement
+
+
+async def _followed(job: Job, desk: Desk, ledger: Ledger, await_job: AwaitJob) -> JobSnapshot:
+    """Follows a job to its end; the slot that a dead run left to it is free then."""
+    held = await take_up_slot(job, desk, ledger, run="reconcile", priority=None)
+    try:
+        snapshot = await await_job(job, True)
+    except BaseException as error:
+        if not may_run_on(error, job, desk):
+            await held.give_back()
+        raise
+    await held.give_back()
+    return snapshot
 
 
 def _words(error: Exception) -> str:

@@ -24,7 +24,6 @@ from longtake.desk import Office
 from longtake.errors import (
     BudgetExceededError,
     LongtakeError,
-    StillRunningError,
     UnknownOutcomeError,
     UnreadableRecordError,
     UnsupportedRequestError,
@@ -42,14 +41,12 @@ from longtake.plan import TO_BUY, Plan, Shot
 from longtake.purchase import Order, wait_for_other_run
 from longtake.records import Purchase, State, VerdictRecord
 from longtake.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
-from longtake.takeover import JobSlot, take_up_slot
+from longtake.takeover import JobSlot, may_run_on, take_up_slot
 from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
 
 log = logging.getLogger("longtake.run")
 
-_RUNS_ON = (StillRunningError, asyncio.CancelledError)
-"""Ends of waiting after which the job runs on and counts against the vendor's limit: its slot stays taken."""
 RESUMED_FIRST = -1e9
 """Priority of slots for jobs that are in flight already: they count before anything new is bought."""
 
@@ -275,11 +272,11 @@ class Run:
         waiting = asyncio.create_task(taking)
         try:
             snapshot = await self.steps.await_job(job, True)
-        except _RUNS_ON:
-            waiting.cancel()  # a slot that it has already stays taken
-            raise
-        except BaseException:
-            await _let_go(waiting)
+        except BaseException as error:
+            if may_run_on(error, job, desk):
+                waiting.cancel()  # a slot that it has already stays taken
+            else:
+                await _let_go(waiting)
             raise
         await _let_go(waiting)
         return await self._bring_home(shot, job, snapshot)
@@ -311,7 +308,7 @@ class Run:
         try:
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            if not isinstance(error, _RUNS_ON):
+            if not may_run_on(error, job, desk):
                 await held.give_back()
             raise
         await held.give_back()

@@ -8,10 +8,12 @@ to know who is dead: a live run finds the claim when it comes to give the slot b
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from dataclasses import dataclass
 
 from longtake.desk import Desk
-from longtake.errors import PublishConflictError
+from longtake.errors import PublishConflictError, StillRunningError
 from longtake.job import Job
 from longtake.ledger import Ledger
 from longtake.records import Claim
@@ -34,7 +36,10 @@ class JobSlot:
         """Passes the slot on, now that its job has ended; left alone where another run has claimed it since."""
         if self.lease is None:
             return
-        if await asyncio.to_thread(self._is_claimed, self.lease.slot):
+        claimed = False
+        with contextlib.suppress(Exception):  # who cannot read of another run knows of none
+            claimed = await asyncio.to_thread(self._is_claimed, self.lease.slot)
+        if claimed:
             await self.desk.slots.forget(self.lease)
         else:
             self.desk.slots.release(self.lease)
@@ -61,6 +66,8 @@ async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priori
     """
     held = JobSlot(job.identity, None, desk, ledger)
     purchase = await asyncio.to_thread(ledger.purchase, job.identity)
+    if priority is None and not purchase.slot:
+        return held
     claimed = await _claim(job, ledger, run, purchase.slot)
     # Looked at after the claim: whoever recorded an end before it has passed the slot on, whoever does later sees it.
     if claimed is None or (await asyncio.to_thread(ledger.purchase, job.identity)).terminal is not None:
@@ -72,6 +79,15 @@ async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priori
         await desk.slots.keep(held.lease, desk.job_seconds)
         held.claim = await _claim(job, ledger, run, held.lease.slot) or claimed
     return held
+
+
+def may_run_on(error: BaseException, job: Job, desk: Desk) -> bool:
+    """Whether a job that is no longer waited for counts against the vendor's limit: its slot then stays taken.
+
+    One that was waited for as long as its account says is taken for dead: a few such would hold up all others for ever.
+    """
+    is_old = time.time() - job.submitted_at >= desk.account.max_wait_seconds
+    return isinstance(error, asyncio.CancelledError) or (isinstance(error, StillRunningError) and not is_old)
 
 
 async def _claim(job: Job, ledger: Ledger, run: str, slot: str) -> int | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from longtake.errors import JobFailedError, StillRunningError
 from longtake.job import Job, JobStatus
 from longtake.ledger import Ledger
 from longtake.records import Accepted, Intent, Terminal
 from longtake.slots import Lease
 from longtake.storage import open_store
-from longtake.takeover import JobSlot, take_up_slot
+from longtake.takeover import JobSlot, may_run_on, take_up_slot
 
 IDENTITY = "1-abc"
 
@@ -121,3 +124,34 @@ async def test_a_job_that_has_ended_meanwhile_has_no_slot_to_take_over(ledger, j
     ledger.add(Terminal(identity=IDENTITY, status=JobStatus.SUCCEEDED))
     held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
     assert held.lease is None
+
+
+async def test_a_run_that_cannot_read_of_others_gives_its_slot_back(ledger, job, monkeypatch):
+    def fail(identity):
+        raise OSError("the disk of the ledger is away")
+
+    ours = bought_by_us(ledger)
+    monkeypatch.setattr(ledger, "last_claim", fail)
+    await ours.give_back()
+    assert ours.desk.slots.given == ["first"]
+
+
+async def test_where_no_slot_is_known_and_none_is_needed_nothing_is_claimed(ledger, job, monkeypatch):
+    monkeypatch.setattr("longtake.records.Purchase.slot", "")
+    await take_up_slot(job, desk(), ledger, run="reconcile", priority=None)
+    assert ledger.last_claim(IDENTITY) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "age_seconds", "stays"),
+    [
+        (asyncio.CancelledError(), 0, True),
+        (StillRunningError("waited"), 10, True),
+        (StillRunningError("waited"), 100, False),
+        (JobFailedError("over"), 10, False),
+    ],
+)
+def test_a_job_that_was_waited_for_as_long_as_its_account_says_is_taken_for_dead(job, error, age_seconds, stays):
+    old = job.model_copy(update={"submitted_at": time.time() - age_seconds})
+    account = SimpleNamespace(account=SimpleNamespace(max_wait_seconds=60))
+    assert may_run_on(error, old, account) is stays
