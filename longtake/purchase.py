@@ -228,6 +228,8 @@ def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
         raise UnknownOutcomeError(purchase.evidence_of_unknown())
     if state is State.OVER and purchase.verdict is not None:
         raise LedgerError(f"this purchase is over: {purchase.verdict.verdict}, {purchase.verdict.evidence}")
+    if state not in (State.NEW, State.SUBMITTING):
+        raise UnreadableRecordError(f"the clip was bought, its job cannot be told: {'; '.join(purchase.unreadable)}")
     return None
 
 

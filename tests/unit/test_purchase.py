@@ -16,10 +16,11 @@ from longtake.accounts import Account
 from longtake.client import VendorClient
 from longtake.desk import Desk, open_desk
 from longtake.directory_store import DirectoryStore
-from longtake.errors import RateLimitedError, UnknownOutcomeError
+from longtake.errors import RateLimitedError, UnknownOutcomeError, UnreadableRecordError
+from longtake.job import Clip
 from longtake.ledger import RESERVE, Ledger
 from longtake.purchase import Order, buy
-from longtake.records import Intent, State, VerdictRecord
+from longtake.records import ClipRecord, Intent, State, VerdictRecord
 from longtake.request import ShotRequest
 from longtake.transport import Transport
 from longtake.verdicts import Verdict, outcome_of
@@ -232,6 +233,21 @@ async def test_an_intent_from_a_clock_that_runs_ahead_is_not_waited_for_without_
         await asyncio.wait_for(buy(wanted, desk, Ledger(DirectoryStore(tmp_path))), 6)
     await desk.close()
     assert vendor.prompts == []
+
+
+async def test_a_step_of_its_own_never_buys_what_is_here_though_the_record_of_its_job_is_torn(tmp_path):
+    vendor, wanted, ledger = Vendor(), order(tmp_path), Ledger(DirectoryStore(tmp_path))
+    desk = desk_at(vendor)
+    await buy(wanted, desk, ledger)
+    clip = Clip(key="clip.mp4", sha256="0" * 64, size_bytes=1, width=2, height=2, duration_seconds=1, frames=24)
+    ledger.add(ClipRecord(identity=wanted.identity, clip=clip))
+    (record,) = tmp_path.rglob("accepted.json")
+    record.write_bytes(b"{")
+    assert ledger.purchase(wanted.identity).state(time.time()) is State.DONE
+    with pytest.raises(UnreadableRecordError, match=r"accepted\.json"):
+        await buy(wanted, desk, ledger)
+    await desk.close()
+    assert vendor.prompts == ["a cat"]
 
 
 async def test_two_runs_that_share_an_output_buy_a_shot_once(tmp_path):
