@@ -26,7 +26,8 @@ from longtake.verdicts import Verdict
 
 FOLDER = "manifests"
 IDENTITY, SHOT = "longtake_identity", "shot_id"
-"""Columns of the kept tables: of which purchases a row's result tells, and of which shot a row to hand in is."""
+"""Columns of the kept tables: of which purchases a row's result tells (one for each variant, between them a space),
+and of which shot a row to hand in is."""
 _WRITTEN, _TYPED = b"longtake_written_at", b"longtake_typed"
 
 
@@ -97,10 +98,12 @@ def _brought_up_to_date(results: pyarrow.Table, purchases: Mapping[str, Purchase
     rows: list[dict[str, Any]] = results.select([IDENTITY, "verdict"]).to_pylist()
     changes: dict[int, dict[str, object]] = {}
     for place, row in enumerate(rows):
-        latest = attempts_in(row[IDENTITY], purchases)[-1:] if row[IDENTITY] and row["verdict"] != Verdict.DONE else []
-        if not latest or latest[0].clip is None or latest[0].unreadable:
+        identities = row[IDENTITY].split() if row[IDENTITY] and row["verdict"] != Verdict.DONE else []
+        latest = [bought for identity in identities for bought in attempts_in(identity, purchases)[-1:]]
+        at_home = [one.clip for one in latest if one.clip is not None and not one.unreadable]
+        if not at_home or len(at_home) < len(identities):  # all variants of a row make it done
             continue
-        clip, ended = latest[0].clip.clip, latest[0].terminal
+        clip, ended = at_home[0].clip, latest[0].terminal
         changes[place] = {
             "verdict": Verdict.DONE.value,
             "error": None,

@@ -131,8 +131,10 @@ def _stands_for(
 
 
 def _with_identities(table: pyarrow.Table, rows: Sequence[RowResult], shots: Sequence[Shot]) -> pyarrow.Table:
-    by_row = {shot.row.row: shot.identity for shot in reversed(shots)}
-    identities = [by_row.get(number) for number in range(1, len(table) + 1)]
+    by_row: dict[int, list[str]] = {}
+    for shot in shots:
+        by_row.setdefault(shot.row.row, []).append(shot.identity)
+    identities = [" ".join(by_row.get(number, ())) or None for number in range(1, len(table) + 1)]
     return table.append_column(IDENTITY, pyarrow.array(identities, pyarrow.string()))
 
 

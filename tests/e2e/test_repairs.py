@@ -185,6 +185,19 @@ async def test_rows_of_other_manifests_that_want_another_run_stay_in_retry_csv(
     assert verdicts(out) == ALL_DONE | {"x/1": "done"}
 
 
+async def test_a_row_of_which_one_variant_is_here_is_not_told_done_by_another_manifest_s_run(
+    render, out, write_manifest, tmp_path
+):
+    both = write_manifest([SHOT | {"id": "a", "prompt": "a", "variants": 2}]).rename(tmp_path / "both.csv")
+    end, _ = await render(both, limit=1)
+    assert end.verdicts == {"not_started": 1}
+    await render(write_manifest([SHOT | {"id": "b", "prompt": "b"}]))
+    assert verdicts(out) == {"a/1": "not_started", "b/1": "done"}
+    assert {row["reel"] for row in read_manifest(str(out / "retry.csv")).text} == {"a"}
+    end, bought = await render(out / "retry.csv")
+    assert (end.all_done, bought) == (True, {"a": 1})
+
+
 async def test_columns_that_have_no_type_in_common_come_back_as_text(render, out, write_manifest, tmp_path):
     pandas.DataFrame([SHOT | {"id": "a", "prompt": "a", "sku": 7}]).to_parquet(tmp_path / "typed.parquet")
     await render(tmp_path / "typed.parquet")
