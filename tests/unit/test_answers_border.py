@@ -69,6 +69,22 @@ def client_for(answer: Any, vendor: str = "evolink") -> VendorClient:
         (TAKEN + b'1},"id":null}', {}),
         (TAKEN + b'1},"m":"a\nb\x00\\ud800"}', {}),
     ],
+    ids=[
+        "a byte order mark",
+        "NaN",
+        "an infinity",
+        "5,000 digits",
+        "5 MB",
+        "utf-16",
+        "gb18030 called gbk",
+        "plain, called gzip",
+        "plain, called br",
+        "gzip without a word",
+        "gzip",
+        "an event stream",
+        "the same name twice",
+        "half a surrogate and NUL",
+    ],
 )
 async def test_odd_bytes_do_not_hide_the_job_that_they_name(content: bytes, headers: dict[str, str]) -> None:
     client = client_for(httpx.Response(200, headers=headers, stream=httpx.ByteStream(content)))
