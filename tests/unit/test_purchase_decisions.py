@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -30,10 +31,10 @@ from longtake.errors import (
 from longtake.ledger import Ledger
 from longtake.pricing import Quote
 from longtake.purchase import Order, buy, wait_for_other_run
-from longtake.records import Expectation, State, VerdictRecord
+from longtake.records import ClipRecord, Expectation, State, VerdictRecord
 from longtake.request import Reference, Role, ShotRequest
 from longtake.verdicts import Verdict
-from tests.unit.bought import ACCOUNT, BASE_URL, IDENTITY, accepted, desk_at, intent, until
+from tests.unit.bought import ACCOUNT, BASE_URL, IDENTITY, accepted, clip, desk_at, intent, until
 
 QUOTE = Quote(low_usd=0.2, high_usd=0.5)
 
@@ -213,12 +214,14 @@ def test_a_stored_request_holds_no_signed_link_and_no_bytes(tmp_path):
 
 
 async def test_the_job_is_written_down_with_its_figures_and_told(ledger):
-    ledger.clock = lambda: 4321.0
+    moments = iter(range(4000, 5000))
+    ledger.clock = lambda: float(next(moments))
     answer = ok(usage={"credits_reserved": 7.5}, task_info={"estimated_time": 90})
     got = await bought(Vendor(answer), ledger)
     kept = ledger.purchase(IDENTITY).accepted
     assert kept.job == got
-    assert (got.job_id, got.account, got.base_url, got.submitted_at) == ("task-1", ACCOUNT, BASE_URL, 4321.0)
+    assert (got.job_id, got.account, got.base_url) == ("task-1", ACCOUNT, BASE_URL)
+    assert got.submitted_at > ledger.purchase(IDENTITY).intent.at  # when it was answered
     assert kept.usage == {"credits_reserved": 7.5}
     assert got.estimated_seconds == 90
 
@@ -296,13 +299,13 @@ async def test_a_vendor_that_is_reached_at_the_fourth_try_is_bought_from_once(le
 
 
 async def test_a_throttled_submit_waits_as_long_as_the_vendor_asks(ledger, monkeypatch):
-    vendor = Vendor(refused(429, headers={"Retry-After": "7"}), ok())
+    vendor = Vendor(refused(429, headers={"Retry-After": "7"}), refused(429, headers={"Retry-After": "7200"}), ok())
     desk, asked = desk_at(vendor), []
     monkeypatch.setattr(desk.pace, "pause", asked.append)
     await buy(order(), desk, ledger)
     await desk.close()
-    assert (vendor.count, asked) == (2, [7.0])
-    assert sorted(ledger.purchase(IDENTITY).voids) == [1]
+    assert (vendor.count, asked) == (3, [7.0, 60.0])
+    assert sorted(ledger.purchase(IDENTITY).voids) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -477,15 +480,46 @@ async def test_a_run_whose_beat_is_too_old_sends_nothing_by_it(ledger, monkeypat
 
 @pytest.mark.parametrize(
     ("clock_seconds", "slept_seconds", "late"),
-    [(0, 0, False), (29, 0, False), (31, 0, True), (0, 29, False), (0, 31, True)],
+    [(0, 0, False), (30, 0, False), (31, 0, True), (0, 30, False), (0, 31, True)],
 )
 def test_a_submit_that_others_may_take_for_unknown_while_it_runs_is_too_late(
-    ledger, clock_seconds, slept_seconds, late
+    ledger, clock_seconds, slept_seconds, late, monkeypatch
 ):
+    monkeypatch.setattr(buying, "steady_seconds", lambda: 500.0)
     ledger.clock = lambda: 1000.0 + clock_seconds
-    written = intent(at=1000.0, deadline=1000.0 + 60 + 30, steady_at=steady_seconds() - slept_seconds)
+    written = intent(at=1000.0, deadline=1000.0 + 60 + 30, steady_at=500.0 - slept_seconds)
     assert buying._is_too_late(written, ledger) is late
     assert buying._is_too_late(written.model_copy(update={"steady_at": None}), ledger) is (clock_seconds == 31)
+
+
+async def test_what_leaves_is_what_was_made_ready_before_the_intent(ledger, monkeypatch):
+    desk, ready, sent = desk_at(Vendor()), [], []
+    prepare, submit = desk.client.prepare, desk.client.submit
+
+    def prepared(request):
+        ready.append((request, prepare(request), ledger.purchase(IDENTITY).last_try))
+        return ready[-1][1]
+
+    async def noted(*given):
+        sent.append(given)
+        return await submit(*given)
+
+    monkeypatch.setattr(desk.client, "prepare", prepared)
+    monkeypatch.setattr(desk.client, "submit", noted)
+    await buy(order(), desk, ledger)
+    await desk.close()
+    assert [(request, call) for request, call, _ in ready] == sent
+    assert [last_try for *_, last_try in ready] == [0]
+
+
+async def test_a_clip_without_the_record_of_its_job_is_not_bought_again(ledger):
+    ledger.intend(intent())
+    ledger.store.create(f"ledger/{IDENTITY}/accepted.json", b"{")
+    ledger.add(ClipRecord(identity=IDENTITY, clip=clip()))
+    vendor = Vendor()
+    with pytest.raises(LedgerError):
+        await bought(vendor, ledger)
+    assert vendor.count == 0
 
 
 async def test_a_try_that_another_run_claimed_first_is_not_sent_by_us(ledger, monkeypatch):
@@ -560,8 +594,9 @@ async def test_waiting_for_another_run_ends_with_its_try_or_after_the_time_that_
         slept.append(seconds)
         now[0] += seconds
         if voids and len(slept) == voids[0]:
-            ledger.void(intent(), "429")
-            ledger.intend(intent(number=2))
+            tried = ledger.purchase(IDENTITY).intent
+            ledger.void(tried, "429")
+            ledger.intend(intent(number=tried.number + 1))
 
     monkeypatch.setattr(buying.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(buying.asyncio, "sleep", sleep)
@@ -571,10 +606,12 @@ async def test_waiting_for_another_run_ends_with_its_try_or_after_the_time_that_
     ledger.intend(intent())
     await wait_for_other_run(IDENTITY, ledger)
     assert slept == [1.0] * 91  # 60 s of the submit and 30 s beyond
-    now[0], voids = 0.0, [3]
-    slept.clear()
-    await wait_for_other_run(IDENTITY, ledger)
-    assert slept == [1.0] * 3
+    for number in (0, 1):  # its next try may be seen at the first look already
+        voids = [3 + number]
+        now[0] = 0.0
+        slept.clear()
+        await wait_for_other_run(IDENTITY, ledger)
+        assert slept == [1.0] * voids[0]
 
 
 async def test_a_run_that_is_cancelled_in_its_submit_keeps_the_job(ledger, monkeypatch):
@@ -623,10 +660,34 @@ async def test_a_submit_that_never_ends_is_given_up_after_its_time(ledger, monke
     await desk.close()
 
 
+async def test_a_submit_that_fails_after_its_run_was_cancelled_is_written_down_and_leaves_no_noise(ledger, monkeypatch):
+    desk, release, noise = desk_at(Vendor()), asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: noise.append(context))
+
+    async def broken(*given):
+        await release.wait()
+        raise RuntimeError("cut")
+
+    monkeypatch.setattr(desk.client, "submit", broken)
+    buyer = asyncio.create_task(buy(order(), desk, ledger))
+    await until(buying.submits_under_way)
+    buyer.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await buyer
+    del buyer
+    gc.collect()
+    await asyncio.sleep(0)
+    assert ledger.purchase(IDENTITY).state(time.time()) is State.UNKNOWN
+    assert noise == []
+    await desk.close()
+
+
 async def test_throttled_for_longer_than_is_waited_nothing_was_bought(ledger, monkeypatch):
     now = [100.0]
     vendor = Vendor(refused(429))
-    desk = desk_at(vendor, max_wait_seconds=50)
+    desk = desk_at(vendor, max_wait_seconds=40)
     monkeypatch.setattr(buying.time, "monotonic", lambda: now[0])
 
     async def turn():
