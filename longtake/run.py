@@ -218,9 +218,9 @@ class Run:
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
         state = purchase.state(time.time())
         # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
-        # every answer is lost would be paid without end.
+        # every answer is lost would be paid without end. Torn records may prove a job: each needs a word of its own.
         resubmits = self.options.on_unknown == "resubmit" and purchase.identity not in self._buyer.sent
-        if resubmits and state in (State.UNKNOWN, State.UNREADABLE):
+        if resubmits and state is State.UNKNOWN:
             record = VerdictRecord(
                 identity=purchase.identity,
                 verdict=Verdict.UNKNOWN_OUTCOME,
