@@ -143,7 +143,6 @@ def _server() -> Any:
     """The Prefect server that runs are recorded on, started beside us where none is configured."""
     # The run's own display speaks to people; Prefect's log goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "longtake")
     from flows._server import join_server  # noqa: PLC0415
 

@@ -77,10 +77,14 @@ class _Display(contextlib.ExitStack):
     def begin(self, production: Production) -> None:
         counts = Counter(shot.account for shot in production.rendered_shots)
         self._progress = self.enter_context(Progress(counts, mode="json" if self._json_lines else "auto"))
+        for purchase in (each for shot in production.rendered_shots for each in shot.attempts):
+            if purchase.is_charged and (intent := purchase.intent) is not None:
+                self._progress.add_spent(intent.account, intent.price_low_usd, intent.price_high_usd)
 
     def event(self, event: str, shot: Shot, words: str) -> None:
         if self._progress is not None:
-            self._progress.event(event, shot.shot_id, shot.account, words)
+            price = (shot.quote.low_usd, shot.quote.high_usd) if shot.quote else None
+            self._progress.event(event, shot.shot_id, shot.account, words, price_usd=price)
 
     def note(self, words: str) -> None:
         if self._progress is not None:

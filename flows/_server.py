@@ -148,7 +148,7 @@ def join_server() -> ServerHandle:
     Raises:
         ConfigurationError: No server can be started here.
     """
-    direct_to_loopback()
+    _before_prefect()
     if url := _configured_url():
         _adopted(url)
         return ServerHandle(url)
@@ -169,13 +169,20 @@ def join_server() -> ServerHandle:
     return handle
 
 
+def _before_prefect() -> None:
+    """What Prefect must find in the environment when it is imported: its makers are told nothing from here."""
+    direct_to_loopback()
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
 def require_configured() -> None:
     """Holds a configured server to an answer, where one is configured; for commands that begin none.
 
     Raises:
         ConfigurationError: It gives none.
     """
-    direct_to_loopback()
+    _before_prefect()
     if (url := _configured_url()) and not _adopted(url):
         require_answer(url)
 

@@ -43,7 +43,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """This process's environment without any setting or key of ours, and a Prefect home of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     home = str(tmp_path_factory.mktemp("prefect-home"))
-    return kept | {"PREFECT_HOME": home, "COLUMNS": "160", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | {"PREFECT_HOME": home, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture(scope="module")

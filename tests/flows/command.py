@@ -29,6 +29,7 @@ class CommandLine:
     environment: Mapping[str, str]
     names: tuple[str, ...] = ("fox", "hare")
     account: str = "default"
+    options: str = ""
     output: Path = field(init=False)
     manifest: Path = field(init=False)
 
@@ -45,7 +46,7 @@ class CommandLine:
 
     @property
     def render(self) -> str:
-        return f"render {self.manifest} --output {self.output}"
+        return f"render {self.manifest} --output {self.output} {self.options}".strip()
 
     def shell(self, words: str, *, seconds: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs words of the shell in which `longtake` is the command."""

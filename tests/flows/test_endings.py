@@ -31,7 +31,9 @@ SIGNALS = {
     "SIGTERM twice": (TERM, TERM),
     "SIGHUP": (HUP,),
 }
-STEPS = ("before the submit", "submit", "polling", "download")
+STEPS = ("before the submit", "submit", "polling", "download", "stitch")
+LONG_FILMS = "--size 3840x2160 --fps 60"
+"""So that making the films takes longer than a test waits."""
 BOUNDED = {("two Ctrl-C", "submit"), ("SIGTERM", "submit"), ("SIGHUP", "polling")}
 
 
@@ -56,17 +58,22 @@ def come_to(step: str, sandbox: Sandbox, line: CommandLine, process: subprocess.
         wait_until(lambda: len(line.billed()) == 3, process)
     elif step == "polling":
         wait_until(lambda: len(line.jobs_in_ledger()) == 3, process)
+    elif step == "stitch":
+        wait_until(lambda: any(line.output.glob("**/*.film.part")), process)
     else:
         wait_until(lambda: any(line.output.glob("**/*.part*")), process)
 
 
-def prepared(step: str, sandbox: Sandbox) -> None:
+def prepared(step: str, sandbox: Sandbox, line: CommandLine) -> None:
     sandbox.faults.clear()
     if step == "submit":
         slow_submits(sandbox, ANSWER_SECONDS)
     if step == "download":
         sandbox.settings.job_seconds = 0.3
         sandbox.faults.add(Fault(kind="slow", step="media", seconds=600, times=None))
+    if step == "stitch":
+        sandbox.settings.job_seconds = 0.3
+        line.options = LONG_FILMS
 
 
 MATRIX = [
@@ -80,7 +87,7 @@ MATRIX = [
 def test_a_command_that_is_told_to_end_has_every_billed_job_in_its_ledger(
     line: CommandLine, sandbox: Sandbox, name: str, step: str
 ) -> None:
-    prepared(step, sandbox)
+    prepared(step, sandbox, line)
     process = line.start(start_new_session=True)
     try:
         come_to(step, sandbox, line, process)
@@ -94,6 +101,7 @@ def test_a_command_that_is_told_to_end_has_every_billed_job_in_its_ledger(
     assert set(line.verdicts().values()) <= {"still_running", "not_started", "done"}
     assert "the same command goes on from there and buys nothing twice" in line.words
     assert "Traceback" not in line.words
+    assert not any(line.output.glob("**/*.film.part"))
 
 
 TEARDOWN = textwrap.dedent("""
@@ -167,7 +175,7 @@ async def test_a_submit_survives_every_number_of_cancels() -> None:
 
 @pytest.mark.slow
 def test_a_closed_terminal_that_nobody_read_ends_a_run_like_one_ctrl_c(line: CommandLine, sandbox: Sandbox) -> None:
-    prepared("submit", sandbox)
+    prepared("submit", sandbox, line)
     master, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "flows._cli", *line.render.split()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -65,6 +66,19 @@ def test_a_run_whose_reader_left_says_by_its_exit_code_that_rows_are_missing(
 
     assert code.read_text() == "1\n", ended.stdout
     assert sorted(line.verdicts().values()) == ["done", "not_started"]
+
+
+def test_json_lines_tell_what_is_spent_by_this_run_and_those_before(line: CommandLine) -> None:
+    spent: list[list[float | None]] = []
+    for _ in range(2):
+        ended = line.shell(f"longtake {line.render} --json")
+        assert ended.returncode == 0, ended.stderr
+        spent.append([json.loads(each)["spent_low_usd"] for each in ended.stdout.splitlines()])
+
+    [first, second] = [[each for each in told if each is not None] for told in spent]
+    assert first[-1] == 2 * first[0] > 0
+    assert second == [first[-1]] * len(spent[1])
+    assert len(line.billed()) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from longtake.ledger import Ledger
+from longtake.sandbox.faults import Fault
 from longtake.storage import open_store
 from tests.flows.command import slow_submits
 from tests.flows.project import CANCEL, Project
@@ -91,6 +92,80 @@ def test_a_workers_run_that_is_ended_has_every_billed_job_in_its_ledger(project:
     assert known == billed, project.log_of(run["id"])
     assert any("what was bought is recorded" in line for line in project.log_of(run["id"]))
     assert (project.folder / f"out-{name}" / "results.csv").read_text().count("still_running") == 3
+
+
+def at_work(project: Project, name: str, step: str, jobs: int) -> bool:
+    """Whether so many jobs of a manifest are recorded and, for the step `download`, a clip is coming."""
+    if len(ids(project, name)[1]) < jobs:
+        return False
+    return step == "polling" or any((project.folder / f"out-{name}").glob("**/*.part*"))
+
+
+def staying_at(project: Project, step: str) -> None:
+    project.sandbox.faults.clear()
+    project.sandbox.settings.job_seconds = 600 if step == "polling" else 0.3
+    if step == "download":
+        project.sandbox.faults.add(Fault(kind="slow", step="media", seconds=600, times=None))
+
+
+def released(project: Project) -> None:
+    """Whatever comes next is not held up."""
+    project.sandbox.faults.clear()
+    project.sandbox.settings.job_seconds = 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_a_workers_run_that_is_ended_while_it_downloads_is_finished_by_retry(project: Project, way: str) -> None:
+    end, state = WAYS[way]
+    name = f"fetched-{uuid.uuid4().hex[:6]}"
+    manifest = reels_of_an_account(project, name, 2)
+    staying_at(project, "download")
+    run = project.run("render-manifest-sandbox", manifest=manifest, output=f"out-{name}").json()
+    wait_for(lambda: at_work(project, name, "download", 2), 180)
+    process = process_of(run["id"])
+    end(project, run["id"])
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 40)
+    wait_for(lambda: project.read(run["id"])["state_type"] == state, 120)
+    assert (project.folder / f"out-{name}" / "results.csv").read_text().count("still_running") == 2
+
+    released(project)
+    if way == "suspend":
+        project.call("POST", f"/flow_runs/{run['id']}/resume", {}).raise_for_status()
+        ended = project.end_of(run["id"])
+    else:
+        ended = project.press_retry(run["id"])
+    assert ended["state_type"] == "COMPLETED", project.log_of(run["id"])
+    billed, known = ids(project, name)
+    assert known == billed
+    assert len(billed) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["polling", "download"])
+@pytest.mark.parametrize("way", ["cancel", "SIGTERM", "SIGHUP"])
+def test_a_child_that_is_ended_at_its_work_is_finished_by_a_retry_of_its_parent(
+    project: Project, way: str, step: str
+) -> None:
+    end, state = WAYS[way]
+    name = f"child-{uuid.uuid4().hex[:6]}"
+    manifest = reels_of_an_account(project, name, 2)
+    staying_at(project, step)
+    wanted = {"manifest": manifest, "output": f"out-{name}", "reels_per_run": 1}
+    run = project.run("render-manifest-sandbox", **wanted).json()
+    wait_for(lambda: at_work(project, name, step, 2), 240)
+    for child in project.children_of(run["id"]):
+        end(project, child["id"])
+    for child in project.children_of(run["id"]):
+        assert project.end_of(child["id"])["state_type"] == state
+    assert project.end_of(run["id"])["state_type"] == "FAILED"
+
+    released(project)
+    ended = project.press_retry(run["id"])
+    assert ended["state_type"] == "COMPLETED", project.log_of(run["id"])
+    billed, known = ids(project, name)
+    assert known == billed
+    assert len(billed) == 2
 
 
 @pytest.mark.slow
