@@ -181,14 +181,16 @@ class Run:
         identity = attempt_identity(shot.identity, number)
         try:
             result = await self._attempt(shot, number)
+            if number > len(shot.attempts) and result.outcome.verdict in NOT_BOUGHT:
+                return result  # it was never begun, and there is nothing to ask
         except LongtakeError as error:
-            result = await self._by_the_ledger(ShotResult(shot, outcome_of(error), cause=error), identity)
+            result = ShotResult(shot, outcome_of(error), cause=error)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
             log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
             ours = isinstance(error, OSError | MemoryError)
             words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
-            outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence=words)
-            result = await self._by_the_ledger(ShotResult(shot, outcome), identity)
+            result = ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))
+        result = await self._by_the_ledger(result, number)
         if identity in self._buyer.sent:
             trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
             desk = self.office.desks.get(shot.account)
@@ -197,19 +199,21 @@ class Run:
                 desk.trouble = trouble
         return result
 
-    async def _by_the_ledger(self, result: ShotResult, identity: str) -> ShotResult:
+    async def _by_the_ledger(self, result: ShotResult, number: int) -> ShotResult:
         """A result put right by what the ledger knows of the attempt: whatever kept us from following a job."""
         if result.outcome.verdict not in NOT_BOUGHT:
             return result
+        shot, identity = result.shot, attempt_identity(result.shot.identity, number)
         sent = identity in self._buyer.sent
         try:
             return by_the_ledger(result, await asyncio.to_thread(self.ledger.purchase, identity), sent=sent)
         except Exception as error:
-            log.exception("%s: the ledger cannot be asked", result.shot.shot_id)
+            log.exception("%s: the ledger cannot be asked", shot.shot_id)
+            words = f"{result.outcome.evidence}; the ledger cannot be asked: {error}"
             if sent:
-                words = f"{result.outcome.evidence}; the ledger cannot be asked: {error}"
-                result.outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words)
-            return result
+                return ShotResult(shot, Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words), cause=result.cause)
+            known = shot.attempts[number - 1 : number]  # as it stood at the start
+            return by_the_ledger(result, known[0], sent=False) if known else result
 
     async def _may_buy_again(self, shot: Shot, number: int, result: ShotResult) -> bool:
         """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""

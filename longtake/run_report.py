@@ -152,7 +152,7 @@ def result_of(shot: Shot, ended: Ended, output: str = "") -> ShotResult:
     task = ended.get(shot)
     if task is not None and task.done() and not task.cancelled() and task.exception() is None:
         return task.result()
-    if shot.is_refused:
+    if shot.standing is Standing.REFUSED:
         words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
         return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
     return _as_recorded(shot, output)

@@ -34,7 +34,7 @@ class ShotResult:
         return self.outcome.verdict is Verdict.DONE
 
 
-NOT_BOUGHT = frozenset({Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED})
+NOT_BOUGHT = frozenset({Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED, Verdict.BLOCKED})
 """Verdicts that say that nothing was bought: only the ledger can tell whether that is so."""
 
 
