@@ -714,8 +714,10 @@ def test_an_order_of_one_s_own_flow_gets_account_and_identity_of_shot_take_and_r
         bare.model_copy(update={"shot_id": "other/1"}),
         bare.model_copy(update={"take": 2}),
         bare.model_copy(update={"request": ShotRequest(prompt="a dog")}),
+        bare.model_copy(update={"request": ShotRequest(prompt="a cat", model="seedance-2.0-fast")}),
+        bare.model_copy(update={"account": "jimmyai"}),
     ]
-    assert len({one.identified().identity for one in [bare, *alike]}) == 5
+    assert len({one.identified().identity for one in [bare, *alike]}) == 7
     lone = bare.model_copy(update={"shot_id": "reel"}).identified()
     assert lone.identity == known.identity
 
