@@ -68,7 +68,9 @@ async def test_a_report_of_another_release_is_read_as_far_as_it_can_be(rendered,
     assert [shot.shot_id for shot in again.shots] == ["a/1", "b/1"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"reels": 3}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b'{"reels": 3}', b"[" * 100_000], ids=lambda data: repr(data[:20])
+)
 async def test_a_report_that_is_none_is_refused_in_words(output, data):
     store = open_store(str(output))
     store.write("report.json", data)

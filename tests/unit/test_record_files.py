@@ -43,7 +43,9 @@ def test_a_snapshot_holds_only_numbers():
     assert JobSnapshot(status=JobStatus.SUCCEEDED, usage=ODD_FIGURES).usage == {"ok": 12.5}
 
 
-@pytest.mark.parametrize("words", ["half an emoji \ud83d", "\ud800", "nul \0", "\u2028", "é" * 10_000])
+@pytest.mark.parametrize(
+    "words", ["half an emoji \ud83d", "\ud800", "nul \0", "\u2028", "é" * 10_000], ids=lambda words: ascii(words[:20])
+)
 def test_text_that_no_file_can_hold_is_written_as_it_would_be_escaped(ledger, words):
     failure = JobFailure(message=words, code=words)
     ledger.intend(intent())
