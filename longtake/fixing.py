@@ -101,7 +101,8 @@ def _job(shot: Shot, reference: Reference) -> _Job | None:
     limits = shot.model.limits.media(facts.kind)
     # How it travels is for hosting; only what it is counts here.
     plain = reference.model_copy(update={"source": "https://media.invalid/file", "url": None})
-    broken = any(True for _ in check_media([plain], facts.kind, limits.model_copy(update={"max_count": 1})))
+    found = check_media([plain], facts.kind, limits.model_copy(update={"max_count": 1}))
+    broken = any(not each.warning for each in found)
     return _Job(reference.source, facts, limits) if broken else None
 
 

@@ -11,13 +11,17 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.media_limits import MB, MediaLimits, check_media
+from longtake.doubts import LAST_ALONE, SOUND, Doubt, check_doubts
+from longtake.media_limits import MB, MEBI, MediaLimits, check_media
 from longtake.request import ADAPTIVE, RATIOS, MediaFacts, MediaKind, Mode, Role, ShotRequest
 from longtake.violations import Violation, caution, refusal
 
 __all__ = [
+    "LAST_ALONE",
     "MB",
     "PIXELS",
+    "SOUND",
+    "Doubt",
     "Limits",
     "MediaLimits",
     "Violation",
@@ -57,6 +61,9 @@ PIXELS: dict[str, dict[str, tuple[int, int]]] = {
 """Width and height of a clip by resolution and ratio, from EvoLink's overview of its nine models (the one vendor that
 publishes them)."""
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+IDLE = frozenset({"web_search", "return_last_frame", "watermark"})
+"""Options whose `false` asks for nothing: every vendor that is not asked does so, and it is honoured by silence."""
+_HALF = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 
 
@@ -65,7 +72,7 @@ class Limits(BaseModel):
 
     `options` names the neutral options it honours beyond prompt, duration, resolution and ratio; `modes_of_option`
     narrows an option to some modes; `required` names options that must be given. A default of None or "" is one that
-    no document tells. What a document advises (`prompt_advised_…`) is warned about, not refused.
+    no document tells. What a document advises (`prompt_advised_…`) is warned about, not refused, and so are `doubts`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -92,6 +99,10 @@ class Limits(BaseModel):
     prompt_advised_cjk_characters: int = 500
     prompt_advised_words: int = 1000
     audio_with_frames: bool = False
+    last_frame_alone: bool = False
+    doubts: tuple[Doubt, ...] = ()
+    other_route: dict[Mode | MediaKind, str] = {}
+    """Wire models that take what this one does not, by mode or kind of reference."""
     seed_range: tuple[int, int] = (-1, 4294967295)
     safety_identifier_max_characters: int = 64
 
@@ -118,7 +129,14 @@ def check(request: ShotRequest, limits: Limits) -> list[Violation]:
         *check_prompt_length(request, limits),
         *_check_options(request, limits),
         *_check_references(request, limits),
+        *check_doubts(request, limits.doubts),
     ]
+
+
+def without_idle_options(request: ShotRequest, limits: Limits) -> ShotRequest:
+    """The request without the options that the model lacks and that ask for nothing."""
+    idle = {name: None for name in IDLE - limits.options if getattr(request, name) is False}
+    return request.model_copy(update=idle) if idle else request
 
 
 def tokens_at_least(prompt: str) -> int:
@@ -150,6 +168,7 @@ def check_prompt_length(request: ShotRequest, limits: Limits) -> Iterator[Violat
     if not prompt.strip() and (limits.prompt_required or not request.references):
         rule = "the document requires a prompt" if limits.prompt_required else "without media a prompt is required"
         yield refusal("prompt", prompt, rule, "write a prompt")
+    yield from _check_halves("prompt", prompt)
     if limits.prompt_max_characters is not None and len(prompt) > limits.prompt_max_characters:
         rule = f"the prompt has {len(prompt)} characters, at most {limits.prompt_max_characters} are taken"
         yield refusal("prompt", prompt, rule, "shorten the prompt")
@@ -165,12 +184,23 @@ def check_prompt_length(request: ShotRequest, limits: Limits) -> Iterator[Violat
             yield caution("prompt", prompt, f"the documents advise at most {advised}", "shorten the prompt")
 
 
+def _check_halves(column: str, text: str) -> Iterator[Violation]:
+    """A lone surrogate cannot be written into a request."""
+    if (half := _HALF.search(text)) is not None:
+        rule = f"its character {half.start() + 1} is half of one (a lone surrogate, as of an emoji cut in two)"
+        yield refusal(column, text.encode("utf-8", "replace").decode(), rule, "write that character anew")
+
+
 def _check_options(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
     given = request.given_options()
+    for name in ("safety_identifier", "callback_url"):
+        yield from _check_halves(name, getattr(request, name) or "")
     for name in sorted(limits.required - given.keys()):
         yield refusal(name, "", f"this model requires {name}", f"give {name}")
     for name, value in given.items():
         if name in ("duration_seconds", "resolution", "ratio"):
+            continue
+        if value is False and name in IDLE - limits.options:
             continue
         if name not in limits.options:
             yield refusal(name, value, f"this model cannot honour {name}", "leave it empty or choose another model")
@@ -204,7 +234,7 @@ def _check_references(request: ShotRequest, limits: Limits) -> Iterator[Violatio
         modes = ", ".join(sorted(limits.modes))
         column = sorted(role.column for role in roles)[0] if roles else "prompt"
         yield refusal(column, mode.value, f"this model works in mode {modes} only", "choose another model")
-    if Role.LAST_FRAME in frames and Role.FIRST_FRAME not in frames:
+    if Role.LAST_FRAME in frames and Role.FIRST_FRAME not in frames and not limits.last_frame_alone:
         yield refusal("first_frame", "", "a last frame needs a first frame", "give first_frame")
     for role in sorted(frames):
         if len(request.having(role)) > 1:
@@ -213,14 +243,17 @@ def _check_references(request: ShotRequest, limits: Limits) -> Iterator[Violatio
         rule = "audio cannot be the only reference"
         yield refusal("reference_audios", len(request.references), rule, "add a reference image or video")
     for kind in ("image", "video", "audio"):
-        yield from check_media(request.kinds(kind), kind, limits.media(kind))
+        other = limits.other_route.get(kind, "")
+        yield from check_media(request.kinds(kind), kind, limits.media(kind), other_route=other)
     yield from _check_frame_ratios(request)
     # What is not the prompt or inline data (links, options, JSON's own marks) stays well below a tenth of a megabyte.
-    size = len(request.prompt.encode()) + sum(len(reference.wire_url) for reference in request.references) + MB // 10
+    sent = sum(len(reference.wire_url) for reference in request.references)
+    size = len(request.prompt.encode("utf-8", "surrogatepass")) + sent + MB // 10
     if limits.max_body_bytes is not None and size > limits.max_body_bytes:
         column = next((each.role.column for each in request.references if each.scheme == "data"), "prompt")
         rule = f"the request has about {size / MB:.1f} MB, at most {limits.max_body_bytes / MB:g} are taken"
-        yield refusal(column, f"{size} bytes", rule, "host the files and give their links")
+        kind_of = refusal if size > limits.max_body_bytes * MEBI else caution
+        yield kind_of(column, f"{size} bytes", rule, "host the files and give their links")
 
 
 def _check_frame_ratios(request: ShotRequest) -> Iterator[Violation]:

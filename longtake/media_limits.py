@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from longtake.request import MediaFacts, MediaKind, Reference
-from longtake.violations import Violation, refusal
+from longtake.violations import Violation, caution, refusal
 
 MB = 10**6
-"""A vendor's "MB". The documents do not say whether they mean 10^6 or 2^20; the smaller reading is never refused."""
+"""A vendor's "MB". The documents do not say whether they mean 10^6 or 2^20: what is right by the greater reading
+alone is sent with a warning."""
+MEBI = 2**20 / MB
 
 
 class MediaLimits(BaseModel):
@@ -28,6 +30,7 @@ class MediaLimits(BaseModel):
     max_total_bytes: int | None = None
     min_side_px: int | None = None
     max_side_px: int | None = None
+    max_shorter_side_px: int | None = None
     min_aspect: float | None = None
     max_aspect: float | None = None
     min_pixels: int | None = None
@@ -37,16 +40,40 @@ class MediaLimits(BaseModel):
     max_total_seconds: float | None = None
     min_fps: float | None = None
     max_fps: float | None = None
+    doubtful: MediaLimits | None = None
+    """Bounds of another page (`doubtful_source`), or of upstream: breaking them is a warning."""
+    doubtful_source: str = ""
 
 
-def check_media(references: Sequence[Reference], kind: MediaKind, limits: MediaLimits) -> Iterator[Violation]:
-    """Holds the references of one kind against their bounds, each alone and in total."""
+def check_media(
+    references: Sequence[Reference], kind: MediaKind, limits: MediaLimits, *, other_route: str = ""
+) -> Iterator[Violation]:
+    """Holds the references of one kind against their bounds, each alone and in total.
+
+    Args:
+        references: All references of this kind.
+        kind: Their kind.
+        limits: Their bounds.
+        other_route: The model that takes this kind where this one does not.
+    """
+    found = list(_check(references, kind, limits, other_route))
+    yield from found
+    if limits.doubtful is not None and not any(not each.warning for each in found):
+        for each in _check(references, kind, limits.doubtful, ""):
+            yield caution(each.column, each.value, f"{each.rule} by {limits.doubtful_source}", each.fix)
+
+
+def _check(
+    references: Sequence[Reference], kind: MediaKind, limits: MediaLimits, other_route: str
+) -> Iterator[Violation]:
     if not references:
         return
     column = references[-1].role.column
     if len(references) > limits.max_count:
         rule = f"this model takes {limits.max_count} {kind}(s), {len(references)} are given"
         fix = f"give at most {limits.max_count}" if limits.max_count else "drop them"
+        if other_route and not limits.max_count:
+            fix = f"use the model {other_route}, which takes them"
         yield refusal(column, len(references), rule, fix)
         if not limits.max_count:
             return
@@ -59,7 +86,7 @@ def check_media(references: Sequence[Reference], kind: MediaKind, limits: MediaL
     size = sum(reference.facts.size_bytes for reference in references if reference.facts)
     if limits.max_total_bytes is not None and size > limits.max_total_bytes:
         rule = f"the {kind}s have {size / MB:.1f} MB in all, at most {limits.max_total_bytes / MB:g} are taken"
-        yield refusal(column, f"{size} bytes", rule, "compress or drop some")
+        yield _weighed(size, limits.max_total_bytes)(column, f"{size} bytes", rule, "compress or drop some")
 
 
 def _check_one(reference: Reference, limits: MediaLimits) -> Iterator[Violation]:
@@ -99,6 +126,7 @@ def _check_measures(column: str, shown: str, facts: MediaFacts, limits: MediaLim
         shorter, longer = sorted((facts.width, facts.height))
         bounds += [
             ("px on its shorter side", shorter, limits.min_side_px, None, "scale it up"),
+            ("px on its shorter side", shorter, None, limits.max_shorter_side_px, "scale it down"),
             ("px on its longer side", longer, None, limits.max_side_px, "scale it down"),
             ("pixels", facts.width * facts.height, limits.min_pixels, limits.max_pixels, "scale it"),
             ("wide to high", facts.width / facts.height, limits.min_aspect, limits.max_aspect, "crop or pad it"),
@@ -109,7 +137,13 @@ def _check_measures(column: str, shown: str, facts: MediaFacts, limits: MediaLim
         if low is not None and measured < low - 1e-6:
             yield refusal(column, shown, f"it is {measured:.10g} {unit}, at least {low:.10g} is required", fix)
         if high is not None and measured > high + 1e-6:
-            yield refusal(column, shown, f"it is {measured:.10g} {unit}, at most {high:.10g} is taken", fix)
+            found = _weighed(measured, high) if unit == "bytes" else refusal
+            yield found(column, shown, f"it is {measured:.10g} {unit}, at most {high:.10g} is taken", fix)
+
+
+def _weighed(size_bytes: float, most_bytes: float) -> Callable[[str, object, str, str], Violation]:
+    """A warning where a size is too large by the smaller reading of "MB" alone, else a refusal."""
+    return refusal if size_bytes > most_bytes * MEBI else caution
 
 
 def _scheme_fits(reference: Reference, limits: MediaLimits) -> bool:

@@ -159,9 +159,9 @@ def _tokens(request: ShotRequest, limits: Limits, resolution: str, made: Span, t
     if taken.high:
         # Upstream bills a least number of seconds where a video is given: 5/3 of the output's, rounded up.
         taken = Span(taken.low, max(taken.high, math.ceil(made.high * 5 / 3) - made.high))
-    # A clip of s seconds has 24·s + 1 frames.
+    # A clip of s seconds has 24·s + 1 frames; upstream's own table counts 24·s of them, its bills 24·s + 1.
     frames = Span(
-        FRAMES_PER_SECOND * (made.low + taken.low) + 1, math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
+        FRAMES_PER_SECOND * (made.low + taken.low), math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
     )
     # Tokens are billed whole, whichever way the vendor rounds them.
     return Span(math.floor(frames.low * pixels.low / 1024), math.ceil(frames.high * pixels.high / 1024))

@@ -86,7 +86,7 @@ PRICES: dict[str, dict[str, Price]] = {
     },
     "jimmyai": {
         **{f"seedance2.0-{route}": _per_second(0.05) for route in ("sp", "of-sp")},
-        **{f"seedance2.0-{route}": _per_second(0.03) for route in ("fast-sp", "of-fast-sp", "mini")},
+        **{f"seedance2.0-{route}": _per_second(0.03) for route in ("fast-sp", "of-fast-sp", "mini", "mini-video")},
         **{f"seedance2.0-{route}": _per_task(0.4) for route in ("mini-sp", "md", "fast-md", "fast-i2v", "std")},
         **{
             f"sd2_mx_{family}{resolution}": _per_second(0.06 if "fast" not in family else 0.04)

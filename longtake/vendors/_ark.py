@@ -29,17 +29,17 @@ IMAGE = MediaLimits(
     max_aspect=2.5,
 )
 
-# Ark today takes 200 MB and 407,696 pixels; the resellers' pages repeat its earlier 50 MB and 409,600.
+# As Ark takes them today; the resellers' pages that bound videos repeat its earlier 50 MB and 409,600 pixels.
 VIDEO = MediaLimits(
     max_count=3,
     containers=frozenset({"mp4", "mov"}),
     codecs=frozenset({"h264", "hevc"}),
-    max_bytes=50 * MB,
+    max_bytes=200 * MB,
     min_side_px=300,
     max_side_px=6000,
     min_aspect=0.4,
     max_aspect=2.5,
-    min_pixels=409_600,
+    min_pixels=407_696,
     max_pixels=8_295_044,
     min_seconds=2,
     max_seconds=15,
@@ -56,9 +56,6 @@ AUDIO = MediaLimits(
     max_seconds=15,
     max_total_seconds=15,
 )
-
-PIXELS_OF_720P = 927_408
-"""Pixels of the largest clip called 720p (1112 × 834), for pages that allow reference videos up to 720p."""
 
 ERROR_CODES: tuple[tuple[re.Pattern[str], type[VendorError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), error)

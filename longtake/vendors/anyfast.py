@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from longtake.job import JobStatus
-from longtake.limits import Limits
+from longtake.limits import MB, Limits, without_idle_options
 from longtake.request import Mode, Reference, ShotRequest
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with
@@ -35,7 +35,7 @@ MINI = Limits(
     default_ratio="adaptive",
     image=_ark.IMAGE.model_copy(update={"schemes": INLINE}),
     # Alone among the three, videos are not taken as base64.
-    video=_ark.VIDEO.model_copy(update={"schemes": LINKS}),
+    video=_ark.VIDEO.model_copy(update={"schemes": LINKS, "max_bytes": 50 * MB}),
     audio=_ark.AUDIO.model_copy(update={"schemes": INLINE}),
     options=frozenset({"generate_audio", "watermark", "web_search"}),
     modes_of_option={"web_search": frozenset({Mode.TEXT})},
@@ -71,11 +71,13 @@ class Anyfast(RelayAdapter):
 
     def encode(self, request: ShotRequest) -> Call:
         """`POST /v1/video/generations`; the mode follows from the roles, items go text, image, video, audio."""
+        model = self.model_for(request)
+        request = without_idle_options(request, model.limits)
         content: list[dict[str, object]] = []
         if request.prompt.strip():
             content.append({"type": "text", "text": request.prompt})
         content += [_item(reference) for reference in in_wire_order(request)]
-        body: dict[str, object] = {"model": self.model_for(request).wire, "content": content}
+        body: dict[str, object] = {"model": model.wire, "content": content}
         options = {
             "duration": request.duration_seconds,
             "resolution": request.resolution,

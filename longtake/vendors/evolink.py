@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from longtake.errors import UnexpectedReplyError
-from longtake.limits import MB, Limits, Violation, refusal
+from longtake.limits import MB, Doubt, Limits, Violation, refusal, without_idle_options
 from longtake.pricing import PriceRule
 from longtake.request import MediaKind, Mode, Role, ShotRequest
 from longtake.vendors import _ark
@@ -35,7 +35,7 @@ PRICES = Document(
 
 # Pictures, videos and sounds are links that the vendor's server can fetch; base64 is asked not to be used.
 IMAGE = _ark.IMAGE.model_copy(update={"containers": frozenset({"jpeg", "png", "webp"})})
-VIDEO = _ark.VIDEO.model_copy(update={"max_pixels": 2_086_876})
+VIDEO = _ark.VIDEO.model_copy(update={"max_bytes": 50 * MB, "min_pixels": 409_600, "max_pixels": 2_086_876})
 TEXT = Limits(
     modes=frozenset({Mode.TEXT}),
     resolutions=("480p", "720p"),
@@ -50,8 +50,22 @@ FRAMES = TEXT.model_copy(
         "image": IMAGE.model_copy(update={"max_count": 2}),
     }
 )
+# The overview calls every kind of reference optional (0-9, 0-3, 0-3) and still requires none.
+TEXT_ALONE = Doubt(
+    about="mode",
+    values=frozenset({Mode.TEXT.value}),
+    rule="this model is made for references; the document does not say outright that it takes a prompt alone "
+    f"({OVERVIEW.title}, {OVERVIEW.read_on})",
+    fix="use the text-to-video model, or give a reference",
+)
 REFERENCES = TEXT.model_copy(
-    update={"modes": frozenset({Mode.REFERENCE}), "image": IMAGE, "video": VIDEO, "audio": _ark.AUDIO}
+    update={
+        "modes": frozenset({Mode.REFERENCE, Mode.TEXT}),
+        "image": IMAGE,
+        "video": VIDEO,
+        "audio": _ark.AUDIO,
+        "doubts": (TEXT_ALONE,),
+    }
 )
 LIMITS = {"text": TEXT, "image": FRAMES, "reference": REFERENCES}
 
@@ -121,7 +135,9 @@ class EvoLink(Adapter):
 
     def encode(self, request: ShotRequest) -> Call:
         """`POST /v1/videos/generations`; pictures of the image models have their role by their place."""
-        body: dict[str, object] = {"model": self.model_for(request).wire, "prompt": request.prompt}
+        model = self.model_for(request)
+        request = without_idle_options(request, model.limits)
+        body: dict[str, object] = {"model": model.wire, "prompt": request.prompt}
         pictures = request.having(Role.FIRST_FRAME) + request.having(Role.LAST_FRAME)
         urls = {
             "image_urls": pictures or request.having(Role.REFERENCE_IMAGE),

@@ -15,10 +15,10 @@ from longtake.errors import (
     VendorError,
     VendorUnavailableError,
 )
-from longtake.limits import MB, Limits, MediaLimits
-from longtake.request import MediaKind, Mode, Role, ShotRequest
-from longtake.vendors import _ark
-from longtake.vendors._adapter import Adapter, Call, Document, Model, Reply, path_with
+from longtake.limits import MB, without_idle_options
+from longtake.request import MediaKind, Role, ShotRequest
+from longtake.vendors._adapter import Adapter, Call, Document, Reply, path_with
+from longtake.vendors._jimmyai_routes import MINI_SPECIAL, MODELS, NEWER
 from longtake.vendors._replies import (
     fields,
     first_link,
@@ -28,91 +28,7 @@ from longtake.vendors._replies import (
     words,
 )
 
-MINI_SPECIAL = Document(
-    "Mini Special Create Video (with the routes' body)",
-    "https://docs.jimmyai.cn/en/api-reference/seedance/mini-sp/create",
-    "2026-11-21",
-)
 QUERY = Document("Query Video Task", "https://docs.jimmyai.cn/en/api-reference/common/query", "2026-10-05")
-
-SIX_RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
-HTTPS, ASSET = frozenset({"https"}), frozenset({"asset"})
-IMAGE = _ark.IMAGE.model_copy(update={"schemes": HTTPS})
-VIDEO = _ark.VIDEO.model_copy(update={"schemes": HTTPS})
-AUDIO = _ark.AUDIO.model_copy(update={"schemes": HTTPS})
-NONE = MediaLimits()
-
-# The SP family. Its page bounds neither number nor size of the references, and gives its ratios by example: we take
-# upstream's bounds and the six ratios, and `adaptive` only where a route names it. For sound the page takes `asset://`
-# too, for pictures and videos https alone (newer pages have an asset library for those as well).
-ECONOMY = Limits(
-    resolutions=("480p", "720p", "1080p"),
-    ratios=SIX_RATIOS,
-    default_ratio="",
-    image=IMAGE,
-    video=VIDEO,
-    audio=AUDIO.model_copy(update={"schemes": HTTPS | ASSET}),
-)
-# On the special's own page: 480p and 720p, and sound beside frames ("must be paired with images, video, or frames").
-# Upstream keeps sound and frames apart, so the other routes refuse the pair.
-SPECIAL = ECONOMY.model_copy(update={"resolutions": ("480p", "720p"), "audio_with_frames": True, "audio": AUDIO})
-# Reference videos of the mini are a model of their own (`-mini-video`) on newer pages; this page names none for it.
-MINI = ECONOMY.model_copy(update={"video": NONE, "audio": AUDIO})
-# Upstream's fast model, which this route passes on as it is, ends at 720p.
-OFFICIAL_FAST = ECONOMY.model_copy(update={"resolutions": ("480p", "720p")})
-
-MD = Limits(
-    modes=frozenset({Mode.TEXT, Mode.FIRST_AND_LAST_FRAME, Mode.REFERENCE}),
-    durations=tuple(range(1, 16)),
-    resolutions=("720p",),
-    ratios=("16:9", "9:16", "1:1"),
-    default_ratio="",
-    prompt_max_characters=5000,
-    image=IMAGE.model_copy(update={"max_count": 4}),
-    video=VIDEO.model_copy(
-        update={
-            "max_bytes": 200 * MB,
-            "max_total_bytes": 200 * MB,
-            "min_side_px": 720,
-            "max_side_px": 2160,
-            "min_pixels": None,
-            "max_pixels": None,
-        }
-    ),
-)
-FAST_I2V = Limits(
-    modes=frozenset({Mode.REFERENCE}),
-    durations=tuple(range(1, 16)),
-    resolutions=("720p",),
-    ratios=SIX_RATIOS,
-    default_ratio="",
-    image=IMAGE,
-)
-# The page names STD wherever it holds for it, and reference videos are not among that.
-STD = Limits(resolutions=("720p",), ratios=SIX_RATIOS, default_ratio="", image=IMAGE, audio=AUDIO)
-
-
-def _full(wire: str) -> Model:
-    """A model of the full route: only assets that passed the vendor's audit, the resolution in the name."""
-    takes_videos = "_video_" in wire
-    limits = Limits(
-        durations=tuple(range(4, 13)),
-        resolutions=(wire.rsplit("_", 1)[1],),
-        default_resolution=wire.rsplit("_", 1)[1],
-        default_ratio="",
-        image=_ark.IMAGE.model_copy(update={"schemes": ASSET}),
-        video=_ark.VIDEO.model_copy(update={"schemes": ASSET}) if takes_videos else NONE,
-        audio=_ark.AUDIO.model_copy(update={"schemes": ASSET}),
-    )
-    return Model(wire, limits, None, MINI_SPECIAL.title)
-
-
-FULL = (
-    *(f"sd2_mx_{size}" for size in ("720p", "1080p", "2k", "4k")),
-    *(f"sd2_mx_fast_{size}" for size in ("720p", "1080p")),
-    *(f"sd2_mx_video_{size}" for size in ("720p", "1080p", "2k", "4k")),
-    *(f"sd2_mx_video_fast_{size}" for size in ("720p", "1080p")),
-)
 
 OK_CODES = ("20000", "0", "200", "")
 # The vendor could not fetch an input or ran into its own upstream: seen in its clients as worth another try.
@@ -133,20 +49,8 @@ class JimmyAI(Adapter):
     title = "JimmyAI"
     own_codes = OWN_CODES
     retryable = RETRYABLE
-    documents = (MINI_SPECIAL, QUERY)
-    models = (
-        Model("seedance2.0-mini-sp", SPECIAL, "seedance-2.0-mini", MINI_SPECIAL.title),
-        Model("seedance2.0-fast-sp", ECONOMY, "seedance-2.0-fast", MINI_SPECIAL.title),
-        Model("seedance2.0-sp", ECONOMY, "seedance-2.0", MINI_SPECIAL.title),
-        Model("seedance2.0-mini", MINI, None, MINI_SPECIAL.title),
-        Model("seedance2.0-of-sp", ECONOMY, None, MINI_SPECIAL.title),
-        Model("seedance2.0-of-fast-sp", OFFICIAL_FAST, None, MINI_SPECIAL.title),
-        Model("seedance2.0-md", MD, None, MINI_SPECIAL.title),
-        Model("seedance2.0-fast-md", MD, None, MINI_SPECIAL.title),
-        Model("seedance2.0-fast-i2v", FAST_I2V, None, MINI_SPECIAL.title),
-        Model("seedance2.0-std", STD, None, MINI_SPECIAL.title),
-        *(_full(wire) for wire in FULL),
-    )
+    documents = (MINI_SPECIAL, NEWER, QUERY)
+    models = MODELS
     link_seconds = 3 * 24 * 3600
     upload_kinds = frozenset[MediaKind]({"image", "video", "audio"})
     upload_seconds = 3 * 24 * 3600
@@ -155,6 +59,7 @@ class JimmyAI(Adapter):
     def encode(self, request: ShotRequest) -> Call:
         """`POST /api/open-api/v1/seedance/videos`."""
         model = self.model_for(request)
+        request = without_idle_options(request, model.limits)
         frames = {"first_image": request.having(Role.FIRST_FRAME), "last_image": request.having(Role.LAST_FRAME)}
         lists = {
             "images": request.having(Role.REFERENCE_IMAGE),
@@ -162,8 +67,8 @@ class JimmyAI(Adapter):
             "reference_audios": request.having(Role.REFERENCE_AUDIO),
         }
         options = {
-            # The special's page requires a duration and names 5 as its default; elsewhere the vendor has the default.
-            "duration": request.duration_seconds or (5 if model.limits is SPECIAL else None),
+            # Most routes' own pages require a duration; 5 is the default that the create page names for all.
+            "duration": request.duration_seconds or model.limits.default_duration_seconds,
             # Where a route has one resolution its name decides, and the field is documented for the others only.
             "resolution": request.resolution if len(model.limits.resolutions) > 1 else None,
             # The page's word for the full route has a capital.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from longtake.job import JobStatus
-from longtake.limits import Limits
+from longtake.limits import Limits, without_idle_options
 from longtake.pricing import PriceRule
 from longtake.request import ShotRequest
 from longtake.vendors import _ark
@@ -27,8 +27,8 @@ QUICK_START = Document(
 # The document's text lists `first_frame` and `last_frame` among the media types and seconds "4" to "15"; its enums lack
 # the two types and "13" and "14". Which of them the vendor enforces was not seen. We follow the text.
 #
-# The document bounds neither number nor size of the media; counts are upstream's, the rest is the vendor's page on its
-# asset library (videos of 480p or 720p).
+# The document bounds neither number nor size of the media, so upstream's bounds hold. (Videos of 480p or 720p alone are
+# a rule of the vendor's asset library; what lies there goes out as `asset://` and is not measured.)
 MINI = Limits(
     auto_duration=True,
     resolutions=("480p", "720p"),
@@ -40,9 +40,7 @@ MINI = Limits(
             "schemes": frozenset({"http", "https", "asset", "data"})
         }
     ),
-    video=_ark.VIDEO.model_copy(
-        update={"schemes": frozenset({"http", "https", "asset"}), "max_pixels": _ark.PIXELS_OF_720P}
-    ),
+    video=_ark.VIDEO.model_copy(update={"schemes": frozenset({"http", "https", "asset"})}),
     audio=_ark.AUDIO.model_copy(update={"schemes": frozenset({"http", "https", "asset"})}),
     options=frozenset({"seed", "watermark", "generate_audio", "return_last_frame", "safety_identifier"}),
     # The document asks for one media item of any type; text is one of the types, not a field of its own.
@@ -79,11 +77,13 @@ class PowerTokens(RelayAdapter):
 
     def encode(self, request: ShotRequest) -> Call:
         """`POST /v1/videos`; the mode follows from the media types."""
+        model = self.model_for(request)
+        request = without_idle_options(request, model.limits)
         media: list[dict[str, str]] = [{"type": "text", "text": request.prompt}] if request.prompt.strip() else []
         # The quick start wants every file in the asset library first, the document's own example gives plain links; all
         # three forms go out as they were given.
         media += [{"type": each.role.value, "url": each.wire_url} for each in in_wire_order(request)]
-        body: dict[str, object] = {"model": self.model_for(request).wire, "media": media}
+        body: dict[str, object] = {"model": model.wire, "media": media}
         if request.duration_seconds is not None:
             body["seconds"] = "-1" if request.duration_seconds == "auto" else str(request.duration_seconds)
         options = {

@@ -243,13 +243,14 @@ def _media_bounds(limits: MediaLimits) -> Iterator[str]:
     if limits.max_total_bytes:
         yield f"≤ {limits.max_total_bytes / MB:g} MB in all"
     for low, high, unit in (
-        (limits.min_side_px, limits.max_side_px, "px a side"),
+        (limits.min_side_px, limits.max_side_px, "px a side" if limits.max_shorter_side_px is None else ""),
+        (limits.min_side_px, limits.max_shorter_side_px, "px the shorter side"),
         (limits.min_pixels, limits.max_pixels, "pixels"),
         (limits.min_aspect, limits.max_aspect, "wide to high"),
         (limits.min_seconds, limits.max_seconds, "s"),
         (limits.min_fps, limits.max_fps, "fps"),
     ):
-        if low is not None and high is not None:
+        if low is not None and high is not None and unit:
             yield f"{low:.10g}–{high:.10g} {unit}"
     if limits.max_total_seconds:
         yield f"≤ {limits.max_total_seconds:g} s in all"

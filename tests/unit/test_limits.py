@@ -69,7 +69,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("powertokens", {"content_filter": False}, "content_filter", "cannot honour"),
     ("powertokens", {"callback_url": "https://example.com"}, "callback_url", "cannot honour"),
     ("powertokens", {"references": [video(source="data:video/mp4;base64,AAAA")]}, "reference_videos", "not as data"),
-    ("powertokens", {"references": [video(width=1920, height=1080)]}, "reference_videos", "at most 927408"),
+    ("powertokens", {"references": [video(width=3840, height=2161)]}, "reference_videos", "at most 8295044"),
     ("powertokens", {"references": [image()] * 10}, "reference_images", "takes 9 image(s), 10"),
     ("powertokens", {"references": [image(), audio(source="data:audio/wav;base64,AAAA")]}, "reference_audios", "data"),
     ("powertokens", {"references": [image(source="data:text/html;base64,AA==")]}, "reference_images", "data:image/"),
@@ -87,7 +87,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("anyfast", {"references": [video(source="data:video/mp4;base64,AAAA")]}, "reference_videos", "not as data"),
     ("anyfast", {"references": [video(), audio(container="m4a")]}, "reference_audios", "m4a is not taken"),
     ("anyfast", {"references": [image(), audio(duration_seconds=1.9)]}, "reference_audios", "at least 2"),
-    ("anyfast", {"references": [image(), audio(size_bytes=15_000_001)]}, "reference_audios", "at most 15000000"),
+    ("anyfast", {"references": [image(), audio(size_bytes=15 * 2**20 + 1)]}, "reference_audios", "at most 15000000"),
     ("anyfast", {"references": [image(), *[audio(duration_seconds=6)] * 3]}, "reference_audios", "18.00 s in all"),
     ("anyfast", {"references": [image(source="data:image/png;base64," + "A" * 70_000_000)]}, "reference_images", "MB"),
     # EvoLink
@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("evolink", {"resolution": "1080p"}, "resolution", "480p, 720p"),
     ("evolink", {"model": "seedance-2.0-fast", "resolution": "1080p"}, "resolution", "480p, 720p"),
     ("evolink", {"seed": 1}, "seed", "cannot honour"),
-    ("evolink", {"watermark": False}, "watermark", "cannot honour"),
+    ("evolink", {"watermark": True}, "watermark", "cannot honour"),
     ("evolink", {"return_last_frame": True}, "return_last_frame", "cannot honour"),
     ("evolink", {"web_search": True}, "web_search", "cannot honour"),
     ("evolink", {"model": "seedance-2.0", "web_search": True, "references": [first()]}, "web_search", "cannot honour"),
@@ -114,7 +114,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("evolink", {"references": [image(source="asset://a")]}, "reference_images", "not as asset"),
     ("evolink", {"references": [image(source="data:image/png;base64,AAAA")]}, "reference_images", "not as data"),
     ("evolink", {"references": [image(container="gif")]}, "reference_images", "gif is not taken"),
-    ("evolink", {"references": [image(size_bytes=30_000_001)]}, "reference_images", "at most 30000000"),
+    ("evolink", {"references": [image(size_bytes=30 * 2**20 + 1)]}, "reference_images", "at most 30000000"),
     ("evolink", {"references": [image(width=299, height=400)]}, "reference_images", "shorter side, at least 300"),
     ("evolink", {"references": [image(width=6001, height=5000)]}, "reference_images", "longer side, at most 6000"),
     ("evolink", {"references": [image(width=1000, height=390)]}, "reference_images", "at most 2.5"),
@@ -129,7 +129,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("evolink", {"references": [video(fps=61)]}, "reference_videos", "at most 60"),
     ("evolink", {"references": [video(container="webm")]}, "reference_videos", "webm is not taken"),
     ("evolink", {"references": [video(codec="av1")]}, "reference_videos", "av1 coding is not taken"),
-    ("evolink", {"references": [video(size_bytes=50_000_001)]}, "reference_videos", "at most 50000000"),
+    ("evolink", {"references": [video(size_bytes=50 * 2**20 + 1)]}, "reference_videos", "at most 50000000"),
     ("evolink", {"references": [video(kind="image")]}, "reference_videos", "this is image, not video"),
     ("evolink", {"callback_url": "http://example.com/hook"}, "callback_url", "https addresses only"),
     ("evolink", {"callback_url": "https://10.1.2.3/hook"}, "callback_url", "private"),
@@ -154,8 +154,19 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("jimmyai", {"references": [image(source="asset://a")]}, "reference_images", "not as asset"),
     ("jimmyai", {"references": [image(), first()]}, "first_frame", "cannot be mixed"),
     ("jimmyai", {"references": [audio()]}, "reference_audios", "cannot be the only reference"),
-    ("jimmyai", {"model": "seedance2.0-sp", "references": [first(), audio()]}, "first_frame", "cannot be mixed"),
     ("jimmyai", {"model": "seedance2.0-mini", "references": [video()]}, "reference_videos", "takes 0 video(s)"),
+    (
+        "jimmyai",
+        {"model": "sd2_mx_fast_720p", "references": [video(source="asset://v")]},
+        "reference_videos",
+        "takes 0",
+    ),
+    (
+        "jimmyai",
+        {"model": "seedance2.0-mini-video", "references": [first(), video()]},
+        "first_frame",
+        "cannot be mixed",
+    ),
     ("jimmyai", {"model": "seedance2.0-of-fast-sp", "resolution": "1080p"}, "resolution", "480p, 720p"),
     ("jimmyai", {"model": "seedance2.0-md", "duration_seconds": 16}, "duration_seconds", "1 to 15"),
     ("jimmyai", {"model": "seedance2.0-md", "prompt": "a" * 5001}, "prompt", "at most 5000"),
@@ -167,12 +178,23 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("jimmyai", {"model": "seedance2.0-md", "references": [video()]}, "reference_videos", "at least 720"),
     (
         "jimmyai",
+        {"model": "seedance2.0-md", "references": [video(width=3840, height=2161)]},
+        "reference_videos",
+        "2160",
+    ),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [image(container="gif")]}, "reference_images", "gif"),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [last()]}, "first_frame", "a last frame needs a first"),
+    ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [image()], "ratio": "4:3"}, "ratio", "16:9, 9:16, 1:1"),
+    ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [image()], "prompt": "a" * 5001}, "prompt", "5000"),
+    ("powertokens", {"prompt": "a cat \ud83d"}, "prompt", "its character 7 is half of one"),
+    ("powertokens", {"safety_identifier": "\ude00"}, "safety_identifier", "half of one"),
+    (
+        "jimmyai",
         {"model": "seedance2.0-fast-md", "references": [video(width=900, height=900, size_bytes=110_000_000)] * 2},
         "reference_videos",
         "220.0 MB in all",
     ),
-    ("jimmyai", {"model": "seedance2.0-fast-i2v"}, "prompt", "mode reference only"),
-    ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [first()]}, "first_frame", "mode reference only"),
+    ("jimmyai", {"model": "seedance2.0-fast-i2v"}, "prompt", "mode first_and_last_frame, first_frame, reference only"),
     ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [image(), video()]}, "reference_videos", "takes 0"),
     ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [image(), audio()]}, "reference_audios", "takes 0"),
     ("jimmyai", {"model": "seedance2.0-std", "references": [first(), last(), audio()]}, "first_frame", "mixed"),
@@ -197,6 +219,18 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("powertokens", {"duration_seconds": 13, "seed": 4294967295, "safety_identifier": "u" * 64}),
     ("powertokens", {"prompt": "", "references": [video()]}),
     ("powertokens", {"model": "seedance-2.0", "resolution": "1080p"}),
+    ("powertokens", {"references": [video(width=1920, height=1080, size_bytes=200_000_000)]}),
+    ("powertokens", {"web_search": False}),
+    ("evolink", {"web_search": False, "return_last_frame": False, "watermark": False}),
+    ("evolink", {"web_search": False, "references": [first()]}),
+    ("anyfast", {"return_last_frame": False}),
+    ("jimmyai", {"web_search": False, "model": "sd2_mx_720p"}),
+    ("jimmyai", {"model": "seedance2.0-std", "references": [image(), video(), audio()], "ratio": "21:9"}),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [video(width=3840, height=2160)]}),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [video(width=2560, height=1440)]}),
+    ("jimmyai", {"model": "seedance2.0-mini-video", "references": [video()]}),
+    ("jimmyai", {"model": "seedance2.0-of-sp", "references": [first(source="asset://a")]}),
+    ("jimmyai", {"model": "seedance2.0-sp", "references": [video(source="asset://a")]}),
     ("powertokens", {"references": [image(source="data:image/png;base64,AAAA"), video(source="asset://v")]}),
     ("anyfast", {"prompt": "", "references": [first()]}),
     ("anyfast", {"web_search": True}),
@@ -215,7 +249,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("jimmyai", {"references": [image(source="http://127.0.0.1:8000/a.png"), video(source="http://localhost:1/v")]}),
     ("jimmyai", {"references": [first(), audio()]}),
     ("jimmyai", {"model": "seedance2.0-sp", "references": [image(), audio(source="asset://a")], "resolution": "1080p"}),
-    ("jimmyai", {"model": "seedance2.0-md", "duration_seconds": 1, "references": [first(), last()], "ratio": "1:1"}),
+    ("jimmyai", {"model": "seedance2.0-md", "duration_seconds": 4, "references": [first(), last()], "ratio": "1:1"}),
     ("jimmyai", {"model": "sd2_mx_video_2k", "references": [video(source="asset://v")], "ratio": "adaptive"}),
     ("jimmyai", {"model": "sd2_mx_2k", "resolution": "2k", "duration_seconds": 12}),
 ]
@@ -224,6 +258,53 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("vendor", "wish"), ALLOWED, ids=range(len(ALLOWED)))
 def test_request_at_the_edge_of_the_limits_is_taken(vendor: str, wish: dict[str, Any]) -> None:
     assert found(vendor, **wish) == []
+
+
+DOUBTED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("evolink", {"model": "seedance-2.0-reference-to-video"}, "prompt", "2026-11-21"),
+    ("evolink", {"references": [image(size_bytes=30_000_001)]}, "reference_images", "at most 30000000"),
+    ("evolink", {"references": [video(size_bytes=50 * 2**20)]}, "reference_videos", "at most 50000000"),
+    ("anyfast", {"references": [image(), audio(size_bytes=15_000_001)]}, "reference_audios", "at most 15000000"),
+    ("anyfast", {"references": [image(source="data:image/png;base64," + "A" * 64_500_000)]}, "reference_images", "MB"),
+    ("jimmyai", {"ratio": "21:9"}, "ratio", "STD and the full route only"),
+    ("jimmyai", {"model": "seedance2.0-sp", "references": [first(), audio()]}, "reference_audios", "upstream"),
+    ("jimmyai", {"model": "sd2_mx_4k", "references": [first(source="asset://a"), audio(source="asset://b")]},
+     "reference_audios", "upstream"),
+    ("jimmyai", {"model": "seedance2.0-std", "references": [last()]}, "last_frame", "upstream"),
+    ("jimmyai", {"references": [last()]}, "last_frame", "upstream"),
+    ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [first(), last()]}, "first_frame", "its own page"),
+    ("jimmyai", {"model": "seedance2.0-md", "duration_seconds": 3}, "duration_seconds", "4 to 15"),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [video(width=720, height=1280, fps=23.976)]},
+     "reference_videos", "by upstream"),
+    ("jimmyai", {"model": "seedance2.0-md", "references": [video(width=720, height=1280, duration_seconds=1.5)]},
+     "reference_videos", "by upstream"),
+    ("jimmyai", {"model": "seedance2.0-fast-sp", "references": [video()]}, "reference_videos", "newer page"),
+    ("jimmyai", {"model": "seedance2.0-sp", "resolution": "480p"}, "resolution", "its own page"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("vendor", "wish", "column", "words"), DOUBTED, ids=range(len(DOUBTED)))
+def test_what_the_document_allows_and_another_page_denies_is_sent_with_a_warning(
+    vendor: str, wish: dict[str, Any], column: str, words: str
+) -> None:
+    (warning,) = found(vendor, **wish)
+    assert (warning.column, warning.warning) == (column, True)
+    assert words in warning.rule
+
+
+def test_a_model_without_videos_names_the_one_that_takes_them() -> None:
+    for wire, other in (("seedance2.0-mini", "seedance2.0-mini-video"), ("sd2_mx_fast_720p", "sd2_mx_video_fast_720p")):
+        (refused,) = found("jimmyai", model=wire, references=[video(source="asset://v" if "mx" in wire else "")])
+        assert other in refused.fix
+
+
+def test_a_false_that_asks_for_nothing_is_left_out_of_the_body() -> None:
+    for adapter in VENDORS.values():
+        for model in adapter.models:
+            idle = ShotRequest(prompt="a", model=model.wire, web_search=False, return_last_frame=False, watermark=False)
+            body = str(adapter.encode(idle).json)
+            for name in {"web_search", "return_last_frame", "watermark"} - model.limits.options:
+                assert name not in body, (model.wire, name)
 
 
 def test_several_faults_are_named_at_once() -> None:

@@ -5,6 +5,7 @@ Every answer comes in `{code, msg, data}`; a refusal comes with HTTP 200. The mo
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -59,6 +60,8 @@ _MD = JimmyRoute(
 ROUTES: dict[str, JimmyRoute] = {
     "seedance2.0-mini-sp": JimmyRoute(resolutions=("480p", "720p"), duration_required=True),
     "seedance2.0-mini": JimmyRoute(),
+    # Named by newer pages alone: the mini with reference videos.
+    "seedance2.0-mini-video": JimmyRoute(duration_required=True),
     "seedance2.0-sp": _SP,
     "seedance2.0-fast-sp": _SP,
     "seedance2.0-of-sp": _SP,
@@ -151,10 +154,17 @@ class JimmyAI(Dialect):
             schemes = frozenset({"http", "asset"} if route.takes_assets else {"http"})
         everywhere: dict[MediaKind, frozenset[str]] = {"image": schemes, "video": schemes, "audio": schemes}
         if route is _MD:
+            # The page bounds number, total length, total size and the shorter side, and nothing else of a video.
             return MediaRules(
-                schemes=everywhere, https_only=True, video_total_bytes=200 * MIB, video_short_side_px=(720, 2160)
+                schemes=everywhere,
+                https_only=True,
+                video_total_bytes=200 * MIB,
+                video_short_side_px=(720, 2160),
+                video_seconds=(0, 15),
+                video_fps=(0, math.inf),
             )
-        return MediaRules(schemes=everywhere, https_only=True, video_pixels=(407_696, 8_295_044))
+        # The page bounds no files of the other routes; these are the bounds of the model's own host.
+        return MediaRules(schemes=everywhere, https_only=True, video_bytes=200 * MIB, video_pixels=(407_696, 8_295_044))
 
     def new_job_id(self) -> str:
         return f"sd{secrets.token_hex(12)}"
@@ -262,9 +272,7 @@ def _checked_media(wire: CreateRequest, route: JimmyRoute) -> tuple[Input, ...]:
     frames = [("first_image", wire.first_image), ("last_image", wire.last_image)]
     given = [Input("image", name, url) for name, url in frames if url is not None]
     demand(not (given and wire.images), "images cannot be used together with first_image/last_image")
-    demand(wire.last_image is None or wire.first_image is not None, "last_image: needs first_image")
-    demand(not (given and route.first_needs_last and len(given) < 2), "first_image: this model needs last_image too")
-    demand(not (given and wire.reference_videos), "reference_videos cannot be used together with frames")
+    demand(len(given) != 1 or not route.first_needs_last, "first_image and last_image: this model needs both")
     demand(not (given and wire.reference_audios) or route.audio_with_frames, "reference_audios: not in frame mode")
     for name, urls, most in (
         ("images", wire.images, route.images),

@@ -23,7 +23,7 @@ from longtake.sandbox.dialects._relay import (
 )
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.libraries import powertokens
-from longtake.sandbox.media_rules import MediaRules
+from longtake.sandbox.media_rules import MIB, MediaRules
 from longtake.sandbox.orders import ADAPTIVE, Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ _RULES = MediaRules(
         "video": frozenset({"http", "asset"}),
         "audio": frozenset({"http", "asset"}),
     },
-    # "480p/720p": from 640 x 640 to 1112 x 834.
-    video_pixels=(409_600, 927_408),
+    # The page bounds no files; these are the bounds of the model's own host.
+    video_bytes=200 * MIB,
+    video_pixels=(407_696, 8_295_044),
 )
 
 
