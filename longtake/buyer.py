@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from longtake.brake import Brake
 from longtake.chaining import Parent
-from longtake.desk import Desk
+from longtake.desk import Desk, raise_trouble
 from longtake.identity import attempt_identity
 from longtake.job import Job
 from longtake.ledger import Ledger
@@ -73,9 +73,3 @@ class Buyer:
         with contextlib.suppress(Exception, asyncio.CancelledError):
             return await asyncio.to_thread(self.ledger.purchase, identity)
         return None
-
-
-def raise_trouble(desk: Desk) -> None:
-    """Raises what put an account on hold, if anything did."""
-    if desk.trouble is not None:
-        raise desk.trouble

@@ -113,7 +113,8 @@ async def continued_from_clip(
     )
     facts = parent.facts
     if cut is None and parent.link_is_alive and desk.adapter.parent_link_ok:
-        url = parent.link
+        link = parent.link or ""
+        url = await hosting.given(link, "video", desk, limits.video, sha256=parent.clip.sha256)
     else:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
             path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
@@ -157,7 +158,7 @@ async def continued_from_last_frame(
     """
     facts = MediaFacts(kind="image", container="png", size_bytes=0, width=parent.clip.width, height=parent.clip.height)
     if parent.last_frame_link and parent.link_is_alive:
-        url = parent.last_frame_link
+        url = await hosting.given(parent.last_frame_link, "image", desk, limits.image)
     else:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
             path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")

@@ -13,6 +13,7 @@ from longtake.errors import (
     ModelNotAllowedError,
     NotSentError,
     RateLimitedError,
+    TerminalVendorError,
     UnexpectedReplyError,
     UnknownOutcomeError,
     UnsupportedRequestError,
@@ -22,7 +23,17 @@ from longtake.errors import (
 from longtake.job import JobSnapshot, JobStatus
 from longtake.request import MediaKind, ShotRequest
 from longtake.transport import PreparedCall, Transport
-from longtake.vendors import Accepted, Adapter, Call, Reply, adapter_named, flagged_input, names, read_create
+from longtake.vendors import (
+    Accepted,
+    Adapter,
+    AssetState,
+    Call,
+    Reply,
+    adapter_named,
+    flagged_input,
+    names,
+    read_create,
+)
 from longtake.vendors.job_facts import JobFacts, facts_in
 
 
@@ -161,6 +172,37 @@ class VendorClient:
         if failure := self.failure(reply):
             raise failure
         return self.adapter.uploaded(reply)
+
+    async def register(self, kind: MediaKind, link: str) -> str:
+        """Puts the file behind a link into the vendor's library of assets, free of charge; returns the asset's id.
+
+        Raises:
+            ContentRefusedError: The library refused it.
+            VendorError: It was not answered as documented.
+        """
+        call = self.adapter.registration(kind, link)
+        if call is None:
+            raise UnexpectedReplyError(f"{self.adapter.title} has no library for {kind}")
+        try:
+            return self.adapter.registered(await self._ask(call))
+        except VendorError as error:
+            raise self._redacted(error) from None
+
+    async def asset_state(self, asset_id: str) -> AssetState:
+        """How far the vendor's audit of an asset is.
+
+        Raises:
+            VendorError: No form of the question was answered.
+        """
+        trouble: VendorError = UnexpectedReplyError(f"{self.adapter.title} cannot be asked about assets")
+        for call in self.adapter.asset_questions(asset_id):
+            try:
+                state = self.adapter.asset_state(await self._ask(call), asset_id)
+            except (TerminalVendorError, UnexpectedReplyError) as error:
+                trouble = error
+            else:
+                return state._replace(words=self.transport.redact(state.words)[:300])
+        raise trouble
 
     async def _ask(self, call: Call) -> Reply:
         reply = await self.transport.send_again(call)

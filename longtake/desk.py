@@ -80,6 +80,12 @@ class Desk:
         await self.client.close()
 
 
+def raise_trouble(desk: Desk) -> None:
+    """Raises what put an account on hold, if anything did."""
+    if desk.trouble is not None:
+        raise desk.trouble
+
+
 def open_desk(account: Account, backend: SlotBackend | None = None, callbacks: Callbacks | None = None) -> Desk:
     """A desk for an account; without a backend its slots are this process's own, without a receiver it only polls."""
     client = VendorClient(account)

@@ -245,6 +245,10 @@ class UnfitClipError(MediaError):
     """Decodes, but breaks a limit or a check."""
 
 
+class RefusedReferenceError(MediaError):
+    """The vendor's asset library refused a reference, in its own words. Nothing was bought."""
+
+
 class UnsafeAddressError(MediaError):
     """A media address that must not be fetched: private, link-local, or of another scheme."""
 

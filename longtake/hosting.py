@@ -11,10 +11,13 @@ import mimetypes
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from longtake.assets import AssetLibrary
 from longtake.desk import Desk
 from longtake.errors import UnfitClipError
+from longtake.identity import data_uri_bytes
 from longtake.limits import MB, Limits, MediaLimits, Violation, refusal
 from longtake.request import MediaKind, Reference, ShotRequest
 from longtake.storage import PRESIGN_SECONDS, Store, open_store
@@ -32,10 +35,12 @@ class Hosting:
     Args:
         store: Where files go by their content's hash; one that cannot presign links is no way. None: there is none.
         presign_seconds: How long its links live; None: as long as the store says.
+        assets: The vendors' libraries, for models that take nothing but their assets.
     """
 
     store: Store | None = None
     presign_seconds: float | None = None
+    assets: AssetLibrary = field(default_factory=AssetLibrary)
     _links: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
@@ -51,7 +56,7 @@ class Hosting:
 
         Where its size is not known yet, it is taken to fit.
         """
-        takes_links = bool(limits.schemes & {"http", "https"})
+        takes_links = bool(limits.schemes & {"http", "https"}) or self.registers(kind, adapter, limits)
         if takes_links and self.store is not None and self.store.can_presign:
             return "store"
         most = adapter.upload_max_bytes
@@ -59,6 +64,36 @@ class Hosting:
         if takes_links and fits and adapter.upload(kind) is not None:
             return "upload"
         return "inline" if "data" in limits.schemes else None
+
+    def registers(self, kind: MediaKind, adapter: Adapter, limits: MediaLimits) -> bool:
+        """Whether files of this kind must be registered as the vendor's assets, and can be."""
+        only_assets = "asset" in limits.schemes and not limits.schemes & {"http", "https"}
+        return only_assets and adapter.registration(kind, "") is not None
+
+    async def given(
+        self, link: str, kind: MediaKind, desk: Desk, limits: MediaLimits, *, sha256: str = "", source: str = ""
+    ) -> str:
+        """A link that the vendor can read, as the model takes it: itself, or an asset of the file behind it.
+
+        Args:
+            link: The link.
+            kind: What it leads to.
+            desk: The account's desk.
+            limits: What the model takes of this kind.
+            sha256: The hash of the file, where it is known.
+            source: How the row names it.
+
+        Raises:
+            RefusedReferenceError: The vendor's library refused it.
+            VendorError: The library cannot be asked.
+        """
+        if not self.registers(kind, desk.adapter, limits):
+            return link
+
+        async def itself() -> str:
+            return link
+
+        return await self.assets.address(kind, desk, itself, sha256=sha256, url=source or link)
 
     def _no_way(self, kind: MediaKind, adapter: Adapter, size_bytes: int | None) -> str:
         """Why a file cannot reach the vendor, in words."""
@@ -114,6 +149,12 @@ class Hosting:
                 "`public_endpoint_url`) that can give it a link"
             )
         sha256 = await asyncio.to_thread(_file_hash, path)
+        hosted = partial(self._hosted, way, path, sha256, kind, desk)
+        if self.registers(kind, desk.adapter, limits):
+            return await self.assets.address(kind, desk, hosted, sha256=sha256)
+        return await hosted()
+
+    async def _hosted(self, way: str, path: Path, sha256: str, kind: MediaKind, desk: Desk) -> str:
         place = (sha256, desk.account.name if way == "upload" else way)
         async with self._locks.setdefault(place, asyncio.Lock()):
             known = self._links.get(place)
@@ -130,16 +171,24 @@ class Hosting:
             UnfitClipError: There is no way to host it.
             VendorError: The vendor refused the upload.
         """
-        if reference.scheme not in ("file", "s3"):
+        kind = reference.role.kind
+        if reference.scheme in ("http", "https"):
+            url = await self.given(reference.wire_url, kind, desk, limits, source=reference.source)
+        elif reference.scheme == "file":
+            url = await self.link(Path(reference.wire_url), kind, desk, limits)
+        elif reference.scheme == "data" and self.registers(kind, desk.adapter, limits):
+            with tempfile.TemporaryDirectory(prefix="longtake-") as place:
+                path = Path(place) / f"inline{_suffix(reference)}"
+                await asyncio.to_thread(path.write_bytes, data_uri_bytes(reference.wire_url))
+                url = await self.link(path, kind, desk, limits)
+        elif reference.scheme != "s3":
             return reference
-        if reference.scheme == "file":
-            url = await self.link(Path(reference.wire_url), reference.role.kind, desk, limits)
         else:
             folder, _, name = reference.source.rpartition("/")
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
                 path = await asyncio.to_thread(open_store(folder).fetch, name, Path(place) / name)
-                url = await self.link(path, reference.role.kind, desk, limits)
-        return reference.model_copy(update={"url": url})
+                url = await self.link(path, kind, desk, limits)
+        return reference if url == reference.wire_url else reference.model_copy(update={"url": url})
 
     async def _host(self, way: str, path: Path, sha256: str, kind: MediaKind, desk: Desk) -> tuple[str, float]:
         if way == "inline":
@@ -158,6 +207,11 @@ class Hosting:
         if link is None:
             raise UnfitClipError(f"{self.store.url} cannot presign links: set its public_endpoint_url")
         return link
+
+
+def _suffix(reference: Reference) -> str:
+    head = reference.wire_url.partition(";")[0].partition(":")[2]
+    return mimetypes.guess_extension(head) or ""
 
 
 def _file_hash(path: Path) -> str:

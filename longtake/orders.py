@@ -9,8 +9,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
-from longtake.desk import Desk, Office
-from longtake.errors import MediaError, UnsupportedRequestError, VendorError
+from longtake.desk import Desk, Office, raise_trouble
+from longtake.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
 from longtake.gate import expectation
 from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.identity import attempt_identity
@@ -23,8 +23,11 @@ from longtake.purchase import Order, stored_request
 from longtake.references import shown
 from longtake.request import Reference, ShotRequest
 from longtake.shot_result import ShotResult
+from longtake.vendors import adapter_named
 
 HOSTING_FIX = f"give a public URL, or {CLIP_STORE_FIX}"
+REFUSED_FIX = "give another file; nothing of this shot was bought"
+REFUSED_CLIP_FIX = "change the shot before it, or raise its take; nothing of this shot was bought"
 CHAIN_FIX = f"make the shot before it shorter, or {CLIP_STORE_FIX}"
 
 
@@ -79,12 +82,33 @@ class Orders:
             run=self.run,
         )
 
+    async def register(self, shot: Shot) -> None:
+        """Registers the shot's own references, where its vendor takes audited assets alone. Buys nothing.
+
+        Raises:
+            UnsupportedRequestError: The vendor refuses one.
+            VendorError: The vendor cannot be asked.
+        """
+        if shot.model is None:
+            return
+        adapter, limits = adapter_named(shot.account), shot.model.limits
+        wanted = [
+            each
+            for each in shot.request.references
+            if each.scheme != "asset" and self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
+        ]
+        if wanted:
+            desk = await self.office.desk(shot.account)
+            raise_trouble(desk)
+            await asyncio.gather(*(self._hosted(shot, each, limits, desk) for each in wanted))
+
+    async def _hosted(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> Reference:
+        with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
+            return await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+
     async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
         """The request with every reference where the vendor can read it, the parent's clip first."""
-        hosted: list[Reference] = []
-        for reference in shot.request.references:
-            with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
-                hosted.append(await self.hosting.reference(reference, desk, limits.media(reference.role.kind)))
+        hosted = [await self._hosted(shot, reference, limits, desk) for reference in shot.request.references]
         request = shot.request.model_copy(update={"references": tuple(hosted)})
         if parent is None:
             return request
@@ -129,6 +153,8 @@ def _refused_as(shot: Shot, column: str, value: str, fix: str) -> Generator[None
     try:
         yield
     except MediaError as error:
+        if isinstance(error, RefusedReferenceError):
+            fix = REFUSED_CLIP_FIX if column == "continue_from" else REFUSED_FIX
         found = refusal(column, value, str(error), fix)
         update = {"row": shot.row.row, "shot_id": shot.shot_id}
         raise UnsupportedRequestError([found.model_copy(update=update)]) from None

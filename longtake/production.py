@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from longtake.accounts import Account, account_name
+from longtake.assets import AssetLibrary
 from longtake.brake import IN_A_ROW
 from longtake.budget import Budget
 from longtake.desk import LoadAccount
@@ -209,7 +210,8 @@ async def prepare(
     purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
     require_own_identities(purchases.values())
     notices += ledger_notices(purchases.values())
-    planner = Planner(wishes.vendor, checked.digest, hosting=Hosting(clip_store), quote=quotes, extension=extension)
+    hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
+    planner = Planner(wishes.vendor, checked.digest, hosting=hosting, quote=quotes, extension=extension)
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
     reels, found = checked.reels(), checked.violations
     wishes = wishes.model_copy(update={"reels": named_reels(wishes.reels, reels)})

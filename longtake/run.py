@@ -39,6 +39,7 @@ from longtake.orders import Orders
 from longtake.places import Places
 from longtake.plan import TO_BUY, Plan, Shot
 from longtake.purchase import Order, wait_for_other_run
+from longtake.readiness import Readiness
 from longtake.records import Purchase, State, VerdictRecord
 from longtake.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
 from longtake.takeover import JobSlot, may_run_on, take_up_slot
@@ -118,6 +119,7 @@ class Run:
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
         self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
+        self._readiness = Readiness(self._orders, plan.reels, options.held)
         self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
@@ -302,6 +304,8 @@ class Run:
             purchase = await asyncio.to_thread(self.ledger.purchase, identity)
             if (result := await self._as_it_stands(shot, purchase)) is not None:
                 return result
+        if self.options.limit != 0 and (refused := await self._readiness.refusal(shot)) is not None:
+            return refused
         desk = await self.office.desk(shot.account)
         tell = partial(self.on_event, "queued", shot, "")
         bought = await self._buyer.buy(shot, number, parent, desk=desk, turn=self._order[shot], queued=tell)

@@ -156,9 +156,12 @@ class TermsBook:
         return request.model_copy(update={"references": sent})
 
     def _reference_as_sent(self, reference: Reference, limits: Limits, adapter: Adapter) -> Reference:
+        kind = reference.role.kind
+        if reference.scheme != "asset" and self.hosting.registers(kind, adapter, limits.media(kind)):
+            return reference.model_copy(update={"url": "asset://registered"})
         if reference.scheme not in ("file", "s3") or reference.source.startswith(MADE_HERE):
             return reference
-        way = self.hosting.way(reference.role.kind, adapter, limits.media(reference.role.kind))
+        way = self.hosting.way(kind, adapter, limits.media(kind))
         url = "data:application/octet-stream;base64," if way == "inline" else "https://hosted.invalid/file"
         return reference.model_copy(update={"url": url})
 

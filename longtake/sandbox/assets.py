@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from longtake.sandbox.orders import MediaKind
 
 READY_MADE = "asset-sandbox-"
-_REVIEW_SECONDS = 0.2
+REVIEW_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,20 @@ class Asset:
     group: str = ""
     content: bytes = b""
     created: float = 0.0
+    refusal: str = ""
+    is_stuck: bool = False
+
+    @property
+    def state(self) -> str:
+        """The word of its review: `Processing`, then `Active`, or `Failed` where it is refused."""
+        if self.is_stuck or time.monotonic() < self.created + (REVIEW_SECONDS if self.created else 0):
+            return "Processing"
+        return "Failed" if self.refusal else "Active"
 
     @property
     def is_active(self) -> bool:
         """Whether its review is over."""
-        return time.monotonic() >= self.created + (_REVIEW_SECONDS if self.created else 0)
+        return self.state == "Active"
 
 
 class Assets:
@@ -36,9 +45,20 @@ class Assets:
     def __init__(self) -> None:
         self._assets: dict[tuple[str, str], Asset] = {}
 
-    def add(self, vendor: str, name: str, kind: MediaKind, content: bytes, group: str = "") -> Asset:
-        """Stores an asset; it is active after a moment's review."""
-        asset = Asset(f"asset-{secrets.token_hex(8)}", vendor, name, kind, group, content, time.monotonic())
+    def add(
+        self,
+        vendor: str,
+        name: str,
+        kind: MediaKind,
+        content: bytes,
+        group: str = "",
+        *,
+        refusal: str = "",
+        is_stuck: bool = False,
+    ) -> Asset:
+        """Stores an asset; it is active after a moment's review, refused where a reason is given, or never reviewed."""
+        asset_id = f"asset-{secrets.token_hex(8)}"
+        asset = Asset(asset_id, vendor, name, kind, group, content, time.monotonic(), refusal, is_stuck)
         self._assets[vendor, asset.asset_id] = asset
         return asset
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from longtake.errors import UnknownVendorError
-from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply
+from longtake.vendors._adapter import Accepted, Adapter, AssetState, Call, Document, Model, Reply
 from longtake.vendors._creates import read_create
 from longtake.vendors._ids import ids_in_text, names
 from longtake.vendors._moderation import flagged_input
@@ -16,6 +16,7 @@ __all__ = [
     "VENDORS",
     "Accepted",
     "Adapter",
+    "AssetState",
     "Call",
     "Document",
     "Model",

@@ -59,6 +59,14 @@ class Accepted(NamedTuple):
     snapshot: JobSnapshot
 
 
+class AssetState(NamedTuple):
+    """How far the vendor's audit of an asset has come: still at work, ready, or refused in these words."""
+
+    is_ready: bool = False
+    is_refused: bool = False
+    words: str = ""
+
+
 @dataclass(frozen=True)
 class Document:
     """Where facts were read: an address or title, and the day it was read."""
@@ -199,6 +207,36 @@ class Adapter(ABC):
 
         Raises:
             UnexpectedReplyError: There is no link in it.
+        """
+        raise NotImplementedError
+
+    def registration(self, kind: MediaKind, link: str) -> Call | None:
+        """The call that puts the file behind a link into the vendor's library of assets, None where there is none.
+
+        Only what is free, and may be repeated: where a library bills it, it stays None.
+        """
+        del kind, link
+        return None
+
+    def registered(self, reply: Reply) -> str:
+        """Reads the asset's id out of a successful registration.
+
+        Raises:
+            ContentRefusedError: The file was refused at once.
+            UnexpectedReplyError: There is no id in it.
+        """
+        raise NotImplementedError
+
+    def asset_questions(self, asset_id: str) -> Sequence[Call]:
+        """The calls that ask how far an asset is, in the order in which they are tried."""
+        del asset_id
+        return ()
+
+    def asset_state(self, reply: Reply, asset_id: str) -> AssetState:
+        """Reads a successful answer to such a question.
+
+        Raises:
+            UnexpectedReplyError: It does not tell of the asset.
         """
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ ViralTok. So the base address is configuration, like everyone's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from longtake.errors import (
     AuthenticationError,
@@ -17,7 +17,8 @@ from longtake.errors import (
 )
 from longtake.limits import MB, without_idle_options
 from longtake.request import MediaKind, Role, ShotRequest
-from longtake.vendors._adapter import Adapter, Call, Document, Reply, path_with
+from longtake.vendors import _jimmyai_assets
+from longtake.vendors._adapter import Adapter, AssetState, Call, Document, Reply, path_with
 from longtake.vendors._jimmyai_routes import MINI_SPECIAL, MODELS, NEWER
 from longtake.vendors._replies import (
     fields,
@@ -109,6 +110,22 @@ class JimmyAI(Adapter):
         if link is None:
             raise UnexpectedReplyError("the reply to the upload has no link", http_status=reply.status)
         return link
+
+    def registration(self, kind: MediaKind, link: str) -> Call | None:
+        """`POST /api/open-api/v1/seedance/assets/audit`, for the full route; no page names a price of it."""
+        return _jimmyai_assets.audit(kind, link)
+
+    def registered(self, reply: Reply) -> str:
+        """The id in `{data: {items: [{assetId}]}}`."""
+        return _jimmyai_assets.audited(reply)
+
+    def asset_questions(self, asset_id: str) -> Sequence[Call]:
+        """`GET /api/open-api/v1/seedance/assets/status?assetIds=…`, else the same as a POST."""
+        return _jimmyai_assets.state_calls(asset_id)
+
+    def asset_state(self, reply: Reply, asset_id: str) -> AssetState:
+        """`Active`, `Failed` or `Rejected`; any other word is one of an audit at work."""
+        return _jimmyai_assets.state_of(reply, asset_id)
 
 
 ADAPTER = JimmyAI()

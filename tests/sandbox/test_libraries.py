@@ -68,27 +68,48 @@ def test_jimmyai_upload_answers_a_link_that_orders_can_name(shared: Speaker, sho
     shared.buy("jimmyai", body("jimmyai", images=(answer["data"]["url"],)))
 
 
-@pytest.mark.parametrize(
-    ("register", "state"),
-    [("sp/assets/upload", "sp/assets/detail"), ("assets/audit", "assets/status")],
-)
-def test_jimmyai_assets_are_usable_once_active(shared: Speaker, shop: MediaShop, register: str, state: str) -> None:
-    base, headers = shared.sandbox.base_url("jimmyai") + "/api/open-api/v1/seedance/", shared.headers("jimmyai")
+def test_jimmyai_assets_of_sp_are_usable_once_active(shared: Speaker, shop: MediaShop) -> None:
+    base, headers = (
+        shared.sandbox.base_url("jimmyai") + "/api/open-api/v1/seedance/sp/assets/",
+        shared.headers("jimmyai"),
+    )
     facts = {"name": "face", "type": "image", "url": shop.image()}
-    answer = shared.http.post(base + register, json=facts, headers=headers).json()
+    answer = shared.http.post(base + "upload", json=facts, headers=headers).json()
     assert answer["code"] == 0
     asset_id = answer["data"]["asset_id"]
-    order = body("jimmyai", images=(f"asset://{asset_id}",), model="sd2_mx_720p", resolution="720p")
+    order = body("jimmyai", images=(f"asset://{asset_id}",), model="seedance2.0-sp")
     assert "not an active" in refusal_words("jimmyai", shared.submit("jimmyai", order))
 
     def status() -> str:
-        if state == "assets/status":
-            return shared.http.get(f"{base}{state}?asset_id={asset_id}", headers=headers).json()["data"]["status"]
         asked = {"asset_id": asset_id}
-        return shared.http.post(base + state, json=asked, headers=headers).json()["data"]["status"]
+        return shared.http.post(base + "detail", json=asked, headers=headers).json()["data"]["status"]
 
     assert status() in ("Processing", "Active")
     active(status, "Active")
+    shared.buy("jimmyai", order)
+
+
+def test_jimmyai_audits_links_item_by_item(shared: Speaker, shop: MediaShop) -> None:
+    base, headers = shared.sandbox.base_url("jimmyai") + "/api/open-api/v1/seedance/assets/", shared.headers("jimmyai")
+    lists = {"imageUrls": [shop.image(), shop.image() + "/nowhere"], "videoUrls": [shop.video()], "audioUrls": []}
+    data = shared.http.post(base + "audit", json=lists, headers=headers).json()["data"]
+    assert [(item["assetType"], item["status"]) for item in data["items"]] == [
+        ("image", "submitted"),
+        ("video", "submitted"),
+    ]
+    assert [item["originalUrl"] for item in data["failedItems"]] == [shop.image() + "/nowhere"]
+    ids = [item["assetId"] for item in data["items"]]
+    order = body("jimmyai", images=(f"asset://{ids[0]}",), model="sd2_mx_720p", resolution="720p")
+    assert "not an active" in refusal_words("jimmyai", shared.submit("jimmyai", order))
+
+    def status() -> set[str]:
+        asked = [("assetIds", asset_id) for asset_id in ids]
+        items = shared.http.get(base + "status", params=asked, headers=headers).json()["data"]["items"]
+        assert [item["assetId"] for item in items] == ids
+        return {item["status"] for item in items}
+
+    assert status() <= {"Processing", "Active"}
+    active(status, {"Active"})
     shared.buy("jimmyai", order)
 
 

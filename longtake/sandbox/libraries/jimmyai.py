@@ -1,4 +1,4 @@
-"""JimmyAI's balances, its file upload (3 days), and its asset libraries: SP's, and the audit of the sd2_mx family."""
+"""JimmyAI's balances, its file upload (3 days), and SP's asset library."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from longtake.sandbox.libraries._audit import audit_routes
 from longtake.sandbox.libraries._bodies import read_json, read_upload
 from longtake.sandbox.measuring import measure
 from longtake.sandbox.media_rules import MIB
@@ -66,14 +67,10 @@ def account_routes(desk: Desk) -> list[Route]:
         asset = back.assets.find("jimmyai", asset_id)
         if asset is None:
             raise Refused(Why.UNKNOWN_JOB, f"asset {asset_id} does not exist")
-        status = "Active" if asset.is_active else "Processing"
-        return _ok({"asset_id": asset.asset_id, "status": status}, code=0)
+        return _ok({"asset_id": asset.asset_id, "status": asset.state}, code=0)
 
     async def detail(request: Request, account: str) -> Response:
         return await state_of(str((await read_json(request)).get("asset_id", "")))
-
-    async def audit_state(request: Request, account: str) -> Response:
-        return await state_of(request.query_params.get("asset_id", ""))
 
     return [
         Route(f"{_API}/user/balance", desk.guarded("account", user_balance)),
@@ -81,8 +78,7 @@ def account_routes(desk: Desk) -> list[Route]:
         Route(f"{_API}/files/upload", desk.guarded("upload", upload), methods=["POST"]),
         Route(f"{_API}/seedance/sp/assets/upload", desk.guarded("upload", register), methods=["POST"]),
         Route(f"{_API}/seedance/sp/assets/detail", desk.guarded("account", detail), methods=["POST"]),
-        Route(f"{_API}/seedance/assets/audit", desk.guarded("upload", register), methods=["POST"]),
-        Route(f"{_API}/seedance/assets/status", desk.guarded("account", audit_state)),
+        *audit_routes(desk, f"{_API}/seedance/assets"),
     ]
 
 
