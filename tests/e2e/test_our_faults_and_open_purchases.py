@@ -104,7 +104,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(opened, sandbox, monkeypatch, state, fault):
+async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(output, sandbox, monkeypatch, state, fault):
     await output.begin(state)
     if state == "submitting":  # the other run is waited for no longer than this
         monkeypatch.setattr("longtake.purchase.UNKNOWN_AFTER_SECONDS", 0.2)
