@@ -8,6 +8,7 @@ import pytest
 
 FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
 """Folders in the order of their turn; a process that begins a long file last keeps all others waiting."""
+LONG_VALUE = 100
 SHARES = {"test_deployments": "one", "test_retry": "one", "test_s3_render": "one"}
 """Tests with a deployed project, half a minute to make, share it in two groups; those not named are in the second."""
 
@@ -21,6 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
     turn = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: turn.get(item.path.parent.name, len(turn)))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A name that is the same in every process, and readable: long values may hold times and random parts."""
+    return f"long {argname}" if isinstance(val, str | bytes) and len(val) > LONG_VALUE else None
 
 
 @pytest.hookimpl(tryfirst=True)
