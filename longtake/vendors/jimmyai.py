@@ -61,6 +61,7 @@ class JimmyAI(Adapter):
         """`POST /api/open-api/v1/seedance/videos`."""
         model = self.model_for(request)
         request = without_idle_options(request, model.limits)
+        seconds = request.duration_seconds
         frames = {"first_image": request.having(Role.FIRST_FRAME), "last_image": request.having(Role.LAST_FRAME)}
         lists = {
             "images": request.having(Role.REFERENCE_IMAGE),
@@ -69,7 +70,7 @@ class JimmyAI(Adapter):
         }
         options = {
             # Most routes' own pages require a duration; 5 is the default that the create page names for all.
-            "duration": request.duration_seconds or model.limits.default_duration_seconds,
+            "duration": model.limits.default_duration_seconds if seconds is None else seconds,
             # Where a route has one resolution its name decides, and the field is documented for the others only.
             "resolution": request.resolution if len(model.limits.resolutions) > 1 else None,
             # The page's word for the full route has a capital.
