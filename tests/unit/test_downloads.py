@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import hashlib
@@ -13,8 +14,10 @@ import zlib
 import pytest
 
 from longtake import delivery, fetch_bounds
+from longtake.errors import UnreadableClipError
 from longtake.fetch_bounds import FetchBounds
 from longtake.sandbox.app import Sandbox, SandboxSettings
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import accounts_of, render_plain
 from tests.unit.media_relay import break_off, drip, give, media_relay, without_end
 
@@ -256,6 +259,20 @@ async def test_the_bounds_follow_from_what_the_clip_can_be():
     assert small.total_seconds < large.total_seconds
 
 
+async def test_a_slow_machine_makes_no_absent_host_of_one_damaged_file(relay, tmp_path):
+    checked = []
+
+    async def slow_check(path, sha256):
+        checked.append(sha256)
+        if len(checked) < 3:
+            await asyncio.sleep(2.1)
+            raise UnreadableClipError("damaged")
+        return await quick_check(path, sha256)
+
+    assert (await rendered(relay, tmp_path, max_wait_seconds=2.0, check=slow_check)).verdicts == {"done": 1}
+    assert billed(relay, tmp_path) == 1
+
+
 async def test_the_media_host_is_told_who_asks(relay, tmp_path):
     assert (await rendered(relay, tmp_path)).verdicts == {"done": 1}
     assert all(agent.startswith("longtake/") for agent in relay.agents)
@@ -263,8 +280,6 @@ async def test_the_media_host_is_told_who_asks(relay, tmp_path):
 
 async def test_the_event_loop_goes_on_while_the_disk_is_slow(relay, tmp_path, monkeypatch):
     """Judged by the loop's own beat: no wait for disk may stop it."""
-    import asyncio
-
     from longtake import download
 
     def slowed(function):
