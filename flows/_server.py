@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from flows._server_access import private_home, secret_of
+from flows._server_access import private_home, secret_of, without_keys
 from flows._server_reach import direct_to_loopback, require_answer
 from longtake.errors import ConfigurationError
 
@@ -238,7 +238,7 @@ def _spawn(places: Places) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
             [sys.executable, "-m", "flows._server_process"],
             cwd=Path(__file__).parents[1],
-            env=os.environ | {"PREFECT_HOME": str(places.home)},
+            env=without_keys(os.environ) | {"PREFECT_HOME": str(places.home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

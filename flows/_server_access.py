@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING
 from longtake.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOGIN_PATH = "/longtake"
 HOSTS = ["127.0.0.1", "localhost"]
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OF_A_KEY = re.compile("KEY|SECRET|TOKEN|PASSW|CREDENTIAL|NOTIFY_URL", re.IGNORECASE)
 # Prefect's pages keep the password in the browser under this name and ask for it where it is not there.
 _LOGIN_PAGE = b"""<!doctype html><meta charset="utf-8"><title>Longtake</title>
 <form><label>Password of this Prefect server <input type="password" autofocus></label> <button>Open</button></form>
@@ -77,6 +81,13 @@ def secret_of(file: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise ConfigurationError(f"the secret of the local Prefect server cannot be used: {error}") from error
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for the server, which outlives the command that starts it and needs no key but Prefect's own."""
+    return {
+        name: value for name, value in environment.items() if name.startswith("PREFECT_") or not _OF_A_KEY.search(name)
+    }
 
 
 def login_address(origin: str, secret: str) -> str:

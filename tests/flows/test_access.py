@@ -177,6 +177,22 @@ def test_another_terminal_of_the_same_home_joins_with_the_address_alone(prefect_
 
 
 @pytest.mark.slow
+def test_the_server_has_no_key_of_the_command_that_starts_it(new_home: Callable[[], Path]) -> None:
+    home = new_home()
+    keys = dict.fromkeys(("EVOLINK_API_KEY", "AWS_SECRET_ACCESS_KEY", "LONGTAKE_NOTIFY_URL", "some_token"), KEY)
+    client = Client(home, LC_ALL="C", PREFECT_API_DATABASE_PASSWORD="its-own", **keys)
+    client.joined()
+    client.wait_until_ready()
+    try:
+        [server] = server_processes(home)
+        given = server.environ()
+        assert KEY not in str(given)
+        assert (given["LC_ALL"], given["PREFECT_API_DATABASE_PASSWORD"]) == ("C", "its-own")
+    finally:
+        client.kill()
+
+
+@pytest.mark.slow
 def test_two_homes_have_two_secrets(new_home: Callable[[], Path], prefect_server: PrefectServer) -> None:
     home = new_home()
     other = Client(home)
