@@ -15,7 +15,7 @@ from longtake.errors import UnknownVendorError
 from longtake.hosting import Hosting
 from longtake.identity import ContentDigest, Identities
 from longtake.manifests.garbage import uncollected
-from longtake.manifests.schema import ManifestRow
+from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
 from longtake.memo import Memo
 from longtake.plan import Plan, Shot, Standing
 from longtake.prompts import EXTEND, ExtensionTemplate, extension_prompt
@@ -107,7 +107,12 @@ class Planner:
                     takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
                     shots += takes
                     previous = takes[0]
-        mark_renamed(shots, known.by_shot, partial(self._identity_under, known))
+        mark_renamed(
+            shots,
+            known.by_shot,
+            partial(self._identity_under, known),
+            partial(_without_names, known),
+        )
         own = (violation for shot in shots for violation in told(shot))
         return Plan(shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
 
@@ -269,6 +274,14 @@ def _keep_to_its_vendor(shot: Shot) -> None:
     shot.vendor = bought[-1].account
     if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
         shot.request = shot.request.model_copy(update={"model": model})
+
+
+def _without_names(known: _Known, shot: Shot) -> str:
+    """The `shot_id` that a shot would have if its row named neither reel nor id; "" where that cannot be told."""
+    try:
+        return f"{nameless_reel(known.identities.of_request(shot.row.written))}/{LONE_SHOT}"
+    except OSError:  # a reference that cannot be read; told elsewhere
+        return ""
 
 
 def _bought_model(shot: Shot) -> Model | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
@@ -14,26 +15,42 @@ from longtake.request import option_values
 IdentityUnder = Callable[[Shot, str, str, str | None], str]
 """The identity that a shot would have under another reel and shot name, with another parent's identity."""
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:e[+-]?\d{1,3}(?!\d))?", re.ASCII)
+_MIDNIGHT = re.compile(r"(?<=\d)[ t]0?0:00(?::00(?:\.0+)?)?(?=/|$)")
 
 
 def alike(name: str) -> str:
-    """What stays of a name when a spreadsheet has rewritten it: no leading zeros, no `.0`, no case, no blanks."""
-    plain = "".join(name.casefold().split())
-    return _NUMBER.sub(lambda digits: str(int(digits[0])), plain.removesuffix(".0"))
+    """What stays of a name when a spreadsheet or a data frame has rewritten it: letters, and numbers by their value.
+
+    Zeros, decimals that say nothing, digits beyond the sixth (`4.00638E+12`), midnights, case, blanks, dashes and marks
+    that nobody sees are how a name is written, not which it is. Reel and shot stay apart.
+    """
+    plain = _MIDNIGHT.sub("", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(
+        one for one in _NUMBER.sub(_by_value, plain) if one in "/<>" or unicodedata.category(one)[0] not in "ZCP"
+    )
+
+
+def _by_value(number: re.Match[str]) -> str:
+    return f"<{float(number[0].replace(',', '.')):.6g}>".replace("+", "")
 
 
 def mark_renamed(
-    shots: Sequence[Shot], bought: Mapping[str, Sequence[Purchase]], identity_under: IdentityUnder
+    shots: Sequence[Shot],
+    bought: Mapping[str, Sequence[Purchase]],
+    identity_under: IdentityUnder,
+    nameless: Callable[[Shot], str] = lambda shot: "",
 ) -> None:
     """Marks shots that would be bought though the same request was bought under a name that the manifest has no more.
 
-    Looked for among names of the same reel, and names that differ in their spelling alone.
+    Looked for among names of the same reel, names that differ in their spelling alone, and the one that a row without
+    names has.
 
     Args:
         shots: All shots of the manifest, parents before those that go on from them.
         bought: What the ledger holds, by `shot_id`.
         identity_under: Makes identities.
+        nameless: The `shot_id` that a shot would have if its row named neither reel nor id.
     """
     gone = bought.keys() - {shot.shot_id for shot in shots}
     if not gone:
@@ -56,7 +73,8 @@ def mark_renamed(
             continue
         parent = under.get(shot.parent, shot.parent.identity) if shot.parent else None
         prompt = shot.request.prompt
-        for shot_id in sorted(in_reel[shot.row.reel, prompt] | by_spelling[alike(shot.shot_id), prompt]):
+        unnamed = {nameless(shot)} & gone if shot.parent is None else set[str]()
+        for shot_id in sorted(in_reel[shot.row.reel, prompt] | by_spelling[alike(shot.shot_id), prompt] | unnamed):
             former = {identity_under(shot, reel, name, parent) for reel, name in names[shot_id]}
             same = [each.identity for each in bought[shot_id] if _first_attempt(each.identity) in former]
             if same:
@@ -64,7 +82,8 @@ def mark_renamed(
                 shot.replaces, shot.bought_as = [*shot.replaces, *same], shot_id
                 rule = f"the same request was bought in this output as {shot_id}, which the manifest no longer has"
                 fix = "write the name as it was (a spreadsheet may have changed it), or render with --replace"
-                found = caution("shot" if not shot.row.lone else "id", shot.row.shot, rule, fix)
+                column, name = ("id", shot.row.reel) if shot.row.lone else ("shot", shot.row.shot)
+                found = caution(column, name, rule, fix)
                 shot.violations.append(found.model_copy(update={"row": shot.row.row, "shot_id": shot.shot_id}))
                 break
 
@@ -91,7 +110,7 @@ def alike_rows(shots: Sequence[Shot]) -> list[str]:
     rows = len({shot.row.row for _, shot in pairs})
     first, shot = pairs[0]
     return [
-        f"{rows} row{'' if rows == 1 else 's'} ask for exactly what another row asks and would be bought as well "
+        f"{rows} row{' asks' if rows == 1 else 's ask'} for exactly what another row asks and would be bought as well "
         f"({_price([shot for _, shot in pairs])}; first: row {shot.row.row}, {shot.shot_id}, is row {first.row.row}, "
         f"{first.shot_id}). If that is not meant, take them out; `variants` buys one shot more than once"
     ]

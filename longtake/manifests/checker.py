@@ -27,6 +27,7 @@ from longtake.manifests.schema import (
     Manifest,
     ManifestRow,
     joined,
+    nameless_reel,
     natural_key,
 )
 from longtake.manifests.templates import TemplateError, fill_in
@@ -288,7 +289,7 @@ class _Check:
     def _hashed_name(self, place: int, written: WrittenRow) -> str:
         if place + 1 not in self.refused:
             try:
-                return f"row-{self.identities.of_request(written)}"
+                return nameless_reel(self.identities.of_request(written))
             except OSError as error:
                 column = written.request.references[0].role.column
                 fix = "mend the address or its permissions"

@@ -30,6 +30,10 @@ _OTHER_WORDS = {
     "referencesound": "reference_audios",
     "referencesounds": "reference_audios",
 }
+_WITH_UNIT = re.compile(
+    r"[(\[]\s*(p|px|pixels?|w\W?h|s|secs?|seconds?|int|number|str|text|urls?|paths?)\s*[)\]]\s*$", re.I
+)
+"""What people write behind a column's name to tell what it holds."""
 # Words of their own, one letter away from a short column's name.
 _OWN_WORDS = frozenset(
     {"real", "feel", "reef", "reed", "peel", "heel", "keel", "hot", "host", "shoot", "show", "shop", "slot", "spot"}
@@ -61,6 +65,7 @@ def nearly_column(header: str, others: Collection[str] = ()) -> NearlyColumn | N
     if (column := _ORIGINALS.get(plain)) is not None:
         return NearlyColumn(column, same=True)
     column = "duration_seconds" if _DURATION.fullmatch(plain) else _OTHER_WORDS.get(plain)
+    column = column or _ORIGINALS.get(_plain(_WITH_UNIT.sub("", header)))
     if column is None and not _is_numbered(header):
         column = _mistyped(plain)
     return NearlyColumn(column, same=False) if column and column not in others else None

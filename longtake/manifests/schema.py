@@ -106,6 +106,11 @@ class Manifest:
         return [dict(zip(names, row, strict=True)) for row in zip(*self.cells.values(), strict=True)]
 
 
+def nameless_reel(request_hash: str) -> str:
+    """The reel of a row that names neither reel nor id: by what it asks for, so that rows may move."""
+    return f"row-{request_hash}"
+
+
 def joined(cell: Cell, separator: str = "|") -> str:
     """A cell as one text, lists joined."""
     return cell if type(cell) is str else separator.join(cell)

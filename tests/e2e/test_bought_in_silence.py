@@ -55,8 +55,34 @@ def named(*names, column="shot", **cells):
         (named("007", column="id", reel=""), named("7", column="id", reel="")),
         (named("1", reel="01"), named("1", reel="1")),
         (named("1", reel="Act/01"), named("1", reel="act/1")),
+        (named("1", "2", column="id", reel=""), named("1.0", "2.0", column="id", reel="")),
+        (named("1", reel="2"), named("1.0", reel="2.0")),
+        (named("4006381333931", column="id", reel=""), named("4.00638E+12", column="id", reel="")),
+        (named("1,5", column="id", reel=""), named("1.50", column="id", reel="")),
+        (named("2026-01-05", column="id", reel=""), named("2026-01-05 00:00:00", column="id", reel="")),
+        (named("caf\u00e9", column="id", reel=""), named("cafe\u0301", column="id", reel="")),
+        (named("", column="id", reel=""), named("fox", column="id", reel="")),
+        (named("", column="id", reel=""), named("opening", reel="film")),
+        (named("S-1_a", column="id", reel=""), named("S\u20131 a\u200b", column="id", reel="")),
     ],
-    ids=["zeros", "decimals", "names", "case", "ids", "reels", "slashes"],
+    ids=[
+        "zeros",
+        "decimals",
+        "names",
+        "case",
+        "ids",
+        "reels",
+        "slashes",
+        "decimals-as-ids",
+        "decimals-as-reels",
+        "rounded",
+        "comma",
+        "midnight",
+        "composed",
+        "no-name-then-an-id",
+        "no-name-then-a-reel",
+        "dashes",
+    ],
 )
 async def test_a_shot_under_another_spelling_is_told_and_not_bought_again(sandbox, render, before, after):
     await render(before)
@@ -95,6 +121,8 @@ async def test_rows_that_are_alike_are_counted_and_priced_before_they_are_bought
     (notice,) = [words for words in (await render.planned(rows)).notices if "exactly" in words]
     assert notice.startswith("2 rows ask for exactly what another row asks and would be bought as well (at most 0.6000")
     assert "row 2" in notice and "row 1" in notice
+    (notice,) = [words for words in (await render.planned(rows[1:])).notices if "exactly" in words]
+    assert notice.startswith("1 row asks for exactly what")
     different = [row | {"seed": n} for n, row in enumerate(rows)]
     assert not [words for words in (await render.planned(different)).notices if "exactly" in words]
     assert not [words for words in (await render.planned(named("1", variants=3))).notices if "exactly" in words]

@@ -75,6 +75,9 @@ NEARLY = [
     ("continues_from", "continue_from"),
     ("reference_tail_second", "reference_tail_seconds"),
     ("images", "reference_images"),
+    ("resolution (p)", "resolution"),
+    ("Ratio [w:h]", "ratio"),
+    ("first_frame (URL)", "first_frame"),
 ]
 OWN = [
     *("shots_count", "take_notes", "video_model_name", "reel_name", "shot_name", "shot_type", "shot_id", "prompt_id"),
@@ -84,7 +87,7 @@ OWN = [
     *("index", "idx", "uid", "pid", "iso", "status", "verdict", "clip", "error", "next_action", "job_id", "sha256"),
     *("width", "height", "clip_seconds", "manifest_take", "manifest_vendor", "price_low_usd", "created_at", "fps"),
     *("product", "provider", "promo", "watermark_text", "callback", "frame", "frames", "first", "last", "audio_mood"),
-    *("prompt_2", "prompt_b", "take b", "shot2", "seed_1", "resolution_x"),
+    *("prompt_2", "prompt_b", "prompt (de)", "take b", "shot2", "seed_1", "resolution_x"),
     *(f"my_{column}" for column in COLUMNS),
     *("Unnamed: 0", "", "名前", "заголовок", "résumé", "x", "ids_of_shots", "continuity", "source", "variance"),
 ]
