@@ -42,7 +42,7 @@ from longtake.purchase import Order, wait_for_other_run
 from longtake.readiness import Readiness
 from longtake.records import Purchase, State, VerdictRecord
 from longtake.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
-from longtake.takeover import JobSlot, may_run_on, take_up_slot
+from longtake.takeover import JobSlot, claim_slot, may_run_on
 from longtake.verdicts import Outcome, Verdict, outcome_of
 from longtake.window import Bring, bring_in_turn, opening_order
 
@@ -274,17 +274,17 @@ class Run:
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
         self.on_event("resumed", shot, f"job {job.job_id}")
         desk = await self.office.desk(job.account)
-        taking = take_up_slot(job, desk, self.ledger, run=self.options.run, priority=RESUMED_FIRST)
-        waiting = asyncio.create_task(taking)
+        held = await claim_slot(job, desk, self.ledger, run=self.options.run, is_needed=True)
+        filling = asyncio.create_task(held.fill(RESUMED_FIRST))
         try:
             snapshot = await self.steps.await_job(job, True)
         except BaseException as error:
             if may_run_on(error, job, desk):
-                waiting.cancel()  # a slot that it has already stays taken
+                filling.cancel()  # a slot that it has already stays taken
             else:
-                await _let_go(waiting)
+                await _let_go(held, filling)
             raise
-        await _let_go(waiting)
+        await _let_go(held, filling)
         return await self._bring_home(shot, job, snapshot)
 
     async def _buy(self, shot: Shot, number: int) -> ShotResult:
@@ -365,9 +365,7 @@ def _beyond_limit(shot: Shot) -> ShotResult:
     return ShotResult(shot, outcome, beyond_limit=True)
 
 
-async def _let_go(waiting: asyncio.Task[JobSlot]) -> None:
-    if not waiting.done():
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-    elif not waiting.cancelled() and waiting.exception() is None:
-        await waiting.result().give_back()
+async def _let_go(held: JobSlot, filling: asyncio.Task[None]) -> None:
+    filling.cancel()
+    await asyncio.gather(filling, return_exceptions=True)
+    await held.give_back()

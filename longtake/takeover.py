@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from longtake.desk import Desk
 from longtake.errors import PublishConflictError, StillRunningError
@@ -19,18 +22,48 @@ from longtake.ledger import Ledger
 from longtake.records import Claim
 from longtake.slots import Lease
 
+log = logging.getLogger("longtake.takeover")
+
 CLAIM_TRIES = 5
 
 
 @dataclass
 class JobSlot:
-    """The slot of one job as this run holds it; `claim` is the number of our claim on it, 0 where we bought the job."""
+    """The slot of one job as this run holds it.
+
+    `claim` is the number of our claim on it, 0 where we bought the job; `run` made the claim, on the slot `claimed`,
+    empty where an earlier run's end of the job leaves none to claim.
+    """
 
     identity: str
     lease: Lease | None
     desk: Desk
     ledger: Ledger
     claim: int = 0
+    run: str = ""
+    claimed: str = ""
+
+    async def fill(self, priority: float | None) -> None:
+        """Takes the claimed slot over; where it no longer stands, waits for a new one.
+
+        Cancelled at any time, it holds what it took, to be given back.
+
+        Args:
+            priority: How urgently a new slot is waited for; None: it is done without.
+        """
+        if not self.claim:
+            return
+        await _to_its_end(self._take_over())
+        if self.lease is None and priority is not None:
+            self.lease = await self.desk.slots.acquire(priority)
+            await _to_its_end(self._claim_anew(self.lease))
+
+    async def _take_over(self) -> None:
+        self.lease = await self.desk.slots.take_over(self.claimed, self.desk.job_seconds)
+
+    async def _claim_anew(self, lease: Lease) -> None:
+        await self.desk.slots.keep(lease, self.desk.job_seconds)
+        self.claim = await _claim(self.identity, self.ledger, self.run, lease.slot) or self.claim
 
     async def give_back(self) -> None:
         """Passes the slot on, now that its job has ended; left alone where another run has claimed it since."""
@@ -52,7 +85,7 @@ class JobSlot:
 
 
 async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priority: float | None) -> JobSlot:
-    """Claims the slot of a job from an earlier run, or of one that another run follows as well.
+    """Claims the slot of a job from an earlier run, or of one that another run follows as well, and takes it over.
 
     Args:
         job: A job whose end is not recorded.
@@ -64,21 +97,48 @@ async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priori
     Returns:
         The slot, without a lease where the job has ended meanwhile or none is to be had.
     """
-    held = JobSlot(job.identity, None, desk, ledger)
-    purchase = await asyncio.to_thread(ledger.purchase, job.identity)
-    if priority is None and not purchase.slot:
-        return held
-    claimed = await _claim(job, ledger, run, purchase.slot)
-    # Looked at after the claim: whoever recorded an end before it has passed the slot on, whoever does later sees it.
-    if claimed is None or (await asyncio.to_thread(ledger.purchase, job.identity)).terminal is not None:
-        return held
-    held.claim = claimed
-    held.lease = await desk.slots.take_over(purchase.slot, desk.job_seconds)
-    if held.lease is None and priority is not None:
-        held.lease = await desk.slots.acquire(priority)
-        await desk.slots.keep(held.lease, desk.job_seconds)
-        held.claim = await _claim(job, ledger, run, held.lease.slot) or claimed
+    held = await claim_slot(job, desk, ledger, run=run, is_needed=priority is not None)
+    await held.fill(priority)
     return held
+
+
+async def claim_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, is_needed: bool) -> JobSlot:
+    """Claims the slot of such a job in the ledger, to be filled then.
+
+    To be done before this run looks at the job: an end that we record ourselves passes no slot on.
+
+    Args:
+        job: A job whose end is not recorded.
+        desk: The account that bought it.
+        ledger: Where claims are recorded.
+        run: Who claims.
+        is_needed: Whether a new slot will be waited for where no old one is known.
+    """
+    held = JobSlot(job.identity, None, desk, ledger, run=run)
+    try:
+        purchase = await asyncio.to_thread(ledger.purchase, job.identity)
+        if not is_needed and not purchase.slot:
+            return held
+        claimed = await _claim(job.identity, ledger, run, purchase.slot)
+        # Looked at after the claim: whoever recorded an end before it has passed the slot on, whoever does later sees
+        # it.
+        if claimed is None or (await asyncio.to_thread(ledger.purchase, job.identity)).terminal is not None:
+            return held
+    except Exception as error:  # a full disk, a store that is away: the job is followed all the same
+        log.warning("%s: its slot cannot be claimed: %s", job.shot_id, error)
+        return held
+    held.claim, held.claimed = claimed, purchase.slot
+    return held
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Runs a step that a cancel must not leave half done."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def may_run_on(error: BaseException, job: Job, desk: Desk) -> bool:
@@ -90,14 +150,12 @@ def may_run_on(error: BaseException, job: Job, desk: Desk) -> bool:
     return isinstance(error, asyncio.CancelledError) or (isinstance(error, StillRunningError) and not is_old)
 
 
-async def _claim(job: Job, ledger: Ledger, run: str, slot: str) -> int | None:
+async def _claim(identity: str, ledger: Ledger, run: str, slot: str) -> int | None:
     """The number of our claim, None where others are quicker again and again."""
     for _ in range(CLAIM_TRIES):
-        number = await asyncio.to_thread(ledger.last_claim, job.identity) + 1
+        number = await asyncio.to_thread(ledger.last_claim, identity) + 1
         try:
-            await asyncio.to_thread(
-                ledger.add, Claim(identity=job.identity, slot=slot, run=run), name=f"claim-{number}"
-            )
+            await asyncio.to_thread(ledger.add, Claim(identity=identity, slot=slot, run=run), name=f"claim-{number}")
         except PublishConflictError:
             continue
         return number

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from longtake import purchase as buying
 from longtake.delivery import await_end
 from longtake.desk import opened_office
-from longtake.errors import UnfitClipError
+from longtake.errors import StillRunningError, UnfitClipError
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
 from longtake.ledger import Ledger
@@ -25,7 +26,7 @@ from longtake.results import row_result
 from longtake.run import Run, RunOptions, Steps
 from longtake.sandbox.app import Fault
 from longtake.shot_result import ShotResult
-from longtake.slots import FixedSlots
+from longtake.slots import FixedSlots, Lease
 from longtake.verdicts import Outcome, Verdict
 from tests import plain_render
 from tests.e2e.quick_steps import quick_check, without_films
@@ -165,6 +166,58 @@ async def test_a_run_cancelled_in_its_submit_keeps_the_slot_if_the_vendor_took_t
         with suppress(asyncio.CancelledError):
             await task
     assert (sandbox.bill.count(), slots.given) == ((1, 0) if accepted else (0, 1))
+
+
+class SlotsOfTheDead(Counted):
+    """Slots with names, which take a while to be taken over."""
+
+    async def take(self):
+        taken = await super().take()
+        return replace(taken, slot="first") if isinstance(taken, Lease) else taken
+
+    async def take_over(self, slot, seconds):
+        await asyncio.sleep(0.3)
+        return Lease("first", slot=slot) if slot == "first" else None
+
+
+async def test_the_slot_of_a_dead_run_comes_back_though_its_job_had_ended_long_before(
+    tmp_path, sandbox, write_manifest, monkeypatch
+):
+    """Else nothing is bought at that account until the slot's lease ends, an hour and more later."""
+    without_films(monkeypatch)
+    load, slots = sandbox_accounts(sandbox), SlotsOfTheDead()
+    wishes = Wishes(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
+
+    async def run(follow):
+        production = await prepare(wishes, load_account=load)
+        async with opened_office(load, lambda account: slots) as office:
+
+            async def submit(order):
+                return await buy(order, await office.desk(order.account), production.ledger)
+
+            async def await_job(job, taken_up):
+                return await follow(job, await office.desk(job.account), production.ledger, taken_up=taken_up)
+
+            async def no_download(job, link):
+                raise StillRunningError("not now")
+
+            steps, options = Steps(submit, await_job, no_download), RunOptions(wishes.output)
+            parts = {"ledger": production.ledger, "office": office, "hosting": production.hosting}
+            one = Run(Plan(production.rendered_shots, []), **parts, steps=steps, options=options)
+
+            async def no_reel(shots):
+                del shots
+
+            await one.finish(no_reel)
+
+    async def dies(*_, **__):
+        raise StillRunningError("this run ends, its job runs on")
+
+    await run(dies)
+    assert (sandbox.bill.count(), slots.given) == (1, 0)
+    await asyncio.sleep(0.6)
+    await run(await_end)
+    assert (sandbox.bill.count(), slots.given) == (1, 1)
 
 
 async def test_a_reference_that_cannot_be_hosted_is_a_violation_of_its_own_column(

@@ -14,7 +14,7 @@ from longtake.ledger import Ledger
 from longtake.records import Accepted, Intent, Terminal
 from longtake.slots import Lease
 from longtake.storage import open_store
-from longtake.takeover import JobSlot, may_run_on, take_up_slot
+from longtake.takeover import JobSlot, claim_slot, may_run_on, take_up_slot
 
 IDENTITY = "1-abc"
 
@@ -39,6 +39,24 @@ class Slots:
 
     def release(self, lease):
         self.given.append(lease.slot)
+
+
+class SlowSlots(Slots):
+    """Takes its time where a cancel may come, and tells when it does."""
+
+    def __init__(self, *stands):
+        super().__init__(*stands)
+        self.is_asked = asyncio.Event()
+
+    async def keep(self, lease, seconds):
+        self.is_asked.set()
+        await asyncio.sleep(0.05)
+
+    async def take_over(self, slot, seconds):
+        if slot in self.stands:
+            self.is_asked.set()
+        await asyncio.sleep(0.05)
+        return await super().take_over(slot, seconds)
 
 
 def desk(*stands):
@@ -122,6 +140,28 @@ async def test_a_run_that_may_do_without_a_slot_waits_for_none(ledger, job):
 
 async def test_a_job_that_has_ended_meanwhile_has_no_slot_to_take_over(ledger, job):
     ledger.add(Terminal(identity=IDENTITY, status=JobStatus.SUCCEEDED))
+    held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
+    assert held.lease is None
+
+
+@pytest.mark.parametrize("stands", [["first"], []])
+async def test_what_is_taken_while_a_job_ends_is_given_back(ledger, job, stands):
+    slots = SlowSlots(*stands)
+    held = await claim_slot(job, SimpleNamespace(slots=slots, job_seconds=60.0), ledger, run="b", is_needed=True)
+    filling = asyncio.create_task(held.fill(0))
+    await slots.is_asked.wait()
+    ledger.add(Terminal(identity=IDENTITY, status=JobStatus.SUCCEEDED))  # by our own first look
+    filling.cancel()
+    await asyncio.gather(filling, return_exceptions=True)
+    await held.give_back()
+    assert slots.given == (stands or ["new"])
+
+
+async def test_a_job_whose_slot_cannot_be_claimed_is_followed_without_one(ledger, job, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(ledger, "add", full)
     held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
     assert held.lease is None
 
