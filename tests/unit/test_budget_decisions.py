@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -94,6 +95,7 @@ async def test_a_purchase_that_is_settled_counts_at_what_it_cost(ledger):
         ledger.add(accepted(f"1-{name}"))
     one = await budget(ledger, 1.0, settle=lambda purchase: 0.1 if purchase.identity == "1-a" else None)
     assert one.spent_usd == 0.6
+    assert one._log.state.shares["1-a"].keys() == {LEDGER}
     with pytest.raises(BudgetExceededError):
         await one.reserve("1-c", quote(0.41), ACCOUNT)
     await one.reserve("1-c", quote(0.4), ACCOUNT)
@@ -102,7 +104,10 @@ async def test_a_purchase_that_is_settled_counts_at_what_it_cost(ledger):
 async def test_an_unknown_price_is_made_out_by_today_s_table_or_stays_unknown(ledger):
     ledger.intend(intent("1-a"))
     ledger.add(accepted("1-a"))
-    assert (await budget(ledger, reprice=lambda purchase: quote(0.3))).spent_usd == 0.3
+    priced = await budget(ledger, caps={ACCOUNT: 0.5}, reprice=lambda purchase: quote(0.3 if purchase.accepted else 9))
+    assert priced.spent_usd == 0.3
+    with pytest.raises(BudgetExceededError):
+        await priced.reserve("1-b", quote(0.21), ACCOUNT)
     unpriced = await budget(ledger, 1.0)
     assert unpriced.spent_usd == 0
     with pytest.raises(BudgetExceededError):
@@ -241,9 +246,11 @@ async def test_money_that_is_let_go_is_let_go_for_one_owner_and_purchase_alone(l
 async def test_a_run_that_ends_lets_go_of_what_it_did_not_try_and_says_that_it_ended(ledger):
     async with await budget(ledger, 1.0) as one:
         await one.admit_reels(plan(a=[0.2, 0.3]))
+        await one.admit_reels(plan(b=[0.1]))
         await one.reserve("1-a-0", quote(0.2), ACCOUNT)
     last = entries(ledger)[-1]
-    assert (last.closed, last.released) == (True, {one.owner: ["1-a-1"]})
+    assert last.closed
+    assert {owner: set(names) for owner, names in last.released.items()} == {one.owner: {"1-a-1", "1-b-0"}}
     assert (await budget(ledger, 1.0)).spent_usd == 0.2
     assert one._beating.cancelled()
 
@@ -269,6 +276,51 @@ async def test_a_log_that_fails_once_fails_those_who_wait_and_nobody_after(ledge
     monkeypatch.setattr(ledger.store, "create", create)
     await asyncio.wait_for(one.reserve("1-c", quote(0.1), ACCOUNT), 5)
     assert one.spent_usd == 0.1
+
+
+async def test_a_decision_that_comes_while_another_fails_is_made(ledger, monkeypatch):
+    one, create, fails = await budget(ledger, 1.0), ledger.store.create, threading.Event()
+
+    def unsure(key, data):
+        if not fails.is_set():
+            assert fails.wait(5)
+            raise OSError("the store was away")
+        return create(key, data)
+
+    monkeypatch.setattr(ledger.store, "create", unsure)
+    first = asyncio.create_task(one.reserve("1-a", quote(0.1), ACCOUNT))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(one.reserve("1-b", quote(0.1), ACCOUNT))
+    await asyncio.sleep(0.02)
+    fails.set()
+    with pytest.raises(OSError, match="away"):
+        await first
+    await asyncio.wait_for(second, 5)
+    assert one.spent_usd == 0.1
+
+
+async def test_a_purchase_whose_intent_is_torn_counts_at_the_most_that_was_set_aside_for_it(ledger):
+    runs = [await budget(ledger) for _ in range(3)]
+    for run, usd in zip(runs, (0.3, 0.4, None), strict=True):
+        await run.reserve("1-a", quote(usd), ACCOUNT)
+    await runs[0].reserve("1-b", quote(0.2), ACCOUNT)
+    for name in "ab":
+        ledger.store.create(f"ledger/1-{name}/try-1.intent.json", b"{")
+    later = await budget(ledger, 9.0)
+    state = later._log.state
+    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [Share(0.4, ACCOUNT), Share(0.2, ACCOUNT)]
+
+
+async def test_a_purchase_whose_price_is_read_counts_at_it_whatever_was_set_aside(ledger):
+    run = await budget(ledger)
+    await run.reserve("1-a", quote(0.9), ACCOUNT)
+    await run.reserve("1-b", quote(0.9), ACCOUNT)
+    ledger.intend(intent("1-a", price_high_usd=0.5))
+    ledger.store.create("ledger/1-a/claim-1.json", b"{")
+    ledger.intend(intent("1-b"))
+    later = await budget(ledger)
+    state = later._log.state
+    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [Share(0.5, ACCOUNT), Share(None, ACCOUNT)]
 
 
 async def test_decisions_that_come_while_an_entry_is_written_share_the_next_one(ledger):
@@ -369,12 +421,11 @@ async def test_a_run_of_this_machine_that_hangs_is_dead_by_the_time_since_boot(l
     now = [5000.0]
     monkeypatch.setattr(budgets, "steady_seconds", lambda: now[0])
     await left_behind(ledger, None)
-    other = await budget(ledger, 1.0)
     now[0] += 300
     with pytest.raises(BudgetExceededError):
-        await other.reserve("1-c", quote(0.2), ACCOUNT)
+        await (await budget(ledger, 1.0)).reserve("1-c", quote(0.2), ACCOUNT)
     now[0] += 1
-    await other.reserve("1-c", quote(0.2), ACCOUNT)
+    await (await budget(ledger, 1.0)).reserve("1-c", quote(0.2), ACCOUNT)
 
 
 async def test_a_run_of_another_machine_is_dead_by_what_the_store_tells_of_its_last_word(ledger, clock, monkeypatch):

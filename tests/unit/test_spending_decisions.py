@@ -64,6 +64,7 @@ def test_what_one_step_reserves_counts_for_its_next_decision():
     assert one.reserve({"d": Share(0.4, B)}) == ""
     assert one.reserve({"e": Share(0.1, B)}).startswith("the budget")
     assert one.added_nano_usd == NANO
+    assert one.reserved == {"a": Share(0.3, A), "b": Share(0.3, A), "d": Share(0.4, B)}
     assert one.added_to_account == {A: 6 * 10**8, B: 4 * 10**8}
 
 
@@ -106,6 +107,8 @@ def test_an_unknown_price_is_refused_where_a_bound_holds_for_it_alone():
 
 
 def test_an_earlier_unknown_price_refuses_what_its_bound_holds_for():
+    one = held(p={"x": Share(None, A)})
+    assert f"the price of 1 earlier purchases at {A}" in draft(5.0, state=one).reserve({"a": Share(0.1, B)})
     state = held(p={"x": Share(None, A), "y": Share(None, A)})
     assert draft(state=state).reserve({"a": Share(0.1, A)}) == ""
     assert "the price of 2 earlier purchases" in draft(5.0, state=state).reserve({"a": Share(0.1, B)})
@@ -138,6 +141,9 @@ def test_a_purchase_counts_at_the_highest_price_that_anyone_set_aside_for_it():
     state.apply(Entry(owner="r", at=1.0, released={"p": ["x"]}))
     assert (state.total_nano_usd, state.shares) == (0, {})
     assert not any(state.account_nano_usd.values())
+    state.apply(Entry(owner="r", at=1.0, released={"p": ["x"]}))  # once more
+    held(state, p={"free": Share(0.0, A)})
+    assert (state.total_nano_usd, state.account_nano_usd[A]) == (0, 0)
 
 
 def test_two_owners_at_one_account_count_the_dearer_share():
@@ -189,6 +195,11 @@ def store(tmp_path):
     return DirectoryStore(tmp_path)
 
 
+def never(seconds):
+    """What is whole is read without a pause."""
+    raise AssertionError(seconds)
+
+
 def entry(number, owner="p"):
     return Entry(owner=owner, at=1.0, reserved={f"x{number}": Share(0.1, A)})
 
@@ -198,7 +209,7 @@ def test_entries_are_numbered_from_one_and_read_back_by_all(store):
     assert log.append(entry(1))
     assert log.append(entry(2))
     assert sorted(store.list("budget")) == ["budget/000001.json", "budget/000002.json"]
-    other = SpendingLog(store)
+    other = SpendingLog(store, sleep=never)
     other.load()
     assert (other.number, other.state.total_nano_usd) == (2, 2 * 10**8)
     assert (log.number, log.state.total_nano_usd) == (2, 2 * 10**8)
@@ -232,7 +243,7 @@ def test_many_entries_are_read_at_once_and_never_more_than_64_ahead(store, monke
 
 
 def test_an_entry_that_another_wrote_first_is_read_and_not_ours(store):
-    log, other = SpendingLog(store), SpendingLog(store)
+    log, other = SpendingLog(store), SpendingLog(store, sleep=never)
     log.append(entry(1, "p"))
     assert not other.append(entry(2, "q"))
     assert (other.number, set(other.state.shares)) == (1, {"x1"})
