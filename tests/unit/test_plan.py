@@ -285,3 +285,12 @@ def test_of_rows_that_are_alike_only_the_one_with_the_bad_prompt_is_refused():
         *(row(number, f"r{number}", prompt=prompt) for number, prompt in enumerate(["a cat", "like @Image1", ""]))
     )
     assert [shot.is_refused for shot in plan.shots] == [False, True, True]
+
+
+def test_half_an_emoji_in_a_prompt_is_the_row_s_violation_and_its_neighbours_are_fine():
+    plan = made(row(1), row(2, "s", prompt="a cat \ud83d runs"), row(3, "t"))
+    (found,) = plan.refusals
+    assert (found.row, found.shot_id, found.column) == (2, "s/2", "prompt")
+    assert "character 7 is half of one" in found.rule
+    assert found.fix == "write that character anew"
+    assert str(found).encode()
