@@ -75,6 +75,23 @@ class AssetLibrary:
                     self._ready[key] = await self._registered(key, kind, desk, link, is_kept=bool(sha256))
             return f"asset://{self._ready[key]}"
 
+    async def require_passed(self, asset_id: str, desk: Desk) -> None:
+        """Waits for the audit of an asset that a person registered; one that the vendor tells nothing of is let pass.
+
+        Raises:
+            RefusedReferenceError: The vendor refused it.
+            VendorUnavailableError: Its audit has not ended.
+        """
+        async with self._turn:
+            try:
+                state = await desk.client.asset_state(asset_id)
+            except (TerminalVendorError, TransientVendorError, UnexpectedReplyError):
+                return
+            try:
+                await self._wait(asset_id, desk, state)
+            except RefusedReferenceError as error:
+                raise RefusedReferenceError(f"{desk.adapter.title} refused this asset: {error}") from None
+
     async def _registered(
         self, key: str, kind: MediaKind, desk: Desk, link: Callable[[], Awaitable[str]], *, is_kept: bool
     ) -> str:

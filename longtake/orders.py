@@ -83,7 +83,7 @@ class Orders:
         )
 
     async def register(self, shot: Shot) -> None:
-        """Registers the shot's own references, where its vendor takes audited assets alone. Buys nothing.
+        """Registers the shot's own references, and asks for its assets, where its vendor takes audited ones alone.
 
         Raises:
             UnsupportedRequestError: The vendor refuses one.
@@ -95,16 +95,23 @@ class Orders:
         wanted = [
             each
             for each in shot.request.references
-            if each.scheme != "asset" and self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
+            if self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
         ]
         if wanted:
             desk = await self.office.desk(shot.account)
             raise_trouble(desk)
-            await asyncio.gather(*(self._hosted(shot, each, limits, desk) for each in wanted))
+            await asyncio.gather(*(self._readied(shot, each, limits, desk) for each in wanted))
 
     async def _hosted(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> Reference:
         with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
             return await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+
+    async def _readied(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> None:
+        if reference.scheme != "asset":
+            await self._hosted(shot, reference, limits, desk)
+            return
+        with _refused_as(shot, reference.role.column, reference.source, HOSTING_FIX):
+            await self.hosting.assets.require_passed(reference.wire_url.partition("://")[2], desk)
 
     async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
         """The request with every reference where the vendor can read it, the parent's clip first."""

@@ -152,6 +152,21 @@ async def test_an_audit_without_end_holds_the_row_and_buys_nothing(tmp_path, qui
     assert "has not ended" in end.rows[0].error
 
 
+async def test_an_asset_of_one_s_own_that_was_refused_is_told_before_anything_is_bought(
+    tmp_path, quick, write_manifest
+):
+    refused = quick._assets.add("jimmyai", "face", "image", b"", refusal="a face")
+    at_work = quick._assets.add("jimmyai", "still", "image", b"")
+    rows = [
+        SHOT | {"reel": "r", "shot": 1, "prompt": "p", "reference_images": f"asset://{refused.asset_id}"},
+        SHOT | {"reel": "s", "shot": 1, "prompt": "p", "reference_images": f"asset://{at_work.asset_id}"},
+    ]
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(quick), check=quick_check)
+    assert [row.verdict for row in end.rows] == ["refused", "done"], [row.error for row in end.rows]
+    assert "row 1 (r/1), column reference_images" in end.rows[0].error
+    assert quick.bill.count() == 1
+
+
 def test_no_library_that_bills_is_ever_registered_with():
     for name, adapter in VENDORS.items():
         for kind in ("image", "video", "audio"):
