@@ -191,6 +191,7 @@ def test_the_slot_is_the_one_of_the_last_claim_else_the_buyer_s(ledger):
     for number in (1, 2, 10):
         ledger.add(Claim(identity=IDENTITY, slot=f"slot-{number}"), name=f"claim-{number}")
     assert ledger.purchase(IDENTITY).slot == "slot-10"
+    ledger.store.write(f"ledger/{IDENTITY}/claim-99.txt", b"none of ours")
     assert ledger.last_claim(IDENTITY) == 10
     assert ledger.last_claim(OTHER) == 0
 
@@ -227,7 +228,7 @@ def test_a_torn_record_hides_nothing_that_others_prove(ledger):
     ledger.intend(intent())
     ledger.add(accepted())
     put(ledger, "claim-1.json", b"{")
-    put(ledger, "try-2.void.json", b"{")
+    put(ledger, "try-2.void.json", b"\xff{")
     assert state(ledger) is State.IN_FLIGHT
     assert len(ledger.purchase(IDENTITY).unreadable) == 2
     assert not ledger.purchase(IDENTITY).doubtful
@@ -245,6 +246,14 @@ def test_a_torn_try_is_never_taken_for_unbought(ledger, name):
 def test_a_torn_claim_alone_is_never_taken_for_unbought(ledger):
     put(ledger, "claim-1.json", b"{")
     assert state(ledger) is State.UNREADABLE
+
+
+def test_all_that_cannot_be_read_is_evidence(ledger):
+    put(ledger, "try-1.intent.json", b"{")
+    put(ledger, "accepted.json", b"{")
+    first, _, second = ledger.purchase(IDENTITY).evidence_of_unknown().partition("; ")
+    assert first.startswith("accepted.json")
+    assert second.startswith("try-1.intent.json")
 
 
 def test_a_void_after_a_torn_intent_is_still_proof(ledger):
@@ -320,6 +329,12 @@ def test_a_copied_record_of_a_job_is_never_taken_for_unbought(ledger):
     assert "accepted (copy).json" in purchase.evidence_of_unknown()
 
 
+@pytest.mark.parametrize(("text", "found"), [(b'\xff{"format":1}', State.UNREADABLE), (b"\xffhello", State.NEW)])
+def test_a_lone_stray_file_is_a_moved_record_where_it_looks_like_one(ledger, text, found):
+    ledger.store.write(f"ledger/{IDENTITY}/approved.json", text)
+    assert state(ledger) is found
+
+
 def test_a_stray_copy_of_another_s_job_is_no_doubt(ledger):
     ledger.intend(intent())
     ledger.void(intent(), "429")
@@ -349,6 +364,7 @@ def test_notices_name_place_shot_and_files():
     ("identity", "unreadable", "refused"),
     [
         ("2-abc", True, True),
+        ("2-abc-2", True, True),
         ("2-abc", False, False),
         ("1-abc", True, False),
         ("abc", True, False),
@@ -377,7 +393,11 @@ def test_a_record_is_written_once_and_only_its_writer_s_repeats_are_his(ledger):
     assert ledger.purchase(IDENTITY).verdict.nonce == first.nonce
 
 
-def test_a_record_that_must_be_there_once_takes_the_next_name_beside_a_torn_one(ledger):
+def test_a_record_that_must_be_there_once_takes_the_next_name_beside_torn_ones(ledger):
+    put(ledger, "terminal.json", b"{")
+    ledger.store.write(f"ledger/{IDENTITY}/notes.txt", b"none of ours")
+    assert ledger.add_once(Terminal(identity=IDENTITY, status=JobStatus.FAILED))
+    assert ledger.store.size(f"ledger/{IDENTITY}/terminal-2.json") is not None
     put(ledger, "verdict.json", b"{")
     put(ledger, "verdict-2.json", b"{")
     assert ledger.add_once(verdict(evidence="new"))
@@ -399,6 +419,11 @@ def test_a_person_s_later_word_takes_the_number_above_all_that_stands(ledger):
     ledger.add_later(verdict())
     names = sorted(key.rpartition("/")[2] for key in ledger.store.list(f"ledger/{IDENTITY}"))
     assert names == ["accepted-2.json", "verdict-3.json", "verdict.json"]
+
+
+def test_a_try_is_claimed_by_one(ledger):
+    assert ledger.intend(intent())
+    assert not ledger.intend(intent())
 
 
 def test_room_is_set_aside_before_each_intent_and_given_up_for_what_follows(ledger, monkeypatch):

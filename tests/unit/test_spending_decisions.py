@@ -251,6 +251,14 @@ def test_an_entry_that_another_wrote_first_is_read_and_not_ours(store):
     assert other.number == 2
 
 
+def test_an_entry_whose_answer_was_lost_is_ours_and_counts_once(store, monkeypatch):
+    create = store.create
+    monkeypatch.setattr(store, "create", lambda key, data: create(key, data) and create(key, data))
+    log = SpendingLog(store)
+    assert log.append(entry(1))
+    assert (log.number, log.state.total_nano_usd, len(store.list("budget"))) == (1, 10**8, 1)
+
+
 def test_files_that_are_no_entries_are_passed_over(store):
     store.write("budget/notes.txt", b"hello")
     store.write("budget/.000002.json.part", b"{")
