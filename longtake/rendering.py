@@ -120,7 +120,8 @@ def _remember(production: Production) -> None:
     """What was rendered here before stays told, and what a `retry.*` buys stands for its first manifest. Blocking."""
     store = production.store
     keep_earlier_release(store)
-    remember(store, production.rendered_shots, stands_for(store, production.manifest))
+    shots = production.rendered_shots
+    remember(store, shots, stands_for(store, production.manifest, shots, production.purchases))
 
 
 def _part_from_the_ledger(production: Production) -> None:

@@ -43,9 +43,31 @@ def _known_roots(store: Store) -> list[str]:
     return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
 
 
-def stands_for(store: Store, manifest: Manifest) -> dict[str, list[str]]:
-    """For whose purchases the rows of a `retry.*` stand, by shot and variant; nothing for any other manifest."""
-    told: object = (read_json(store, ORIGIN) or {}).get("stands_for") if is_retry(store, manifest.source) else None
+def stands_for(
+    store: Store, manifest: Manifest, shots: Sequence[Shot], purchases: Mapping[str, Purchase]
+) -> dict[str, list[str]]:
+    """For whose purchases the shots of a manifest stand, by shot and variant.
+
+    Those of our own `retry.*` as written; of any other manifest, such as a copy of it, those with a raised take.
+    """
+    told = _told_to_stand_for(store)
+    if is_retry(store, manifest.source):
+        return told
+    keys = {shot_key(shot): shot.row.take for shot in shots}
+    return {
+        key: identities
+        for key, identities in told.items()
+        if key in keys and keys[key] > max((_row_take(one, purchases) for one in identities), default=0)
+    }
+
+
+def _row_take(identity: str, purchases: Mapping[str, Purchase]) -> int:
+    bought = purchases.get(identity)
+    return bought.intent.row_take or bought.intent.take if bought and bought.intent else 1
+
+
+def _told_to_stand_for(store: Store) -> dict[str, list[str]]:
+    told: object = (read_json(store, ORIGIN) or {}).get("stands_for")
     if not isinstance(told, dict):
         return {}
     lists = {key: value for key, value in cast("dict[str, object]", told).items() if isinstance(value, list)}
@@ -96,7 +118,7 @@ def write_tables(
     _write_results(store, results, others)
     roots = [*_known_roots(store), _root(manifest.base)]
     origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
-    write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again)})
+    write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again, purchases)})
     whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
     if is_typed or any(one.is_typed for one in others):
         store.write(RETRY_TYPED, _parquet(whole))
@@ -120,10 +142,16 @@ def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> d
 
 
 def _stands_for(
-    store: Store, manifest: Manifest, shots: Sequence[Shot], again: Mapping[int, object]
+    store: Store,
+    manifest: Manifest,
+    shots: Sequence[Shot],
+    again: Mapping[int, object],
+    purchases: Mapping[str, Purchase],
 ) -> dict[str, list[str]]:
-    before = stands_for(store, manifest)
-    return {
+    """As `stands_for` will find it; what was told of rows of other manifests stays told."""
+    before, here = stands_for(store, manifest, shots, purchases), {shot_key(shot) for shot in shots}
+    others = {key: identities for key, identities in _told_to_stand_for(store).items() if key not in here}
+    return others | {
         shot_key(shot): list(dict.fromkeys([*before.get(shot_key(shot), ()), shot.as_written]))
         for shot in shots
         if shot.row.row in again and shot.as_written

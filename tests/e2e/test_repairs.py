@@ -155,6 +155,47 @@ async def test_a_repair_that_failed_too_is_repaired_by_the_next_one(sandbox, ren
     assert bought == {}
 
 
+async def test_a_copy_of_a_retry_table_is_a_repair_as_well(sandbox, render, out, catalogue, tmp_path):
+    fail(sandbox, "p21")
+    await render(catalogue)
+    fail(sandbox, "p21")
+    (tmp_path / "mine.csv").write_bytes((out / "retry.csv").read_bytes())
+    await render(tmp_path / "mine.csv")
+    (tmp_path / "mine.parquet").write_bytes((out / "retry.parquet").read_bytes())
+    end, bought = await render(tmp_path / "mine.parquet")
+    assert end.all_done
+    assert sum(bought.values()) == 2
+    again, bought = await render(catalogue)
+    assert again.all_done, again.line
+    assert bought == {}
+    assert any("r2/1 (take 3)" in notice for notice in again.notices)
+
+
+async def test_a_repair_counts_though_another_manifest_was_rendered_in_between(
+    sandbox, render, out, catalogue, write_manifest
+):
+    fail(sandbox, "p21")
+    await render(catalogue)
+    await render(write_manifest([SHOT | {"id": "other", "prompt": "other"}]))
+    end, bought = await render(out / "retry.csv")
+    assert end.all_done
+    assert sum(bought.values()) == 2
+    again, bought = await render(catalogue)
+    assert again.all_done, again.line
+    assert bought == {}
+
+
+async def test_a_take_that_nobody_raised_is_no_repair_of_another_manifest_s_row(
+    sandbox, render, out, catalogue, write_manifest
+):
+    fail(sandbox, "p21")
+    await render(catalogue)
+    await render(write_manifest([SHOT | {"reel": "r2", "shot": 1, "prompt": "of another film"}]), replace=True)
+    again, bought = await render(catalogue)
+    assert not again.all_done
+    assert bought == {}
+
+
 async def test_parts_of_a_manifest_and_other_manifests_add_to_the_table(render, out, write_manifest, tmp_path):
     def manifest(name, *rows):
         return write_manifest([SHOT | {"id": row, "prompt": row, name: f"{row} of {name}"} for row in rows]).rename(
