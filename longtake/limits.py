@@ -61,7 +61,7 @@ PIXELS: dict[str, dict[str, tuple[int, int]]] = {
 """Width and height of a clip by resolution and ratio, from EvoLink's overview of its nine models (the one vendor that
 publishes them)."""
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-IDLE = frozenset({"web_search", "return_last_frame", "watermark"})
+IDLE = frozenset({"web_search", "return_last_frame"})
 """Options whose `false` asks for nothing: every vendor that is not asked does so, and it is honoured by silence."""
 _HALF = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")

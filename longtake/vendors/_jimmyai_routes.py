@@ -38,7 +38,7 @@ SOUND_BESIDE_FRAMES = Doubt(
 LAST_FRAME_ALONE = Doubt(
     about="frames",
     values=frozenset({LAST_ALONE}),
-    rule="the create page does not forbid a last frame alone; upstream (Ark's create page) wants a first frame with it",
+    rule="the page of STD takes a last frame alone; upstream (Ark's create page) wants a first frame with it",
     fix="give first_frame too",
 )
 OTHER_RATIOS = Doubt(
@@ -59,8 +59,7 @@ ECONOMY = Limits(
     video=VIDEO.model_copy(update={"schemes": ANY_LINK}),
     audio=AUDIO.model_copy(update={"schemes": ANY_LINK}),
     audio_with_frames=True,
-    last_frame_alone=True,
-    doubts=(SOUND_BESIDE_FRAMES, LAST_FRAME_ALONE, OTHER_RATIOS),
+    doubts=(SOUND_BESIDE_FRAMES, OTHER_RATIOS),
 )
 SP = ECONOMY.model_copy(
     update={
@@ -97,7 +96,7 @@ SPECIAL = ECONOMY.model_copy(
         "image": IMAGE,
         "video": VIDEO,
         "audio": AUDIO,
-        "doubts": (LAST_FRAME_ALONE, OTHER_RATIOS),
+        "doubts": (OTHER_RATIOS,),
     }
 )
 # Newer pages give reference videos of the mini to a model of their own; this page names none for it.
@@ -185,8 +184,7 @@ def _full(wire: str) -> Model:
         video=_ark.VIDEO.model_copy(update={"schemes": ASSET}) if takes_videos else NONE,
         audio=_ark.AUDIO.model_copy(update={"schemes": ASSET}),
         audio_with_frames=True,
-        last_frame_alone=True,
-        doubts=(SOUND_BESIDE_FRAMES, LAST_FRAME_ALONE),
+        doubts=(SOUND_BESIDE_FRAMES,),
         other_route={} if takes_videos else {"video": wire.replace("sd2_mx_", "sd2_mx_video_")},
     )
     return Model(wire, limits, None, MINI_SPECIAL.title)

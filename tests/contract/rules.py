@@ -74,7 +74,7 @@ class Deviation(NamedTuple):
         return same and rule.model in self.models and rule.value in self.values
 
 
-IDLE = ("web_search=False", "return_last_frame=False", "watermark=False")
+IDLE = ("web_search=False", "return_last_frame=False")
 NO_FLAGS = "a false that asks for nothing is honoured by leaving it out"
 DEVIATIONS = (
     Deviation("jimmyai", MINI, "roles", ("V", "VA", "IVA"), True, "newer pages: videos of the mini go to -mini-video"),
@@ -306,14 +306,14 @@ def _jimmy_roles(wire: str) -> tuple[dict[str, str], dict[str, str]]:
     if wire in I2V:
         refused |= {"V": "004:40", "IA": "004:41", "IV": "004:40", "I10": "004:36"}
         return taken | {"I9": "004:36"}, refused
-    taken |= {"F": "004:21", "L": "004:22", "IA": "004:24"}
+    taken |= {"F": "004:21", "IA": "004:24"}
     if wire in FULL:
         refused |= dict.fromkeys(("V", "IV"), "004:31")
     else:
         taken |= {"V": "004:40", "VA": "004:26", "IVA": "004:26", "FV": "004:26"}
     if wire in STD:
         refused |= {"FA": "004:41", "FLA": "004:41", "IA4": "004:41", "I10": "004:36"}
-        return taken | {"IA3": "004:41", "I9": "004:36"}, refused
+        return taken | {"L": "004:39", "IA3": "004:41", "I9": "004:36"}, refused
     return taken | {"FA": "004:26", "FLA": "004:26"}, refused
 
 

@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("evolink", {"resolution": "1080p"}, "resolution", "480p, 720p"),
     ("evolink", {"model": "seedance-2.0-fast", "resolution": "1080p"}, "resolution", "480p, 720p"),
     ("evolink", {"seed": 1}, "seed", "cannot honour"),
-    ("evolink", {"watermark": True}, "watermark", "cannot honour"),
+    ("evolink", {"watermark": False}, "watermark", "cannot honour"),
     ("evolink", {"return_last_frame": True}, "return_last_frame", "cannot honour"),
     ("evolink", {"web_search": True}, "web_search", "cannot honour"),
     ("evolink", {"model": "seedance-2.0", "web_search": True, "references": [first()]}, "web_search", "cannot honour"),
@@ -221,7 +221,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("powertokens", {"model": "seedance-2.0", "resolution": "1080p"}),
     ("powertokens", {"references": [video(width=1920, height=1080, size_bytes=200_000_000)]}),
     ("powertokens", {"web_search": False}),
-    ("evolink", {"web_search": False, "return_last_frame": False, "watermark": False}),
+    ("evolink", {"web_search": False, "return_last_frame": False}),
     ("evolink", {"web_search": False, "references": [first()]}),
     ("anyfast", {"return_last_frame": False}),
     ("jimmyai", {"web_search": False, "model": "sd2_mx_720p"}),
@@ -271,7 +271,6 @@ DOUBTED: list[tuple[str, dict[str, Any], str, str]] = [
     ("jimmyai", {"model": "sd2_mx_4k", "references": [first(source="asset://a"), audio(source="asset://b")]},
      "reference_audios", "upstream"),
     ("jimmyai", {"model": "seedance2.0-std", "references": [last()]}, "last_frame", "upstream"),
-    ("jimmyai", {"references": [last()]}, "last_frame", "upstream"),
     ("jimmyai", {"model": "seedance2.0-fast-i2v", "references": [first(), last()]}, "first_frame", "its own page"),
     ("jimmyai", {"model": "seedance2.0-md", "duration_seconds": 3}, "duration_seconds", "4 to 15"),
     ("jimmyai", {"model": "seedance2.0-md", "references": [video(width=720, height=1280, fps=23.976)]},
@@ -301,9 +300,9 @@ def test_a_model_without_videos_names_the_one_that_takes_them() -> None:
 def test_a_false_that_asks_for_nothing_is_left_out_of_the_body() -> None:
     for adapter in VENDORS.values():
         for model in adapter.models:
-            idle = ShotRequest(prompt="a", model=model.wire, web_search=False, return_last_frame=False, watermark=False)
+            idle = ShotRequest(prompt="a", model=model.wire, web_search=False, return_last_frame=False)
             body = str(adapter.encode(idle).json)
-            for name in {"web_search", "return_last_frame", "watermark"} - model.limits.options:
+            for name in {"web_search", "return_last_frame"} - model.limits.options:
                 assert name not in body, (model.wire, name)
 
 
