@@ -14,6 +14,7 @@ from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.media.probe import probe_clip
 from longtake.media.receipt import ReelStyle
+from longtake.sandbox.app import Fault
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -103,3 +104,20 @@ def test_the_command_line_knows_every_check_limit_and_parameter():
 def test_a_style_that_cannot_be_is_refused(bad):
     with pytest.raises(ValidationError, match=next(iter(bad))):
         ReelStyle.model_validate(bad)
+
+
+@pytest.mark.parametrize("failed", [(2,), (1, 3)])
+async def test_a_partial_reel_s_receipt_says_that_it_is_and_what_is_missing(tmp_path, sandbox, write_manifest, failed):
+    rows = [SHOT | {"shot": n, "prompt": f"shot {n} end"} for n in (1, 2, 3)]
+    out, manifest, load = tmp_path / "out", write_manifest(rows), sandbox_accounts(sandbox)
+    for shot in failed:
+        sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt=f"shot {shot} end"))
+    await render_plain(manifest, out, load, partial_reels=True)
+    told = receipt_of(out, "r.partial")
+    assert told["partial"] is True
+    assert told["missing"] == [f"r/{shot}" for shot in failed]
+    assert (out / "reels/r.partial.mp4").exists()
+    assert not (out / "reels/r.mp4").exists()
+    await render_plain(manifest, out, load, partial_reels=True)
+    whole = receipt_of(out)
+    assert (whole["partial"], whole["missing"]) == (False, [])
