@@ -6,7 +6,6 @@ The file is read in a worker thread; its requests run on the event loop that the
 from __future__ import annotations
 
 import asyncio
-import io
 import re
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ import httpx
 
 from longtake.errors import MachineError, UnreadableClipError
 from longtake.guard import GuardedClient
+from longtake.seekable import SeekableFile
 from longtake.unwrapping import encodings, is_compressed, unwrap
 
 BLOCK_BYTES = 128 * 1024
@@ -37,38 +37,20 @@ class _Again(Exception):  # noqa: N818 - a signal, never raised to a caller
     """A fault that may pass."""
 
 
-class RangedFile(io.RawIOBase):
+class RangedFile(SeekableFile):
     """A remote file, read by ranges. Create it with `open_ranged`; `stop` makes every later read fail."""
 
     def __init__(self, url: str, client: GuardedClient, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self.size_bytes = 0
         self.fetched_bytes = 0
         self._url = url
         self._client = client
         self._loop = loop
-        self._place = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._expected_block = 0
         self._ahead = 1
         self._whole: IO[bytes] | None = None
         self._stopped = False
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size_bytes}[whence]
-        if start + offset < 0:
-            raise ValueError("a place before the file's begin")
-        self._place = start + offset
-        return self._place
 
     def readinto(self, buffer: Any, /) -> int:
         view, filled = memoryview(buffer).cast("B"), 0

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from longtake.errors import UnreadableClipError
+from longtake.seekable import SeekableFile
 
 _ASK = struct.Struct(">QI")
 _ANSWER = struct.Struct(">?I")
@@ -69,33 +70,15 @@ def open_served(file: Served) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_ServedFile(file), _BUFFER_BYTES))
 
 
-class _ServedFile(io.RawIOBase):
+class _ServedFile(SeekableFile):
     def __init__(self, file: Served) -> None:
-        super().__init__()
-        self._size_bytes = file.size_bytes
-        self._place = 0
+        super().__init__(file.size_bytes)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(file.address)
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size_bytes}[whence]
-        if start + offset < 0:
-            raise ValueError("a place before the file's begin")
-        self._place = start + offset
-        return self._place
-
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
-        count = max(0, min(len(view), self._size_bytes - self._place))
+        count = max(0, min(len(view), self.size_bytes - self._place))
         if not count:
             return 0
         self._socket.sendall(_ASK.pack(self._place, count))
