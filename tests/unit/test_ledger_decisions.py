@@ -28,6 +28,7 @@ from longtake.records import (
     Void,
     attempts_in,
 )
+from longtake.spill import keep_elsewhere
 from longtake.verdicts import Verdict
 from tests.unit.bought import IDENTITY, accepted, clip, intent, job
 
@@ -497,6 +498,31 @@ def test_other_records_are_not_kept_elsewhere(ledger, monkeypatch, tmp_path):
     assert not list(tmp_path.glob("state/**/*.json"))
 
 
+@pytest.mark.parametrize(
+    ("stands", "is_taken"),
+    [([("accepted.json", b"{")], True), ([("accepted.json", b"{"), ("verdict.json", verdict())], False), ([], True)],
+)
+@pytest.mark.parametrize("load", ["load", "load_open"])
+def test_a_job_s_id_that_was_kept_elsewhere_goes_in_beside_a_torn_record(
+    ledger, monkeypatch, tmp_path, stands, is_taken, load
+):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    ledger.intend(intent())
+    for name, record in stands:
+        put(ledger, name, record)
+    keep_elsewhere(ledger.store, f"ledger/{IDENTITY}/accepted.json", encode(accepted(job_id="kept")))
+    getattr(ledger, load)()
+    there = ledger.purchase(IDENTITY).accepted
+    assert (there.job.job_id if there else None) == ("kept" if is_taken else None)
+    assert bool(list(tmp_path.glob("state/**/*.json"))) is not is_taken
+    getattr(ledger, load)()  # once more changes nothing
+    assert ledger.purchase(IDENTITY).accepted == there
+
+
+def test_a_clip_lies_in_its_purchase_s_folder(ledger):
+    assert ledger.clip_key(IDENTITY) == f"ledger/{IDENTITY}/clip.mp4"
+
+
 # Reading many.
 
 
@@ -519,6 +545,8 @@ def test_open_purchases_are_all_but_those_with_a_readable_clip_or_verdict(ledger
     ledger.add(ClipRecord(identity="1-done", clip=clip()))
     ledger.add(VerdictRecord(identity="1-over", verdict=Verdict.FAILED))
     put(ledger, "verdict.json", b"{", "1-torn")
+    ledger.intend(intent("1-refused"))
+    ledger.add(VerdictRecord(identity="1-refused", verdict=Verdict.CONTENT_REFUSED))
     ledger.add(VerdictRecord(identity="1-reopened", verdict=Verdict.FAILED))
     ledger.add_later(accepted("1-reopened", job_id="second"))
     ledger.add(ClipRecord(identity="1-kept", clip=clip()))

@@ -41,9 +41,9 @@ REQUEST = ShotRequest(prompt="a cat")
 GONE = clip(key="ledger/gone/clip.mp4")
 
 
-def shot(number=1, reel="reel", parent=None, **more) -> Shot:
+def shot(number=1, reel="reel", parent=None, variants=1, **more) -> Shot:
     written = WrittenRow(continue_from="clip" if parent else None)
-    row = ManifestRow(row=number, reel=reel, shot=str(number), lone=False, written=written)
+    row = ManifestRow(row=number, reel=reel, shot=str(number), lone=False, written=written, variants=variants)
     known = {"identity": f"1-{reel}-{number}", "model": ADAPTER.model_for(REQUEST), "now": time.time()} | more
     return Shot(row, 1, 0, "evolink", REQUEST, parent=parent, **known)
 
@@ -212,13 +212,53 @@ async def test_an_unknown_outcome_is_held_unless_a_person_says_otherwise(world):
     assert "the line went dead" in kept.evidence
 
 
-async def test_unreadable_records_are_held_whatever_is_said_of_all_unknown_outcomes(world):
-    world.ledger.store.create("ledger/1-reel-1/accepted.json", b"{")
+@pytest.mark.parametrize("variants", [1, 2])
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+async def test_an_unknown_outcome_tells_what_to_type_for_the_latest_attempt(world, attempts, variants):
+    names = [attempt_identity("1-reel-1", number) for number in range(1, attempts + 1)]
+    for name in names[:-1]:
+        world.write(intent(name, wire_model="older"))
+        world.verdict(name, again=True)
+    planned = shot(variants=variants)
+    run = world.make(planned, max_attempts=9)  # planned before the last attempt was made
+    tried = intent(names[-1], wire_model="latest")
+    world.write(tried)
+    world.ledger.unknown(tried, "cut")
+    world.refuses[names[-1]] = UnknownOutcomeError("cut")
+    await asyncio.wait_for(run.finish(world.with_reel), 10)
+    outcome = run.results[planned].result().outcome
+    assert outcome.verdict is Verdict.UNKNOWN_OUTCOME
+    name = "reel/1" if variants == 1 else f"reel/1@{names[-1]}"
+    assert f"longtake reconcile --output /out --adopt {name}=JOB_ID" in outcome.advice
+    assert "latest" in outcome.advice
+
+
+async def test_other_outcomes_tell_nothing_to_type(world):
+    world.refuses["1-reel-1"] = RejectedRequestError("no")
     (result,) = await world.run(shot())
+    assert result.outcome.advice == ""
+
+
+@pytest.mark.parametrize("on_unknown", ["hold", "resubmit"])
+async def test_unreadable_records_are_held_whatever_is_said_of_unknown_outcomes(world, on_unknown):
+    world.ledger.store.create("ledger/1-reel-1/accepted.json", b"{")
+    (result,) = await world.run(shot(), on_unknown=on_unknown, max_attempts=3)
     assert (world.submitted, result.outcome.verdict) == ([], Verdict.UNKNOWN_OUTCOME)
     assert "accepted.json" in result.outcome.evidence
-    (result,) = await world.run(shot(), on_unknown="resubmit")
-    assert (world.submitted, result.outcome.verdict) == ([], Verdict.UNKNOWN_OUTCOME)
+    assert world.ledger.purchase("1-reel-1").verdict is None
+
+
+async def test_a_word_to_resubmit_does_not_speak_of_this_run_s_own_unknown_outcomes(world):
+    async def lost(order):
+        world.submitted.append(order.identity)
+        tried = intent(order.identity)
+        world.ledger.intend(tried)
+        world.ledger.unknown(tried, "cut")
+        raise UnknownOutcomeError("cut")
+
+    world.submit = lost
+    (result,) = await world.run(shot(), on_unknown="resubmit", max_attempts=9)
+    assert (len(world.submitted), result.outcome.verdict) == (1, Verdict.UNKNOWN_OUTCOME)
 
 
 async def test_a_failure_is_not_taken_for_an_unknown_outcome_that_may_be_resubmitted(world):
