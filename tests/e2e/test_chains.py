@@ -71,7 +71,7 @@ async def test_a_chain_that_cannot_be_hosted_is_refused_before_its_first_shot(tm
     assert sandbox.bill.request_count() == 0
 
 
-async def test_an_audited_assets_route_refuses_a_chain_before_its_first_shot(tmp_path, sandbox, write_manifest):
+async def test_a_route_of_audited_assets_is_given_the_clip_as_an_asset(tmp_path, sandbox, write_manifest):
     rows = [
         SHOT
         | {
@@ -84,9 +84,10 @@ async def test_an_audited_assets_route_refuses_a_chain_before_its_first_shot(tmp
         }
         for n, c in ((1, ""), (2, "clip"))
     ]
-    with pytest.raises(InvalidManifestError):
-        await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
-    assert sandbox.bill.request_count() == 0
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
+    assert end.verdicts == {"done": 2}
+    first, second = (str(entry.body) for entry in sandbox.bill.entries)
+    assert ("asset://" in first, "asset://" in second, "http" in second) == (False, True, False)
 
 
 async def test_a_failed_link_blocks_only_the_rest_of_its_chain(tmp_path, sandbox, write_manifest):
