@@ -110,7 +110,7 @@ ENDS = [
     ),
     (
         JobStatus.FAILED,
-        JobFailure(message="no", content_refused=True, retryable=True),
+        JobFailure(message="no", code="E9", content_refused=True, retryable=True),
         ContentRefusedError,
         Verdict.CONTENT_REFUSED,
         False,
@@ -209,6 +209,7 @@ class Host:
         monkeypatch.setattr(delivery, "fetch", self)
 
     async def __call__(self, media, link, part, bounds):
+        assert media.downloads.locked()  # one of few at once
         self.links.append(link)
         self.bounds.append(bounds)
         given = self.gives.pop(0) if len(self.gives) > 1 else self.gives[0]

@@ -635,9 +635,22 @@ def test_no_submit_is_waited_for_longer_than_an_hour(store, monkeypatch):
     assert ledger.purchase(IDENTITY).intent.deadline == pytest.approx(53_600.0, abs=5)
 
 
-def test_an_intent_whose_two_moments_make_no_window_keeps_its_deadline(ledger):
-    unanswered(ledger, at=1000.0, deadline=900.0)
-    assert ledger.purchase(IDENTITY).intent.deadline == 900.0
+@pytest.mark.parametrize("deadline", [900.0, 1000.0])
+def test_an_intent_whose_two_moments_make_no_window_keeps_its_deadline(ledger, deadline):
+    unanswered(ledger, at=1000.0, deadline=deadline)
+    assert ledger.purchase(IDENTITY).intent.deadline == deadline
+
+
+def test_each_file_s_age_is_its_own_and_a_short_window_counts_as_well(store, monkeypatch):
+    now, ledger = [700.0], Ledger(store, clock=lambda: 50_000.0)
+    monkeypatch.setattr(deadlines, "steady_seconds", lambda: now[0])
+    monkeypatch.setattr(ledger.store, "ages", lambda keys: {})
+    put(ledger, "try-1.intent.json", intent(at=1000.0, deadline=1000.5, process=this_process()))
+    assert ledger.purchase(IDENTITY).intent.deadline == pytest.approx(50_000.5)
+    now[0] += 60
+    put(ledger, "try-1.intent.json", intent(OTHER, at=1000.0, deadline=1090.0), OTHER)
+    assert ledger.purchase(OTHER).intent.deadline == pytest.approx(50_090.0)
+    assert ledger.clock() == 50_000.0
 
 
 @pytest.mark.parametrize(
