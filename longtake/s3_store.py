@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,9 @@ import s3fs
 from longtake.errors import ConfigurationError, StorageError
 from longtake.private_folder import private_folder
 from longtake.storage import Store, checked
+
+CONFLICT_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
+"""Between creates that met another writer's."""
 
 
 class S3Store(Store):
@@ -67,15 +71,28 @@ class S3Store(Store):
         return f"{self._root}/{checked(key)}"
 
     def create(self, key: str, data: bytes) -> bool:
+        for pause_seconds in CONFLICT_PAUSES_SECONDS:
+            if (created := self._created(key, data)) is not None:
+                return created
+            time.sleep(pause_seconds)
+        raise StorageError(f"{self.url}/{key}: the store names a conflict again and again, and nothing stands there")
+
+    def _created(self, key: str, data: bytes) -> bool | None:
+        """Whether it was created; None where the store names a conflict with another writer and nothing stands there.
+
+        Such a create is to be made again, as S3 says: the other's may come to nothing.
+        """
         bucket, _, object_key = self._path(key).partition("/")
         try:
             self._fs.call_s3("put_object", Bucket=bucket, Key=object_key, Body=data, IfNoneMatch="*")
         except FileExistsError:
             return False
         except OSError as error:
-            if "PreconditionFailed" in str(error) or "ConditionalRequestConflict" in str(error):
+            if "ConditionalRequestConflict" in str(error):
+                return None if self.size(key) is None else False
+            if "PreconditionFailed" in str(error) or "At least one of the pre-conditions" in str(error):
                 return False
-            if "At least one of the pre-conditions" in str(error) or getattr(error, "errno", None) == errno.EEXIST:
+            if getattr(error, "errno", None) == errno.EEXIST:
                 return False
             raise
         return True

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import s3fs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 CONDITION = "HTTP_IF_NONE_MATCH"
+CODES = {
+    409: "ConditionalRequestConflict",
+    412: "PreconditionFailed",
+    500: "InternalError",
+    503: "SlowDown",
+}
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key",
     "AWS_SECRET_ACCESS_KEY": "hunter2",
@@ -28,6 +36,11 @@ class S3Server:
     Attributes:
         loses_answers: The first conditional PUT of every key is carried out and its connection then closed.
         forgets_conditions: Conditional PUTs are carried out as if they were plain.
+        trouble: A status that the first answer of every conditional PUT of the ledger has; 0 stands for a connection
+            that is dropped.
+        is_late: Whether the PUT had been carried out by then.
+        stale_seconds: Lists show what was there so long ago.
+        troubled: Keys that were answered so.
         lost: Keys whose first answer was lost.
     """
 
@@ -35,6 +48,10 @@ class S3Server:
     loses_answers: bool = False
     forgets_conditions: bool = False
     lost: list[str] = field(default_factory=list)
+    trouble: int | None = None
+    is_late: bool = False
+    stale_seconds: float = 0.0
+    troubled: list[str] = field(default_factory=list)
     _answered: set[str] = field(default_factory=set)
     # moto looks and writes in two steps; a real store does it in one.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
@@ -52,8 +69,12 @@ class S3Server:
         )
 
     def __call__(self, environ, start_response):
+        if self.stale_seconds and environ["REQUEST_METHOD"] == "GET" and "list-type" in environ.get("QUERY_STRING", ""):
+            return self._stale(environ, start_response)
         if environ["REQUEST_METHOD"] != "PUT" or CONDITION not in environ:
             return self._moto(environ, start_response)
+        if self.trouble is not None and (key := environ["PATH_INFO"]) not in self._answered and "/ledger/" in key:
+            return self._troubled(key, environ, start_response)
         if self.forgets_conditions:
             del environ[CONDITION]
         with self._one_at_a_time:
@@ -65,6 +86,30 @@ class S3Server:
             self.lost.append(key)
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return answer
+
+    def _troubled(self, key, environ, start_response):
+        self._answered.add(key)
+        self.troubled.append(key)
+        if self.is_late:
+            with self._one_at_a_time:
+                list(self._moto(environ, lambda *_: None))
+        if self.trouble == 0:
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return [b""]
+        code = CODES[self.trouble]
+        start_response(f"{self.trouble} {code}", [("Content-Type", "application/xml")])
+        return [f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()]
+
+    def _stale(self, environ, start_response):
+        """Leaves out of a list what was written a moment ago."""
+        answer = b"".join(self._moto(environ, start_response))
+        since = datetime.now(UTC) - timedelta(seconds=self.stale_seconds)
+
+        def kept(entry: re.Match[bytes]) -> bytes:
+            written = datetime.fromisoformat(entry[1].decode().replace("Z", "+00:00"))
+            return entry[0] if written < since else b""
+
+        return [re.sub(rb"<Contents>.*?<LastModified>(.*?)</LastModified>.*?</Contents>", kept, answer, flags=re.S)]
 
 
 @contextmanager

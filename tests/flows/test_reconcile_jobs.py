@@ -95,3 +95,27 @@ async def test_a_folder_without_any_output_has_nothing_open(tmp_path: Path, sand
 
     assert (end.is_completed(), end.message) == (True, "0 brought home, 0 settled, 0 still open")
     assert not (tmp_path / "nothing").exists()
+
+
+async def test_one_output_s_fault_stops_no_other(
+    tmp_path: Path,
+    sandbox: Sandbox,
+    left_open: Callable[[str, str], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for name in ("bad", "good"):
+        await left_open(f"reels/{name}", f"lamp-{name}")
+    read = Ledger.load_open
+
+    def failing(self: Ledger) -> Any:
+        if self.store.url.endswith("/bad"):
+            raise OSError("the disk of this output is gone")
+        return read(self)
+
+    monkeypatch.setattr(Ledger, "load_open", failing)
+    end = await reconciled(str(tmp_path / "reels"))
+
+    assert end.is_failed()
+    assert end.message == "1 brought home, 0 settled, 1 still open"
+    assert states(tmp_path / "reels/good") == {State.DONE}
+    assert states(tmp_path / "reels/bad") == {State.IN_FLIGHT}
