@@ -170,14 +170,14 @@ async def test_a_ledger_that_cannot_be_asked_settles_nothing(world, monkeypatch)
 
 
 async def test_clips_whose_links_die_first_are_fetched_first_and_few_at_once(world, monkeypatch):
-    monkeypatch.setattr(reconciling, "MOST_FOLLOWED", 2)
+    monkeypatch.setattr(reconciling, "MOST_FOLLOWED", 1)
     monkeypatch.setattr(reconciling, "MOST_DOWNLOADS", 1)
     now = time.time()
     for name, hours in (("1-a", 9), ("1-b", 3), ("1-c", 6), ("1-d", 1)):
         world.buy(name, ended(name, now + 3600 * hours))
     await world.reconcile()
     assert world.followed == ["1-d", "1-b", "1-c", "1-a"]
-    assert (world.most_at_once, world.most_fetching) == (2, 1)
+    assert (world.most_at_once, world.most_fetching) == (1, 1)
 
 
 async def test_the_slot_that_a_dead_run_left_to_a_job_is_free_at_its_end(world):
