@@ -26,7 +26,7 @@ ApiKey = Annotated[
 ]
 VendorBaseUrl = Annotated[
     BaseUrl,
-    Field(description="Where the vendor listens: scheme://host[:port][/prefix], without the paths of its documents."),
+    Field(description="Where the vendor listens: scheme://host:port/prefix, without the paths of its documents."),
 ]
 
 

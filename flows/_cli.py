@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flows._interrupts import GO_ON, Ended, asked_by, ending_command
+from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from flows._render_options import add_extension_option, add_render_options, render_parameters
 from flows._streams import STREAMS, speak_utf8
 from longtake.reports.text import visible
@@ -21,9 +21,16 @@ OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code that the contract names."""
-    if arguments is None:
-        speak_utf8()
-        STREAMS.open()
+    if arguments is not None:
+        return _run(arguments)
+    speak_utf8()
+    STREAMS.open()
+    code = _run(None)
+    leave_with(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = chosen.command
@@ -143,6 +150,7 @@ def _server() -> Any:
     """The Prefect server that runs are recorded on, started beside us where none is configured."""
     # The run's own display speaks to people; Prefect's log goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "longtake")
     from flows._server import join_server  # noqa: PLC0415
 

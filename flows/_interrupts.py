@@ -26,6 +26,9 @@ ENDS_WITHIN_SECONDS = 28.0
 TELLS_SERVER_WITHIN_SECONDS = 6.0
 """Of it, what is left for the server to be told once all is done here; it may be gone."""
 
+LAST_WORDS_SECONDS = 20.0
+"""So long a command that is done waits for what Prefect still has to tell its server, which may be gone."""
+
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -107,6 +110,19 @@ def ending_command() -> Generator[None]:
         for number, handler in before.items():
             # Who ends does not end a second time; as it ends, Python gives up every handler but this one.
             signal.signal(number, signal.SIG_IGN if _COMMAND.asked else handler)
+
+
+def leave_with(code: int) -> None:
+    """From now on this process ends with this code, though Prefect's threads wait for a server that does not answer."""
+
+    def leave() -> None:
+        time.sleep(LAST_WORDS_SECONDS)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
+
+    threading.Thread(target=leave, name="longtake-leave", daemon=True).start()
 
 
 def is_command() -> bool:

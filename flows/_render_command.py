@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from longtake.production import Production
 from longtake.reports.terminal import Progress
 
 NOT_DONE = 1
+TELLS_END_WITHIN_SECONDS = 30.0
+"""So long the server has for taking the run's end, once all is done and written here."""
 
 
 def render(parameters: Mapping[str, Any], *, json_lines: bool) -> RenderEnd:
@@ -31,9 +34,9 @@ def render(parameters: Mapping[str, Any], *, json_lines: bool) -> RenderEnd:
         KeyboardInterrupt: The run was cancelled.
     """
     with _Display(json_lines=json_lines) as display:
-        token = AUDIENCE.set(Audience(display.begin, display.event, display.note, display.ends.append))
+        token = AUDIENCE.set(Audience(display.begin, display.event, display.note, display.end))
         try:
-            return asyncio.run(_run(parameters))
+            return asyncio.run(_run(parameters, display))
         except TerminationSignal as error:
             raise Ended(error.signal) from None
         except Exception as error:
@@ -46,9 +49,14 @@ def render(parameters: Mapping[str, Any], *, json_lines: bool) -> RenderEnd:
             AUDIENCE.reset(token)
 
 
-async def _run(parameters: Mapping[str, Any]) -> RenderEnd:
+async def _run(parameters: Mapping[str, Any], display: _Display) -> RenderEnd:
     flow: Any = render_manifest
-    state: Any = await flow(**parameters, return_state=True)
+    running = asyncio.ensure_future(flow(**parameters, return_state=True))
+    while not running.done():
+        await asyncio.wait({running}, timeout=1.0)
+        if display.ends and time.monotonic() > display.ended_at + TELLS_END_WITHIN_SECONDS and not running.done():
+            raise TimeoutError(f"no answer in {TELLS_END_WITHIN_SECONDS:.0f} s")
+    state: Any = running.result()
     if (number := asked_by()) is not None:
         raise Ended(number)
     if state.is_cancelled():
@@ -73,6 +81,7 @@ class _Display(contextlib.ExitStack):
         self._json_lines = json_lines
         self._progress: Progress | None = None
         self.ends: list[RenderEnd] = []
+        self.ended_at = 0.0
 
     def begin(self, production: Production) -> None:
         counts = Counter(shot.account for shot in production.rendered_shots)
@@ -89,3 +98,7 @@ class _Display(contextlib.ExitStack):
     def note(self, words: str) -> None:
         if self._progress is not None:
             self._progress.note(words)
+
+    def end(self, end: RenderEnd) -> None:
+        self.ends.append(end)
+        self.ended_at = time.monotonic()

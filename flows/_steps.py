@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 
+import httpx
+from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
 from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run
 
 from blocks.credentials import load_account
+from flows._detour import even_without_server
 from longtake.desk import Office, opened_office
 from longtake.job import Clip, Job, JobSnapshot
 from longtake.purchase import Order
@@ -20,6 +25,7 @@ from tasks.poll import await_job
 from tasks.slots import PrefectSlots
 from tasks.submit import submit_shot
 
+SERVER_AWAY = "the Prefect server does not answer, and nothing is bought without it"
 OnPurchase = Callable[[Order, Job], None]
 MOST_LINKS = 20_000
 """Links from results to the task runs that gave them, of which a shot leaves about thirty."""
@@ -40,20 +46,36 @@ def task_steps(output: str, on_purchase: OnPurchase = lambda order, job: None) -
 
     async def submit(order: Order) -> Job:
         begun = time.time()
-        job = await submit_shot.with_options(**vendor_tags(order.account))(order)
+        with _servers_faults():
+            job = await submit_shot.with_options(**vendor_tags(order.account))(order)
         if job.submitted_at >= begun:
             on_purchase(order, job)
         return job
 
     async def follow(job: Job, taken_up: bool) -> JobSnapshot:
-        return await await_job.with_options(**vendor_tags(job.account))(job, output, taken_up)
+        poll = await_job.with_options(**vendor_tags(job.account))
+        return await even_without_server(poll)(job, output, taken_up)
 
     async def download(job: Job, link: str | None) -> Clip:
-        clip = await download_clip.with_options(**vendor_tags(job.account))(job, output, link)
+        fetch = download_clip.with_options(**vendor_tags(job.account))
+        clip = await even_without_server(fetch)(job, output, link)
         _forget_old_links()
         return clip
 
     return Steps(submit=submit, await_job=follow, download=download)
+
+
+@contextlib.contextmanager
+def _servers_faults() -> Generator[None]:
+    """Nothing is bought without the Prefect server, which counts the slots; a row is told so in words.
+
+    Raises:
+        ConnectionError: In place of what Prefect and its client raise.
+    """
+    try:
+        yield
+    except (ConcurrencySlotAcquisitionError, httpx.TransportError, PrefectHTTPStatusError) as error:
+        raise ConnectionError(f"{SERVER_AWAY} ({type(error).__name__})") from error
 
 
 def _forget_old_links() -> None:

@@ -13,6 +13,7 @@ from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._artifacts import NOT_DONE, RunPage, state_message, violations
 from flows._dates import dated
+from flows._detour import even_without_server
 from flows._endings import ended_in_words
 from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
@@ -179,7 +180,7 @@ async def render_production(production: Production, page: RunPage) -> Summary:
             production,
             office,
             steps=task_steps(production.wishes.output, watch.purchased),
-            stitch=watch.stitching(stitch_reel),
+            stitch=watch.stitching(even_without_server(stitch_reel)),
             on_event=watch.event,
             on_end=watch.ended,
         )

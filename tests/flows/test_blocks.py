@@ -209,3 +209,9 @@ def test_the_blocks_register_with_prefects_own_command(prefect_server: PrefectSe
     assert done.returncode == 0, done.stderr
     for block in EVERY_BLOCK:
         assert block.get_block_type_name() in done.stdout
+
+
+@pytest.mark.parametrize("block", [*CREDENTIALS.values(), ClipStore], ids=lambda block: block.__name__)
+def test_no_description_of_a_block_breaks_what_prefect_prints_of_it(block: type) -> None:
+    # `prefect block ls -o json` reads "[/word]" in it as the end of a colour, and fails.
+    assert "[/" not in str(block.model_json_schema())

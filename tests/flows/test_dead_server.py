@@ -88,14 +88,18 @@ def test_a_signal_ends_a_command_within_30_seconds_though_server_and_vendor_are_
 
 
 @pytest.mark.slow
-def test_a_run_whose_server_dies_comes_to_its_end_and_its_code_says_so(tmp_path: Path) -> None:
-    with Sandbox(SandboxSettings(job_seconds=8, media="stub")) as box, own_server(tmp_path / "home") as server:
-        line = CommandLine(box, tmp_path, server.environment())
+def test_what_is_bought_comes_home_though_the_server_dies_and_the_command_ends(tmp_path: Path) -> None:
+    with Sandbox(SandboxSettings(job_seconds=20, media="stub")) as box, own_server(tmp_path / "home") as server:
+        line = CommandLine(box, tmp_path, server.environment(), ("fox", "hare", "owl"))
         process = line.start()
-        wait_until(lambda: len(line.jobs_in_ledger()) == 2, process)
+        wait_until(lambda: len(line.jobs_in_ledger()) == 3, process)
         server.kill()
         process.wait(300)
 
     assert process.returncode == 0, line.words
     assert set(line.verdicts().values()) == {"done"}
+    assert len(list((line.output / "reels").glob("*.mp4"))) == 3
+    assert "could not be told of the run's end" in line.words
+    assert "3/3 rows done" in line.words
     assert "Traceback" not in line.words
+    assert "EventsWorker" not in line.words

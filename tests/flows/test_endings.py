@@ -59,7 +59,7 @@ def come_to(step: str, sandbox: Sandbox, line: CommandLine, process: subprocess.
     elif step == "polling":
         wait_until(lambda: len(line.jobs_in_ledger()) == 3, process)
     elif step == "stitch":
-        wait_until(lambda: any(line.output.glob("**/*.film.part")), process)
+        wait_until(lambda: any(line.output.glob("**/*.film.part*")), process)
     else:
         wait_until(lambda: any(line.output.glob("**/*.part*")), process)
 
@@ -101,7 +101,7 @@ def test_a_command_that_is_told_to_end_has_every_billed_job_in_its_ledger(
     assert set(line.verdicts().values()) <= {"still_running", "not_started", "done"}
     assert "the same command goes on from there and buys nothing twice" in line.words
     assert "Traceback" not in line.words
-    assert not any(line.output.glob("**/*.film.part"))
+    assert not any(line.output.glob("**/*.film.part*"))
 
 
 TEARDOWN = textwrap.dedent("""

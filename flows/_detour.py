@@ -1,0 +1,79 @@
+"""Steps whose Prefect server is gone: what is paid comes home all the same, only no task run tells of it.
+
+Prefect begins no task without its server, and asks for each in vain for a minute, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
+from prefect.logging import get_run_logger
+from prefect.settings import get_current_settings
+
+from flows._server_reach import LOOPBACK
+
+GONE_AFTER_SECONDS = 10.0
+"""A server of this machine that refuses for so long is gone; the local one is started again sooner."""
+_CONNECT_SECONDS = 2.0
+_WORDS = "the Prefect server does not answer: the steps of what is bought go on without task runs"
+
+
+class _Detour:
+    """Whether the server of this process is gone, as the last step found it."""
+
+    def __init__(self) -> None:
+        self.taken = False
+
+    async def is_needed(self) -> bool:
+        """Whether the server refuses; asked of another machine's only once a step could not begin."""
+        parts = urlsplit(get_current_settings().api.url or "")
+        if not parts.hostname or not (self.taken or parts.hostname in LOOPBACK):
+            return False
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        until = time.monotonic() + (0.0 if self.taken else GONE_AFTER_SECONDS)
+        while await _refuses(parts.hostname, port):
+            if time.monotonic() >= until:
+                self.take()
+                return True
+            await asyncio.sleep(1.0)
+        self.taken = False
+        return False
+
+    def take(self) -> None:
+        if not self.taken:
+            get_run_logger().warning(_WORDS)
+        self.taken = True
+
+
+_DETOUR = _Detour()
+
+
+def even_without_server(task: Any) -> Callable[..., Awaitable[Any]]:
+    """The task; where its server is gone, what it does without it. Never for one that buys."""
+
+    async def done(*args: Any) -> Any:
+        if not await _DETOUR.is_needed():
+            try:
+                return await task(*args)
+            except ConcurrencySlotAcquisitionError:  # raised before the step began, never after
+                _DETOUR.take()
+        return await task.fn(*args)
+
+    return done
+
+
+async def _refuses(host: str, port: int) -> bool:
+    """Whether nothing listens there; a server that is slow, or behind a proxy, does not refuse."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _CONNECT_SECONDS)
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # a timeout too
+        return False
+    writer.close()
+    return False
