@@ -16,7 +16,7 @@ from typing import NamedTuple
 from longtake.errors import ConfigurationError
 from longtake.job import Job
 from longtake.job_ids import adoption, adoptions, clean_job_id
-from longtake.ledger import Ledger
+from longtake.ledger import Ledger, other_clip_key
 from longtake.records import Accepted, Purchase, Record, State, VerdictRecord
 from longtake.verdicts import Outcome, Verdict
 
@@ -130,12 +130,22 @@ def settle(ledger: Ledger, decisions: Decisions, homes: Mapping[str, Home] | Non
     purchases, now = ledger.load(), ledger.clock()
     records: dict[str, Record] = {}
     words: list[str] = []
+    wrong: list[Purchase] = []
+    meant = {shot_id: adoptable(purchases, shot_id, now) for shot_id in adopted}
+    settled_now = {purchase.identity for purchase in meant.values()}
     for shot_id, job_id in adopted.items():
-        purchase = adoptable(purchases, shot_id, now)
-        if purchase.is_adopted and ledger.store.size(ledger.clip_key(purchase.identity)) is not None:
-            raise ConfigurationError(f"{shot_id}: a clip of job {_job_id(purchase)} is here already; run again")
+        purchase = meant[shot_id]
+        if (
+            purchase.is_adopted
+            and _has_clip(purchase)
+            and (_job_id(purchase) == job_id or shot_id not in (homes or {}))
+        ):
+            # Only a job that its vendor shows takes the place of one whose clip came.
+            raise ConfigurationError(f"{shot_id}: job {_job_id(purchase)} is adopted, and its clip is here")
+        if purchase.is_adopted:
+            wrong.append(purchase)
         job = _adopted(purchase, shot_id, job_id, purchases, (homes or {}).get(shot_id))
-        others = (one.accepted.job for one in purchases.values() if one.accepted and one.identity != job.identity)
+        others = (one.accepted.job for one in purchases.values() if one.accepted and one.identity not in settled_now)
         _require_unclaimed(job, [*others, *_jobs(records)])
         _decide(records, Accepted(identity=job.identity, job=job, adopted_by=ADOPTED_BY), shot_id)
         instead = f" in place of {_job_id(purchase)}" if purchase.is_adopted else ""
@@ -149,9 +159,30 @@ def settle(ledger: Ledger, decisions: Decisions, homes: Mapping[str, Home] | Non
         purchase = _settleable(purchases, shot_id, now)
         _decide(records, _verdict(purchase, Verdict.FAILED, "given up on a person's word"), shot_id)
         words.append(f"{shot_id}: given up")
+    kept = {_job_id(purchase): key for purchase in wrong if (key := _put_aside(ledger, purchase)) is not None}
+    words += [f"the clip of job {job_id} is kept as {key}" for job_id, key in kept.items()]
     for record in records.values():
+        if isinstance(record, Accepted) and (key := kept.get(record.job.job_id)) is not None:
+            ledger.store.link(key, ledger.clip_key(record.identity))  # two shots had each other's
         ledger.add_later(record)
     return words
+
+
+def _put_aside(ledger: Ledger, purchase: Purchase) -> str | None:
+    """Gives the clip of a job that was adopted wrongly another name, so that it is not taken for the right one's.
+
+    Before the new job is written: a run that is killed in between fetches it again.
+    """
+    store, key = ledger.store, ledger.clip_key(purchase.identity)
+    if store.size(key) is None:
+        return None
+    sha256 = store.sha256(key) or ""
+    beside = other_clip_key(ledger, purchase.identity, sha256)
+    if not store.move(key, beside):
+        if store.sha256(beside) != sha256:
+            raise ConfigurationError(f"{beside} holds another clip; move it away, then decide again")
+        store.remove(key)
+    return beside
 
 
 def adoptable(purchases: Mapping[str, Purchase], shot_id: str, now: float) -> Purchase:
@@ -160,7 +191,10 @@ def adoptable(purchases: Mapping[str, Purchase], shot_id: str, now: float) -> Pu
     Raises:
         ConfigurationError: There is none, or there are several.
     """
-    return _one(purchases, shot_id, [one for one in purchases.values() if _may_be_adopted(one, purchases, now)])
+    able = [one for one in purchases.values() if _may_be_adopted(one, purchases, now)]
+    asked = {one.shot_id for one in able}
+    able += [one for one in purchases.values() if one.is_adopted and _has_clip(one) and one.shot_id not in asked]
+    return _one(purchases, shot_id, able)
 
 
 def _settleable(purchases: Mapping[str, Purchase], shot_id: str, now: float) -> Purchase:
@@ -171,8 +205,11 @@ def _is_open(purchase: Purchase, now: float) -> bool:
     """Whether nothing but a person's word settles it, or settled it with a job that brought no clip."""
     if purchase.state(now) in (State.UNKNOWN, State.UNREADABLE):
         return True
-    has_clip = purchase.clip is not None or (purchase.verdict is not None and purchase.verdict.clip is not None)
-    return purchase.is_adopted and not has_clip
+    return purchase.is_adopted and not _has_clip(purchase)
+
+
+def _has_clip(purchase: Purchase) -> bool:
+    return purchase.clip is not None or (purchase.verdict is not None and purchase.verdict.clip is not None)
 
 
 def _may_be_adopted(purchase: Purchase, purchases: Mapping[str, Purchase], now: float) -> bool:

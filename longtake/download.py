@@ -200,6 +200,8 @@ async def _is_end(client: GuardedClient, url: str, response: httpx.Response, siz
     headers = {"Accept-Encoding": "identity", "Range": f"bytes={size}-"}
     async with client.stream(url, headers) as more:
         first, total = _span(more)
+        if more.status_code == 200:  # it gives no parts, but may tell how much the whole is
+            return total is None or total <= size
         return not (more.status_code == 206 and first == size and (total or size + 1) > size)
 
 
@@ -215,8 +217,8 @@ def _span(response: httpx.Response) -> tuple[int | None, int | None]:
     if response.status_code not in (206, 416):
         return 0, told
     match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if match is None:
-        return None, None
+    if match is None:  # a part that nobody asked for and that names no place is the whole
+        return (None, None) if "range" in response.request.headers else (0, told)
     first = int(match[1]) if match[1] else None
     whole = int(match[3]) if match[3] != "*" else None
     return first, whole if whole is not None or first is None or told is None else first + told

@@ -14,7 +14,7 @@ from pathlib import Path
 from longtake.download import discard
 from longtake.errors import JobLostError, UnfitClipError, UnreadableClipError
 from longtake.job import Clip, Job
-from longtake.ledger import CLIP_NAME, Ledger
+from longtake.ledger import CLIP_NAME, Ledger, other_clip_key
 from longtake.records import ClipRecord, VerdictRecord
 from longtake.verdicts import Verdict
 
@@ -82,7 +82,7 @@ def keep(job: Job, ledger: Ledger, part: Path, checked: Checked) -> Clip:
     clip = checked.clip.model_copy(update={"key": key})
     known = _recorded(job, ledger)
     if known is not None and known.sha256 != clip.sha256:
-        beside = f"{ledger.folder(job.identity)}/other-{clip.sha256[:12]}.mp4"
+        beside = other_clip_key(ledger, job.identity, clip.sha256)
         ledger.store.publish(part, beside)
         discard(part)
         raise JobLostError(

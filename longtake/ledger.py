@@ -234,15 +234,20 @@ class Ledger:
         return {name for name in names if name is not None and name.kind in SINGLES}
 
 
-def _settling(files: Iterable[str]) -> str | None:
-    """The record by whose name a purchase is settled: its latest clip, else the latest verdict on the job that counts.
+def other_clip_key(ledger: Ledger, identity: str, sha256: str) -> str:
+    """Where a clip is kept that is paid, and not the one that counts for a purchase."""
+    return f"{ledger.folder(identity)}/other-{sha256[:12]}.mp4"
 
-    None where it is not.
+
+def _settling(files: Iterable[str]) -> str | None:
+    """The record by whose name a purchase is settled: its latest clip or verdict on the job that counts.
+
+    None where it is not, or where only all of its records tell.
     """
     names = {file: name for file in files if (name := record_name(file)) is not None}
     ruling = max((name.number for name in names.values() if name.kind == "accepted"), default=1)
-    for kind, first in (("clip", 1), ("verdict", ruling)):
-        numbers = {name.number: file for file, name in names.items() if name.kind == kind and name.number >= first}
+    for kind in ("clip", "verdict"):
+        numbers = {name.number: file for file, name in names.items() if name.kind == kind and name.number >= ruling}
         if numbers:
             return numbers[max(numbers)]
     return None

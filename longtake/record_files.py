@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -36,7 +37,7 @@ _NAME = re.compile(
     r"|claim-(?P<claim>\d+)|(?P<single>accepted|terminal|clip|verdict)(?:-(?P<number>[2-9]|[1-9]\d+))?)\.json",
     re.ASCII,
 )
-_OURS = re.compile(r"clip\.mp4(\.part)?|\..+\.part")
+_OURS = re.compile(r"clip\.mp4(\.part)?|other-[0-9a-f]{12}\.mp4|\..+\.part")
 """Files of ours beside the records."""
 _KINDS: dict[str, type[Record]] = {
     "intent": Intent,
@@ -175,7 +176,8 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
             told |= hints
     # The latest word on which job it is, also one that cannot be read, makes the records before it void.
     ruling = max([*found["accepted"], *(name.number for name in torn if name.kind == "accepted")], default=1)
-    singles: dict[str, Any] = {kind: _latest(found[kind], 1 if kind == "clip" else ruling) for kind in SINGLES}
+    singles: dict[str, Any] = {kind: _latest(found[kind], ruling) for kind in SINGLES - {"clip"}}
+    singles["clip"] = _latest(found["clip"], _first_clip(found["accepted"]))
     doubtful = any(name.kind in SINGLES and name.number >= ruling for name in torn)
     # Built without validation: every record was validated on its own.
     return Purchase.model_construct(
@@ -195,6 +197,12 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
 
 def _latest(records: Mapping[int, Record], first: int) -> Record | None:
     return records[number] if (number := max(records, default=0)) >= first else None
+
+
+def _first_clip(accepted: Mapping[int, Record]) -> int:
+    """From which number on clips count: a clip that is here does, unless a later word names another job."""
+    jobs = [(number, record.job.job_id) for number, record in sorted(accepted.items()) if isinstance(record, Accepted)]
+    return max((number for (_, before), (number, job_id) in pairwise(jobs) if job_id != before), default=1)
 
 
 def _told(data: bytes | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -101,11 +102,57 @@ def test_a_wrong_adoption_is_taken_back_by_a_later_one_and_the_clip_comes_home(l
         end = await settled(lost, sandbox, Decisions(adopt={"r/1": jobs(sandbox)[0]}))
         assert (end.brought_home, end.open) == (["r/1"], {})
         assert await rendered(lost, sandbox) == "done"
-        with pytest.raises(ConfigurationError, match="its clip is here"):
-            await settled(lost, sandbox, Decisions(adopt={"r/1": "task-unified-third"}))
+        with pytest.raises(ConfigurationError, match="no such job"):
+            await settled(lost, sandbox, Decisions(adopt={"r/1": "task-unified-third"}, unseen=True))
+        for decision in (
+            Decisions(resubmit=["r/1"]),
+            Decisions(give_up=["r/1"]),
+            Decisions(adopt={"r/1": jobs(sandbox)[0]}),
+        ):
+            with pytest.raises(ConfigurationError, match="its clip is here"):
+                await settled(lost, sandbox, decision)
 
     asyncio.run(main())
     assert sandbox.bill.count() == 1
+
+
+def clips(out: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted(out.glob("clips/*/*.mp4"))}
+
+
+@pytest.mark.parametrize("are_links_dead", [False, True], ids=["links-live", "links-dead"])
+def test_two_jobs_that_were_adopted_for_each_other_are_put_right_though_their_clips_came(
+    tmp_path, monkeypatch, are_links_dead
+):
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    manifest, out = tmp_path / "m.csv", tmp_path / "out"
+    manifest.write_text(
+        "reel,shot,prompt,vendor,duration_seconds\nr,1,a red ball,evolink,4\nr,2,a blue cube,evolink,4\n"
+    )
+    with Sandbox(SandboxSettings(job_seconds=0.2)) as sandbox:
+
+        async def main():
+            sandbox.faults.add(Fault(kind="answer_lost_after_accept", step="submit", times=2))
+            await render_plain(manifest, out, sandbox_accounts(sandbox))
+            by_prompt = {entry.body["prompt"]: entry.job_id for entry in sandbox.bill.entries}
+            first, second = by_prompt["a red ball"], by_prompt["a blue cube"]
+            await settled(manifest, sandbox, Decisions(adopt={"r/1": second, "r/2": first}))
+            assert (await render_plain(manifest, out, sandbox_accounts(sandbox))).all_done
+            swapped, film = clips(out), (out / "reels/r.mp4").read_bytes()
+            with pytest.raises(ConfigurationError, match="that of r/2"):
+                await settled(manifest, sandbox, Decisions(adopt={"r/1": first}))
+            if are_links_dead:
+                sandbox.faults.add(Fault(kind="dead_link", step="media", times=None))
+            end = await settled(manifest, sandbox, Decisions(adopt={"r/1": first, "r/2": second}))
+            assert (sorted(end.brought_home), end.open) == (["r/1", "r/2"], {})
+            assert (await render_plain(manifest, out, sandbox_accounts(sandbox))).all_done
+            assert clips(out) == {"1": swapped["2"], "2": swapped["1"]}
+            assert (out / "reels/r.mp4").read_bytes() != film
+            paid = {path.read_bytes() for path in out.glob("ledger/*/other-*.mp4")}
+            assert paid == set(swapped.values())
+
+        asyncio.run(main())
+        assert sandbox.bill.count() == 2
 
 
 def test_a_wrong_adoption_of_a_failed_job_is_taken_back_though_its_end_was_recorded(lost, sandbox, tmp_path):
