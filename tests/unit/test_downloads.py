@@ -198,6 +198,28 @@ async def test_a_host_that_refuses_ranges_is_asked_for_the_whole(relay, tmp_path
     assert [bool(one) for one in relay.asked] == [False, True, False]
 
 
+async def test_half_a_body_without_a_length_is_no_clip_where_the_host_gives_no_ranges(relay, tmp_path):
+    def manner(handler, clip):
+        if len(relay.asked) > 1:
+            return handler.answer(200, clip)
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(clip[:-50])
+        handler.close_connection = True
+        return None
+
+    relay.manner = manner
+    end = await rendered(relay, tmp_path)
+    assert end.verdicts == {"done": 1}
+    assert len(relay.asked) == 3  # the half, what follows it, and the whole
+
+
+async def test_a_part_that_nobody_asked_for_and_that_names_no_place_is_the_whole(relay, tmp_path):
+    relay.manner = lambda handler, clip: handler.answer(206, clip)
+    assert (await rendered(relay, tmp_path, max_wait_seconds=2)).verdicts == {"done": 1}
+
+
 async def test_what_came_is_not_fetched_again_and_a_body_without_a_length_is_not_taken_for_whole(relay, tmp_path):
     def manner(handler, clip):
         if len(relay.asked) > 1:
