@@ -156,6 +156,8 @@ def wished() -> Wishes:
         "on_unknown": "resubmit",
         "reels": ("one", "two"),
         "limit": 9,
+        "limit_reels": 8,
+        "brake": 2,
         "skip_refused": True,
         "replace": True,
         "max_attempts": 3,
@@ -186,7 +188,8 @@ async def test_every_wish_of_the_parent_reaches_its_children(monkeypatch: pytest
     flow: Any = render_manifest
     await flow.fn(**flow.validate_parameters(sent))
 
-    assert seen == [wishes.model_copy(update={"reels": ("two",), "limit": 4, "run": ""})]
+    # The parent has taken its sample of reels; a share of it is none of its own.
+    assert seen == [wishes.model_copy(update={"reels": ("two",), "limit": 4, "limit_reels": None, "run": ""})]
     assert set(inspect.signature(flow.fn).parameters) - {"reels_per_run"} == set(sent)
 
 
