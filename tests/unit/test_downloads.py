@@ -199,20 +199,23 @@ async def test_a_host_that_refuses_ranges_is_asked_for_the_whole(relay, tmp_path
 
 
 async def test_half_a_body_without_a_length_is_no_clip_where_the_host_gives_no_ranges(relay, tmp_path):
+    whole = []
+
     def manner(handler, clip):
+        whole.append(clip)
         if len(relay.asked) > 1:
             return handler.answer(200, clip)
         handler.send_response(200)
         handler.send_header("Connection", "close")
         handler.end_headers()
-        handler.wfile.write(clip[:-50])
+        handler.wfile.write(clip[: len(clip) // 2])
         handler.close_connection = True
         return None
 
     relay.manner = manner
-    end = await rendered(relay, tmp_path)
+    end = await rendered(relay, tmp_path, check=quick_check)  # which takes a film's header at its word
     assert end.verdicts == {"done": 1}
-    assert len(relay.asked) == 3  # the half, what follows it, and the whole
+    assert [path.read_bytes() for path in clips(tmp_path)] == whole[:1]
 
 
 async def test_a_part_that_nobody_asked_for_and_that_names_no_place_is_the_whole(relay, tmp_path):
