@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from glob import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,11 @@ async def _stitch(
             kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
             await asyncio.to_thread(store.publish, film, order.key)
         finally:
-            film.unlink(missing_ok=True)
+            for left in (
+                film,
+                *film.parent.glob(f".{escape(film.name)}.*.part"),
+            ):  # the latter of a child that was killed
+                left.unlink(missing_ok=True)
     receipt: dict[str, Any] = made.model_dump(mode="json")
     for clip, each in zip(receipt["clips"], order.parts, strict=True):
         clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
