@@ -185,10 +185,8 @@ async def _stitch(
             kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
             await asyncio.to_thread(store.publish, film, order.key)
         finally:
-            for left in (
-                film,
-                *film.parent.glob(f".{escape(film.name)}.*.part"),
-            ):  # the latter of a child that was killed
+            of_killed_child = film.parent.glob(f".{escape(film.name)}.*.part")
+            for left in (film, *of_killed_child):
                 left.unlink(missing_ok=True)
     receipt: dict[str, Any] = made.model_dump(mode="json")
     for clip, each in zip(receipt["clips"], order.parts, strict=True):
