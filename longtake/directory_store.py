@@ -159,10 +159,19 @@ class DirectoryStore(Store):
         for key in self.list(prefix):
             path = self._path(key)
             with contextlib.suppress(FileNotFoundError):
-                if key.endswith(".mp4") and path.stat().st_nlink > 1:
+                if key.endswith(".mp4") and self._is_shared(path):
                     copy_apart(path, path)
                     count += 1
         return count
+
+    def _is_shared(self, path: Path) -> bool:
+        """Whether writing into a film changes another of this output; a link to elsewhere is a person's business."""
+        if not path.is_symlink():
+            return path.stat().st_nlink > 1
+        try:
+            return path.resolve(strict=True).is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError):  # it leads nowhere, or round in a ring
+            return False
 
     def remove(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.accounts import Account, account_name
 from longtake.assets import AssetLibrary
@@ -65,9 +65,9 @@ class Wishes(BaseModel):
     on_unknown: Literal["hold", "resubmit"] = "hold"
     reels: tuple[str, ...] = ()
     """Names of reels, or patterns such as `sku00*`; once prepared, names alone."""
-    limit: int | None = None
-    limit_reels: int | None = None
-    brake: int = IN_A_ROW
+    limit: int | None = Field(default=None, ge=0)
+    limit_reels: int | None = Field(default=None, ge=1)
+    brake: int = Field(default=IN_A_ROW, ge=0)
     skip_refused: bool = False
     replace: bool = False
     max_attempts: int = 1

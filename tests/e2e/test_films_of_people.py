@@ -148,6 +148,22 @@ async def test_an_output_of_the_last_release_is_parted_from_the_ledger_before_an
     assert sandbox.bill.count() == 3
 
 
+async def test_links_of_a_tool_that_found_the_same_bytes_twice_are_parted(tmp_path, sandbox, render):
+    out = tmp_path / "out"
+    await render(out)
+    identity = json.loads((out / "clips/hero/1.json").read_text())["identity"]
+    paid, clip, ring = out / "ledger" / identity / "clip.mp4", out / "clips/hero/1.mp4", out / "clips/ring.mp4"
+    clip.unlink()
+    clip.symlink_to(paid)
+    ring.symlink_to(ring)
+    await render(out)
+    assert not clip.is_symlink()
+    bytes_paid_for = paid.read_bytes()
+    put_over(clip, GRADED)
+    assert paid.read_bytes() == bytes_paid_for
+    assert sandbox.bill.count() == 3
+
+
 async def test_a_run_killed_between_film_and_receipt_takes_its_own_film_for_no_stranger(tmp_path, render, monkeypatch):
     out = tmp_path / "out"
     real = DirectoryPublish(monkeypatch)
