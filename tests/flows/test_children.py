@@ -50,7 +50,8 @@ def test_retry_of_the_parent_runs_only_the_child_that_did_not_complete_and_the_n
     first = project.end_of(parent)
     assert first["state_type"] == "FAILED"
     assert "4/5 rows done; 4 bought now; 4 reels" in first["state"]["message"]
-    assert any("share 2 (2 reels): Failed" in line for line in project.log_of(parent))
+    # A run's log reaches the server in batches, its last state before the last of them.
+    wait_for(lambda: any("share 2 (2 reels): Failed" in line for line in project.log_of(parent)), 20)
     progress = artifacts(project, parent)["longtake-progress"]
     assert (progress["data"], progress["description"]) == (100.0, "**3 / 3 shares ended** of `spread.csv`")
 
