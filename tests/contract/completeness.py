@@ -44,6 +44,9 @@ def _missing(root: Path, vendor: str) -> Iterator[str]:
     recorded = json.loads(_text(root / golden) or "{}")
     if lacking := [part for part in GOLDEN_PARTS if not recorded.get(part)]:
         yield f"{golden}: golden exchanges ({', '.join(lacking)})"
+    rules = "tests/contract/rules.py"
+    if f'"{vendor}"' not in _text(root / rules):
+        yield f"{rules}: what the document of {vendor} says, field by field"
     page = f"docs/vendors/{vendor}.md"
     if not (root / page).is_file():
         yield f"{page}: the vendor's page"

@@ -31,6 +31,9 @@ INSERTIONS = {
         ("PowerTokens(), Anyfast()", "Fifth(), "),
     ),
     "longtake/sandbox/prices.py": (('    "anyfast": {\n', '    "fifth": {"fifth-mini-1": _per_task(0.1)},\n'),),
+    "tests/contract/rules.py": (
+        ('    Deviation("evolink"', '    Deviation("fifth", ("fifth-mini-1",), "option", IDLE, False, NO_FLAGS),\n'),
+    ),
     "blocks/__init__.py": (
         ("    EvoLinkCredentials,\n", "    FifthCredentials,\n"),
         ('    "EvoLinkCredentials",\n', '    "FifthCredentials",\n'),

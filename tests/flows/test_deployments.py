@@ -150,7 +150,11 @@ class TestBootstrap:
     ) -> None:
         from deployments import bootstrap as module
 
+        async def asks_nobody(api_url: str) -> bool:
+            return False
+
         monkeypatch.setattr(module, "_is_loopback", lambda _: False)
+        monkeypatch.setattr(module, "_asks_for_authentication", asks_nobody)
         monkeypatch.setenv("POWERTOKENS_API_KEY", "never-stored")
 
         with pytest.raises(ConfigurationError, match="PREFECT_SERVER_API_AUTH_STRING"):

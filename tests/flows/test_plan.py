@@ -146,6 +146,8 @@ async def test_a_bad_extension_template_fails_the_flow_before_anything_is_read(s
 def test_a_plan_goes_by_the_prefect_limit_and_says_where_the_block_differs(sandbox, write, tmp_path, allowed, words):
     address = f"{os.environ['PREFECT_API_URL']}/v2/concurrency_limits/"
     made = {"name": "longtake-evolink-default", "limit": allowed, "active": True, "slot_decay_per_second": 0}
+    # Other tests of this server may have used the account.
+    httpx.delete(f"{address}{made['name']}", auth=basic_login(), timeout=30)
     limit = httpx.post(address, json=made, auth=basic_login(), timeout=30).json()["id"]
     try:
         assert (

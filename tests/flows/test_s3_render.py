@@ -21,7 +21,7 @@ STORYBOARD = str(ROOT / "examples/storyboard.parquet")
 @pytest.fixture(scope="module")
 def store():
     with s3_server() as server:
-        server.files().mkdir("s3-render")
+        server.files().makedirs("s3-render", exist_ok=True)
         yield server
 
 

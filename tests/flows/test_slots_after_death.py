@@ -69,7 +69,7 @@ def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path,
     full = sum(LIMITS.values())
     with Sandbox(SandboxSettings(job_seconds=12.0, jobs_per_key=None, media="stub")) as sandbox:
         dead = start(sandbox, home, manifest, output, 600)
-        assert wait_for(lambda: sandbox.bill.count() == full, 90, dead)
+        assert wait_for(lambda: sandbox.bill.count() >= full, 90, dead)
         dead.send_signal(signal.SIGKILL)
         dead.wait()
         assert start(sandbox, home, manifest, output, 600).wait(240) == 0

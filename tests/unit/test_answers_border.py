@@ -16,7 +16,14 @@ from longtake.accounts import Account
 from longtake.client import VendorClient
 from longtake.desk import open_desk
 from longtake.directory_store import DirectoryStore
-from longtake.errors import ConfigurationError, ContentRefusedError, NotSentError, UnknownOutcomeError, VendorError
+from longtake.errors import (
+    ConfigurationError,
+    ContentRefusedError,
+    NotSentError,
+    UnknownOutcomeError,
+    UnsupportedRequestError,
+    VendorError,
+)
 from longtake.ledger import Ledger
 from longtake.purchase import Order, buy
 from longtake.records import State
@@ -154,7 +161,7 @@ async def test_a_request_that_cannot_be_made_leaves_no_record(tmp_path) -> None:
     order = Order(
         output=str(tmp_path), account="evolink", shot_id="r/1", request=shot, identity="1-x", written={"a": 1}
     )
-    with pytest.raises(NotSentError):
+    with pytest.raises(UnsupportedRequestError):
         await buy(order, desk, Ledger(DirectoryStore(tmp_path)))
     await desk.close()
     assert not list(tmp_path.rglob("*.json"))
