@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 
 import pytest
 
@@ -11,6 +13,13 @@ FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
 LONG_VALUE = 100
 SHARES = {"test_deployments": "one", "test_retry": "one", "test_s3_render": "one"}
 """Tests with a deployed project, half a minute to make, share it in two groups; those not named are in the second."""
+
+
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    # A shell switches these off for what runs behind it, and our children would inherit that.
+    if signal.getsignal(number) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(number, handler)
 
 
 # Before xdist's own hook, which reads the groups.

@@ -467,7 +467,7 @@ async def test_a_vendor_that_repeats_the_address_in_its_refusal_does_not_bring_i
         await buy(order, desk, Ledger(open_store(str(tmp_path))))
     await desk.close()
     token = repeated[0].rpartition("/")[2]
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "ledger").rglob("*") if path.is_file()]
     assert len(files) == 2
     assert b"cannot be reached" in b"".join(path.read_bytes() for path in files)
     assert token not in str(caught.value)

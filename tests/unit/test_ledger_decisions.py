@@ -271,7 +271,7 @@ def test_a_torn_record_that_may_tell_of_a_job_makes_a_void_try_doubtful(ledger, 
     assert state(ledger) is State.UNREADABLE
 
 
-def test_a_later_word_makes_the_records_of_the_first_job_void_but_not_its_clip(ledger):
+def test_a_later_word_on_another_job_makes_all_records_of_the_first_void_its_clip_too(ledger):
     ledger.intend(intent())
     ledger.add(accepted(job_id="first"))
     ledger.add(Terminal(identity=IDENTITY, status=JobStatus.FAILED))
@@ -284,6 +284,8 @@ def test_a_later_word_makes_the_records_of_the_first_job_void_but_not_its_clip(l
     assert ledger.store.size(f"ledger/{IDENTITY}/terminal-2.json") is not None
     assert state(ledger) is State.FINISHED
     put(ledger, "clip.json", ClipRecord(identity=IDENTITY, clip=clip()))
+    assert state(ledger) is State.FINISHED
+    put(ledger, "clip-2.json", ClipRecord(identity=IDENTITY, clip=clip()))
     assert state(ledger) is State.DONE
 
 
@@ -539,7 +541,7 @@ def test_a_load_reads_all_or_those_named_that_exist(ledger):
 
 def test_open_purchases_are_all_but_those_with_a_readable_clip_or_verdict(ledger):
     ledger.intend(intent("1-open"))
-    for name in ("1-done", "1-over", "1-torn", "1-reopened", "1-kept"):
+    for name in ("1-done", "1-over", "1-torn", "1-reopened", "1-taken-back"):
         ledger.intend(intent(name))
         ledger.add(accepted(name))
     ledger.add(ClipRecord(identity="1-done", clip=clip()))
@@ -549,9 +551,9 @@ def test_open_purchases_are_all_but_those_with_a_readable_clip_or_verdict(ledger
     ledger.add(VerdictRecord(identity="1-refused", verdict=Verdict.CONTENT_REFUSED))
     ledger.add(VerdictRecord(identity="1-reopened", verdict=Verdict.FAILED))
     ledger.add_later(accepted("1-reopened", job_id="second"))
-    ledger.add(ClipRecord(identity="1-kept", clip=clip()))
-    put(ledger, "accepted-2.json", accepted("1-kept", job_id="second"), "1-kept")
-    assert set(ledger.load_open()) == {"1-open", "1-torn", "1-reopened"}
+    ledger.add(ClipRecord(identity="1-taken-back", clip=clip()))
+    put(ledger, "accepted-2.json", accepted("1-taken-back", job_id="second"), "1-taken-back")
+    assert set(ledger.load_open()) == {"1-open", "1-torn", "1-reopened", "1-taken-back"}
     put(ledger, "verdict-2.json", VerdictRecord(identity="1-reopened", verdict=Verdict.FAILED), "1-reopened")
     assert "1-reopened" not in ledger.load_open()
 
