@@ -57,6 +57,11 @@ def _start(sandbox: Sandbox, home: Path, manifest: Path, output: Path, max_wait_
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
+def recorded(output: Path) -> int:
+    """Jobs whose ids the ledger has: one killed between the vendor's bill and the record is an unknown outcome."""
+    return len(list(output.glob("ledger/*/accepted.json")))
+
+
 def keeps_to_its_limits(sandbox: Sandbox) -> bool:
     peaks = {vendor: sandbox.peak_in_flight(vendor) for vendor in LIMITS}
     return all(peaks[vendor] <= limit for vendor, limit in LIMITS.items()) or pytest.fail(f"peaks {peaks}")
@@ -69,7 +74,7 @@ def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path,
     full = sum(LIMITS.values())
     with Sandbox(SandboxSettings(job_seconds=12.0, jobs_per_key=None, media="stub")) as sandbox:
         dead = start(sandbox, home, manifest, output, 600)
-        assert wait_for(lambda: sandbox.bill.count() >= full, 90, dead)
+        assert wait_for(lambda: recorded(tmp_path / "out") >= full, 90, dead)
         dead.send_signal(signal.SIGKILL)
         dead.wait()
         assert start(sandbox, home, manifest, output, 600).wait(240) == 0
