@@ -25,7 +25,6 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from longtake.limits import Violation
 from longtake.manifests.writer import RowResult
 from longtake.rendering import Summary
 from longtake.reports.figures import money
@@ -34,6 +33,7 @@ from longtake.reports.text import one_line
 from longtake.storage import Store
 from longtake.transport import redact
 from longtake.verdicts import Verdict
+from longtake.violations import Violation
 
 log = logging.getLogger("longtake.artifacts")
 

@@ -15,8 +15,8 @@ from prefect.runtime import flow_run
 
 from blocks.credentials import load_account
 from flows._detour import even_without_server
-from longtake.desk import Office, opened_office
 from longtake.job import Clip, Job, JobSnapshot
+from longtake.office import Office, opened_office
 from longtake.purchase import Order
 from longtake.run import Steps
 from tasks._policy import vendor_tags

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from longtake.decisions import Decisions, Home, adoptable, clean_job_id, homes_in
-from longtake.desk import Desk, Office
+from longtake.desk import Desk
 from longtake.errors import ConfigurationError, LongtakeError, TerminalVendorError
 from longtake.ledger import Ledger
+from longtake.office import Office
 from longtake.records import Intent, Purchase
 from longtake.vendors import VENDORS, adapter_named
 from longtake.vendors.job_facts import JobFacts

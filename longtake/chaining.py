@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from longtake.coming_clip import own_video_seconds, room_for_tail, tail_to_cut
 from longtake.desk import Desk
-from longtake.errors import UnfitClipError
 from longtake.hosting import Hosting
 from longtake.job import Clip
 from longtake.ledger import Ledger
@@ -20,41 +20,9 @@ from longtake.media.frames import last_frame
 from longtake.media.tail import TailLimits, cut_tail
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 
-FPS = 24
 LINK_MARGIN_SECONDS = 1800.0
 """A link must outlive the vendor's queue to be worth passing on."""
 CUT_DEADLINE_SECONDS = 120.0
-SHORTEST_REFERENCE_SECONDS = 2.0
-
-
-def clip_seconds(duration_seconds: int) -> float:
-    """How long a clip really lasts: a "5 s" clip has 24·5+1 pictures."""
-    return (FPS * duration_seconds + 1) / FPS
-
-
-def room_for_tail(limits: MediaLimits, own_video_seconds: float) -> float:
-    """Seconds of reference video left beside the row's own videos."""
-    longest = limits.max_seconds if limits.max_seconds is not None else float("inf")
-    total = limits.max_total_seconds if limits.max_total_seconds is not None else float("inf")
-    return min(longest, total - own_video_seconds)
-
-
-def tail_to_cut(parent_seconds: float, room_seconds: float, wanted_seconds: float | None) -> float | None:
-    """The last seconds to cut from the parent's clip; None where it is passed untouched.
-
-    Raises:
-        UnfitClipError: Under two seconds would be left.
-    """
-    wanted = min(wanted_seconds or parent_seconds, room_seconds)
-    if wanted < SHORTEST_REFERENCE_SECONDS:
-        raise UnfitClipError(
-            f"{wanted:.2f} s of reference video are left for the previous clip, at least "
-            f"{SHORTEST_REFERENCE_SECONDS:g} s are required"
-        )
-    if wanted >= parent_seconds - 1e-6:
-        return None
-    # whole pictures, so that the cut never passes the limit
-    return int(wanted * FPS + 1e-6) / FPS
 
 
 @dataclass(frozen=True)
@@ -85,12 +53,6 @@ class Parent:
             duration_seconds=self.clip.duration_seconds,
             fps=float(numerator) / float(denominator or 1),
         )
-
-
-def own_video_seconds(request: ShotRequest) -> float:
-    """Seconds of the row's own reference videos, as far as they were measured."""
-    videos = request.having(Role.REFERENCE_VIDEO)
-    return sum(video.facts.duration_seconds or 0.0 for video in videos if video.facts)
 
 
 async def continued_from_clip(

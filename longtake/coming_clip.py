@@ -6,16 +6,54 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from longtake.chaining import clip_seconds, own_video_seconds, room_for_tail, tail_to_cut
 from longtake.errors import UnfitClipError
 from longtake.hosting import Hosting
 from longtake.identity import Continuation
-from longtake.limits import PIXELS, Limits, Violation, refusal
+from longtake.limits import PIXELS, Limits, MediaLimits
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import Adapter, Model
+from longtake.violations import Violation, refusal
 
+FPS = 24
+SHORTEST_REFERENCE_SECONDS = 2.0
 COMING_CLIP = "clip:coming"
 """The source of a reference that stands for it."""
+
+
+def clip_seconds(duration_seconds: int) -> float:
+    """How long a clip really lasts: a "5 s" clip has 24·5+1 pictures."""
+    return (FPS * duration_seconds + 1) / FPS
+
+
+def room_for_tail(limits: MediaLimits, own_video_seconds: float) -> float:
+    """Seconds of reference video left beside the row's own videos."""
+    longest = limits.max_seconds if limits.max_seconds is not None else float("inf")
+    total = limits.max_total_seconds if limits.max_total_seconds is not None else float("inf")
+    return min(longest, total - own_video_seconds)
+
+
+def tail_to_cut(parent_seconds: float, room_seconds: float, wanted_seconds: float | None) -> float | None:
+    """The last seconds to cut from the parent's clip; None where it is passed untouched.
+
+    Raises:
+        UnfitClipError: Under two seconds would be left.
+    """
+    wanted = min(wanted_seconds or parent_seconds, room_seconds)
+    if wanted < SHORTEST_REFERENCE_SECONDS:
+        raise UnfitClipError(
+            f"{wanted:.2f} s of reference video are left for the previous clip, at least "
+            f"{SHORTEST_REFERENCE_SECONDS:g} s are required"
+        )
+    if wanted >= parent_seconds - 1e-6:
+        return None
+    # whole pictures, so that the cut never passes the limit
+    return int(wanted * FPS + 1e-6) / FPS
+
+
+def own_video_seconds(request: ShotRequest) -> float:
+    """Seconds of the row's own reference videos, as far as they were measured."""
+    videos = request.having(Role.REFERENCE_VIDEO)
+    return sum(video.facts.duration_seconds or 0.0 for video in videos if video.facts)
 
 
 class ComingClip(NamedTuple):

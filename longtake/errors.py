@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from longtake.limits import Violation
+    from longtake.violations import Violation
 
 
 class LongtakeError(Exception):

@@ -18,10 +18,11 @@ from longtake.assets import AssetLibrary
 from longtake.desk import Desk
 from longtake.errors import UnfitClipError
 from longtake.identity import data_uri_bytes
-from longtake.limits import MB, Limits, MediaLimits, Violation, refusal
+from longtake.limits import MB, Limits, MediaLimits
 from longtake.request import MediaKind, Reference, ShotRequest
 from longtake.storage import PRESIGN_SECONDS, Store, open_store
 from longtake.vendors import Adapter
+from longtake.violations import Violation, refusal
 
 INLINE_LIMIT_BYTES = 8 * 2**20
 FOLDER = "references"

@@ -9,21 +9,23 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from longtake.chaining import Parent, continued_from_clip, continued_from_last_frame
-from longtake.desk import Desk, Office, raise_trouble
+from longtake.desk import Desk, raise_trouble
 from longtake.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
 from longtake.gate import expectation
 from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.identity import attempt_identity
 from longtake.job import JobSnapshot
 from longtake.ledger import Ledger
-from longtake.limits import Limits, refusal
+from longtake.limits import Limits
 from longtake.media.inspect import GatePolicy
+from longtake.office import Office
 from longtake.plan import Shot
 from longtake.purchase import Order, stored_request
 from longtake.references import shown
 from longtake.request import Reference, ShotRequest
 from longtake.shot_result import ShotResult
 from longtake.vendors import adapter_named
+from longtake.violations import refusal
 
 HOSTING_FIX = f"give a public URL, or {CLIP_STORE_FIX}"
 REFUSED_FIX = "give another file; nothing of this shot was bought"

@@ -31,7 +31,6 @@ from longtake.guard import GuardedClient
 from longtake.hosting import CLIP_STORE_FIX, Hosting
 from longtake.ledger import Ledger, require_own_identities
 from longtake.ledger import notices as ledger_notices
-from longtake.limits import Violation
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
@@ -51,6 +50,7 @@ from longtake.samples import first_reels, named_reels
 from longtake.storage import Store, open_store
 from longtake.twins import alike_rows
 from longtake.vendors import adapter_named
+from longtake.violations import Violation
 
 
 class Wishes(BaseModel):

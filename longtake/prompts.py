@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from longtake.errors import ConfigurationError
-from longtake.limits import Violation, caution, refusal
 from longtake.request import MediaKind, ShotRequest
+from longtake.violations import Violation, caution, refusal
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _KINDS: dict[str, MediaKind] = {

@@ -9,7 +9,8 @@ from longtake.accounts import Account
 from longtake.errors import ConfigurationError
 from longtake.job import JobStatus
 from longtake.plan import Shot
-from longtake.pricing import PriceRule, Quote, price_rules, quote, tokens
+from longtake.price_rule import PriceRule
+from longtake.pricing import Quote, price_rules, quote, tokens
 from longtake.records import Purchase
 from longtake.request import Role, ShotRequest
 from longtake.settlement import OUTPUT_TOKENS, TOKENS, bought_request

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from longtake.adoption import look_up
 from longtake.decisions import Decisions, command, names_of, settle, to_settle
-from longtake.desk import Desk, Office
+from longtake.desk import Desk
 from longtake.errors import LongtakeError, UnknownVendorError
 from longtake.job import Clip, Job, JobSnapshot
 from longtake.ledger import FOLDER, Ledger, notices
+from longtake.office import Office
 from longtake.records import Purchase, State
 from longtake.slots import FixedSlots, SlotPool
 from longtake.storage import open_store

@@ -18,7 +18,6 @@ import httpx
 from longtake.errors import LongtakeError, UnreadableClipError
 from longtake.guard import GuardedClient
 from longtake.identity import data_uri_bytes, unsigned_url
-from longtake.limits import Violation, refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.media.child import Crew
 from longtake.media.looking import look
@@ -26,6 +25,7 @@ from longtake.media.served import Served, served
 from longtake.ranged import open_ranged
 from longtake.request import MediaFacts, MediaKind, Reference
 from longtake.storage import Store, open_store
+from longtake.violations import Violation, refusal
 
 DEADLINE_SECONDS = 90.0
 OPENED_AT_ONCE = 2

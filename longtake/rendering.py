@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from longtake.desk import Office
 from longtake.findings import seam_warnings
 from longtake.ledger import FOLDER
 from longtake.manifests.writer import RowResult
 from longtake.media.receipt import StitchOptions
+from longtake.office import Office
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
 from longtake.posters import make_pictures

@@ -20,7 +20,6 @@ from longtake.buyer import Buyer
 from longtake.chaining import Parent, drift_words
 from longtake.decisions import with_command
 from longtake.delivery import is_at_home
-from longtake.desk import Office
 from longtake.errors import (
     BudgetExceededError,
     LongtakeError,
@@ -35,6 +34,7 @@ from longtake.ledger import Ledger
 from longtake.machine import as_ours
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
+from longtake.office import Office
 from longtake.orders import Orders
 from longtake.places import Places
 from longtake.plan import TO_BUY, Plan, Shot

@@ -15,12 +15,13 @@ from longtake.coming_clip import ComingClip, coming_clip, fitting_tail, unreacha
 from longtake.errors import UnknownVendorError, UnsupportedRequestError
 from longtake.hosting import Hosting
 from longtake.identity import Continuation
-from longtake.limits import MB, Limits, Violation, check_prompt_length, refusal
+from longtake.limits import MB, Limits, check_prompt_length
 from longtake.memo import Memo
 from longtake.pricing import Quote
 from longtake.prompts import check_prompt, speaks_of_media
 from longtake.request import Reference, ShotRequest, option_values
 from longtake.vendors import VENDORS, Adapter, Model, adapter_named
+from longtake.violations import Violation, refusal
 
 PriceOf = Callable[[ShotRequest, Model, str], Quote | None]
 """The price of a request for a model at an account (`vendor/document`), None where it is unknown."""

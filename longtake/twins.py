@@ -7,10 +7,10 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-from longtake.limits import caution
 from longtake.plan import TO_BUY, Shot, Standing
 from longtake.records import Purchase
 from longtake.request import option_values
+from longtake.violations import caution
 
 IdentityUnder = Callable[[Shot, str, str, str | None], str]
 """The identity that a shot would have under another reel and shot name, with another parent's identity."""

@@ -8,10 +8,10 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.delivery import bring_home
-from longtake.desk import opened_office
 from longtake.gate import gate
 from longtake.job import Clip, Job
 from longtake.media.inspect import GatePolicy
+from longtake.office import opened_office
 from longtake.records import Expectation
 from tasks._policy import STEP
 

@@ -6,8 +6,8 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.delivery import await_end
-from longtake.desk import opened_office
 from longtake.job import Job, JobSnapshot
+from longtake.office import opened_office
 from tasks._policy import STEP
 
 

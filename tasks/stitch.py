@@ -9,7 +9,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.credentials import load_account
-from longtake.desk import opened_office
+from longtake.office import opened_office
 from longtake.reels import MadeReel, ReelOrder, make_reel
 from tasks._policy import STEP
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.credentials import load_account
-from longtake.desk import opened_office
 from longtake.job import Job
+from longtake.office import opened_office
 from longtake.purchase import Order, buy
 from tasks._policy import STEP
 

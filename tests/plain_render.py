@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from longtake import purchase
 from longtake.accounts import Account
 from longtake.delivery import await_end, bring_home
-from longtake.desk import opened_office
 from longtake.gate import gate
+from longtake.office import opened_office
 from longtake.production import Wishes, prepare
 from longtake.purchase import buy
 from longtake.records import Expectation

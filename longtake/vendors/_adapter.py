@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from longtake.errors import UnexpectedReplyError, UnsupportedRequestError, VendorError
 from longtake.job import JobSnapshot, JobStatus
-from longtake.limits import Limits, Violation, check, refusal
-from longtake.pricing import PriceRule
+from longtake.limits import Limits, check
+from longtake.price_rule import PriceRule
 from longtake.request import MediaKind, Reference, Role, ShotRequest
 from longtake.vendors._creates import certain_id
 from longtake.vendors._looks import has_status, read_look
 from longtake.vendors._replies import JSON, hidden_failure, http_failure, says, says_lost
+from longtake.violations import Violation, refusal
 
 
 @dataclass(frozen=True)

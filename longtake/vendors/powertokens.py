@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from longtake.job import JobStatus
 from longtake.limits import Limits, without_idle_options
-from longtake.pricing import PriceRule
+from longtake.price_rule import PriceRule
 from longtake.request import ShotRequest
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with

@@ -20,7 +20,7 @@ from rich.table import Table as Drawing
 from rich.text import Text
 
 from longtake.limits import MB, Limits, MediaLimits
-from longtake.pricing import PriceRule
+from longtake.price_rule import PriceRule
 from longtake.request import Mode
 from longtake.vendors import VENDORS, Adapter, Model, adapter_named
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from longtake.limits import Limits, Violation
+from longtake.limits import Limits
 from longtake.request import ADAPTIVE, RATIOS, MediaKind, Mode, Reference, Role, ShotRequest
 from longtake.vendors import VENDORS, Adapter
+from longtake.violations import Violation
 
 LINKS = {
     "https": {

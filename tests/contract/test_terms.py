@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from longtake.accounts import Account
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
-from longtake.limits import refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.planner import Planner
 from longtake.quotes import Quotes
@@ -21,6 +20,7 @@ from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.sandbox.prices import fictitious_prices
 from longtake.terms import TermsBook, Wanted
 from longtake.vendors import VENDORS
+from longtake.violations import refusal
 from tests.contract.shots import LINKS, every_mode, requests
 
 PRICES = fictitious_prices()

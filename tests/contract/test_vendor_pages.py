@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from longtake.errors import UnknownVendorError
-from longtake.pricing import PriceRule
+from longtake.price_rule import PriceRule
 from longtake.vendors import VENDORS, Adapter
 from longtake.vendors.table import MARKS, UNKNOWN_PRICE, describe, markdown, page_with_tables, tables
 

@@ -11,9 +11,9 @@ from collections import Counter
 import pytest
 
 from longtake.delivery import await_end, bring_home
-from longtake.desk import opened_office
 from longtake.errors import ConfigurationError
 from longtake.ledger import Ledger
+from longtake.office import opened_office
 from longtake.reconcile import Decisions, reconcile
 from longtake.reports.rewrite import rewrite_report
 from longtake.storage import open_store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtake.desk import opened_office
+from longtake.office import opened_office
 from longtake.reconcile import Decisions, reconcile
 from longtake.sandbox.app import Fault
 from tests.e2e.quick_steps import quick_check

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from longtake.desk import LoadAccount, Office
+from longtake.desk import LoadAccount
 from longtake.directory_store import DirectoryStore
 from longtake.errors import VendorAccountError
 from longtake.ledger import Ledger
+from longtake.office import Office
 from longtake.orders import Orders
 from longtake.production import Wishes, prepare
 from longtake.records import Accepted, Intent

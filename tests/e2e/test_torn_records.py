@@ -10,9 +10,9 @@ import pytest
 
 from longtake.decisions import Decisions
 from longtake.delivery import await_end, bring_home
-from longtake.desk import opened_office
 from longtake.gate import gate
 from longtake.ledger import Ledger
+from longtake.office import opened_office
 from longtake.reconcile import Settlement, reconcile
 from longtake.records import Expectation, State
 from longtake.sandbox.app import Sandbox

@@ -11,12 +11,12 @@ import pytest
 
 from longtake import purchase as buying
 from longtake.delivery import await_end
-from longtake.desk import opened_office
 from longtake.errors import StillRunningError, UnfitClipError
 from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
 from longtake.ledger import Ledger
 from longtake.manifests.schema import ManifestRow
+from longtake.office import opened_office
 from longtake.plan import Plan, Shot
 from longtake.production import Wishes, prepare
 from longtake.purchase import buy

@@ -15,7 +15,6 @@ from flows import _artifacts
 from flows._artifacts import RunPage, Shown, code, not_done, state_message, violations
 from flows._meter import Meter
 from longtake.forecast import Forecast
-from longtake.limits import refusal
 from longtake.manifests.writer import RowResult
 from longtake.production import Production, Wishes, prepare
 from longtake.rendering import Summary
@@ -23,6 +22,7 @@ from longtake.reports.view import Totals
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.prices import fictitious_prices
 from longtake.verdicts import Verdict
+from longtake.violations import refusal
 from tests.plain_render import sandbox_accounts
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from longtake.limits import Limits, MediaLimits, Violation, check, tokens_at_least
+from longtake.limits import Limits, MediaLimits, check, tokens_at_least
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import VENDORS
+from longtake.violations import Violation
 
 FACTS: dict[str, dict[str, Any]] = {
     "image": {"container": "png", "width": 800, "height": 600},

@@ -9,12 +9,12 @@ import pandas
 from rich.console import Console
 
 from longtake.forecast import forecast
-from longtake.limits import caution
 from longtake.manifests.plan_frame import SCHEMA, plan_frame, plan_parquet
 from longtake.pricing import Quote
 from longtake.reports.plan_table import plan_json, plan_rows, print_plan, summary_line
 from longtake.reports.plan_view import PlanView, sent_call
 from longtake.request import Reference, Role
+from longtake.violations import caution
 from tests.unit.test_plan import bought, made, prices, row
 
 SIGNED = "https://bucket.example.com/a.png?X-Amz-Signature=topsecret"

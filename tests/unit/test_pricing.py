@@ -8,7 +8,8 @@ import pytest
 
 from longtake.errors import ConfigurationError
 from longtake.limits import Limits
-from longtake.pricing import MOST_SEARCHES, PriceRule, Quote, Span, price_rules, quote
+from longtake.price_rule import PriceRule
+from longtake.pricing import MOST_SEARCHES, Quote, Span, price_rules, quote
 from longtake.request import MediaFacts, Reference, ShotRequest
 from longtake.vendors import VENDORS
 

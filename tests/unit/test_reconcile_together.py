@@ -8,10 +8,10 @@ import time
 import pytest
 
 from longtake import reconcile as module
-from longtake.desk import Office
 from longtake.directory_store import DirectoryStore
 from longtake.job import JobSnapshot, JobStatus
 from longtake.ledger import Ledger
+from longtake.office import Office
 from longtake.reconcile import Decisions, dying_links, reconcile
 from longtake.records import Accepted, Terminal
 from tests.unit.test_ledger import intent, job

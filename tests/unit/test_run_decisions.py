@@ -25,7 +25,6 @@ from longtake.hosting import Hosting
 from longtake.identity import WrittenRow, attempt_identity
 from longtake.job import JobSnapshot, JobStatus
 from longtake.ledger import Ledger
-from longtake.limits import refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.media.drift import DriftLimits
 from longtake.plan import Plan, Shot
@@ -34,6 +33,7 @@ from longtake.request import ShotRequest
 from longtake.run import RESUMED_FIRST, Run, RunOptions, Steps
 from longtake.vendors import adapter_named
 from longtake.verdicts import Verdict
+from longtake.violations import refusal
 from tests.unit.bought import ACCOUNT, accepted, clip, intent, job, quiet_desk, until
 
 ADAPTER = adapter_named("evolink")
