@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 
 from longtake.errors import ConfigurationError
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.reports.plan_markdown import plan_figures
 from longtake.reports.plan_table import plan_json, plan_rows, print_plan
 from longtake.reports.plan_view import PlanView

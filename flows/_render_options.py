@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from longtake.brake import IN_A_ROW
+from longtake.options import IN_A_ROW
 
 GATE_CHECKS = ("decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped")
 DRIFT_LIMITS = ("brightness", "contrast_ratio", "colour", "sharpness_ratio")

@@ -27,8 +27,9 @@ from prefect.states import AwaitingRetry, Cancelling
 
 from flows._artifacts import PROGRESS, RunPage, ShareProgress, Shown, of_shares
 from longtake.errors import ConfigurationError
+from longtake.options import Wishes
 from longtake.plan import TO_BUY, Shot, Standing
-from longtake.production import Production, Wishes
+from longtake.production import Production
 from longtake.settings import settings
 
 LOOK_SECONDS = 5.0

@@ -16,7 +16,8 @@ from flows._artifacts import RunPage, Shown
 from flows._dates import dated
 from flows._watch import named, tagged
 from longtake.errors import ConfigurationError, ManifestError
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.reports.plan_markdown import harmless, plan_figures, summary_markdown, violations_table
 from longtake.reports.plan_view import PlanView
 from longtake.roots import reference_roots

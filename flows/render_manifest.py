@@ -18,12 +18,12 @@ from flows._endings import ended_in_words
 from flows._shares import render_in_children, shares
 from flows._steps import office_of_run, run_id, task_steps
 from flows._watch import named, show_end, tagged, tell_end, watched
-from longtake.brake import IN_A_ROW
 from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.media.receipt import ReelStyle
-from longtake.production import Production, Wishes, WouldReplaceError, prepare
+from longtake.options import IN_A_ROW, Wishes
+from longtake.production import Production, WouldReplaceError, prepare
 from longtake.reels import MadeReel
 from longtake.rendering import Summary, as_recorded, render
 from longtake.reports.text import visible

@@ -11,9 +11,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from longtake.errors import AccountOnBrakeError
+from longtake.options import IN_A_ROW
 from longtake.verdicts import Outcome, Verdict
 
-IN_A_ROW = 5
 _FOR_NOTHING = frozenset({Verdict.FAILED, Verdict.CANCELLED, Verdict.LOST, Verdict.BAD_CLIP})
 """Paid, and no clip to use. Moderation judges a prompt, not the account: it counts neither way."""
 

@@ -13,20 +13,15 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from longtake.bounds import Bounds, Draft
 from longtake.clocks import is_gone, is_of_this_boot, steady_seconds, this_process
 from longtake.errors import BudgetExceededError
-from longtake.identity import attempt_identity
 from longtake.ledger import Ledger
 from longtake.pricing import Quote
 from longtake.records import Purchase
 from longtake.spending import NANO, Entry, Share, SpendingLog
-
-if TYPE_CHECKING:
-    # A plan needs desks to be made, and a desk's office holds the budget.
-    from longtake.plan import Plan, Shot
 
 log = logging.getLogger("longtake.budget")
 
@@ -37,8 +32,9 @@ FENCE_SECONDS = 150.0
 STALE_SECONDS = 300.0
 """and after so long others take what it set aside and did not buy; the difference is for slow writes."""
 LEDGER = "ledger"
-_BUYING = frozenset({"new", "replaces", "follows"})
-"""Standings of a plan's shots that a run buys."""
+
+Needs = Mapping[str, Mapping[str, Share]]
+"""What reels still have to buy, in the order in which money is set aside for them: by reel, then by identity."""
 
 Reprice = Callable[[Purchase], Quote | None]
 Settle = Callable[[Purchase], float | None]
@@ -48,14 +44,6 @@ Decision = Callable[[Draft], Any]
 def is_charged(purchase: Purchase) -> bool:
     """Whether a purchase costs money, or may."""
     return purchase.is_charged
-
-
-def wanted(shot: Shot) -> tuple[str, Share] | None:
-    """The purchase that a run makes first for a shot, None where it makes none."""
-    if shot.standing not in _BUYING:
-        return None
-    identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
-    return identity, Share(shot.quote.high_usd if shot.quote else None, shot.account)
 
 
 class Budget:
@@ -129,26 +117,25 @@ class Budget:
         """What was bought or set aside so far, at the high bound, as far as its price is known."""
         return self._log.state.total_nano_usd / NANO
 
-    async def admit_reels(self, plan: Plan) -> dict[str, str]:
-        """Sets money aside for whole reels, begun ones first, then in manifest order.
+    async def admit_reels(self, needs: Needs) -> dict[str, str]:
+        """Sets money aside for whole reels, one after the other.
 
         Returns:
             The reels that are held, each with the reason.
         """
-        reels = _needs(plan)
 
         def decide(draft: Draft) -> dict[str, str]:
-            return {reel: reason for reel, shares in reels.items() if (reason := draft.reserve(shares))}
+            return {reel: reason for reel, shares in needs.items() if (reason := draft.reserve(shares))}
 
         held = await self._decided(decide)
-        self._untouched |= {identity for reel, shares in reels.items() if reel not in held for identity in shares}
+        self._untouched |= {identity for reel, shares in needs.items() if reel not in held for identity in shares}
         return held
 
-    async def preview(self, plan: Plan) -> dict[str, str]:
+    async def preview(self, needs: Needs) -> dict[str, str]:
         """What `admit_reels` would hold now; writes nothing."""
         await asyncio.to_thread(self._log.refresh)
         draft = Draft(self.owner, self.bounds, self._log.state)
-        return {reel: reason for reel, shares in _needs(plan).items() if (reason := draft.reserve(shares))}
+        return {reel: reason for reel, shares in needs.items() if (reason := draft.reserve(shares))}
 
     async def reserve(self, identity: str, quote: Quote | None, account: str, *, cap_usd: float | None = None) -> None:
         """Makes sure that money is set aside for a purchase, right before its intent is written.
@@ -305,11 +292,3 @@ class Budget:
                 else:
                     unbought.setdefault(owner, []).append(identity)
         return unbought
-
-
-def _needs(plan: Plan) -> dict[str, dict[str, Share]]:
-    """What each reel still has to buy, begun reels first."""
-    reels = plan.reels
-    begun = {reel for reel, shots in reels.items() if any(each.is_charged for shot in shots for each in shot.attempts)}
-    order = sorted(reels, key=lambda reel: reel not in begun)
-    return {reel: dict(need for shot in reels[reel] if (need := wanted(shot)) is not None) for reel in order}

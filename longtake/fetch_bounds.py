@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
-
-from longtake.records import Expectation
+from typing import Protocol, Self
 
 MOST_BITS_PER_PIXEL = 2.0
 """Several times what any vendor's coding takes; a picture of a clip is some tenths of a bit per pixel."""
@@ -15,6 +13,17 @@ LEAST_BYTES = 64 * 2**20
 FREE_PIXELS, FREE_SECONDS = 3840 * 2160, 20.0
 """What a clip can be at most where the vendor was free to choose."""
 SLOW_LINE_BYTES_PER_SECOND = 64 * 1024
+
+
+class WantedClip(Protocol):
+    """What a clip should look like; None where the vendor is free to choose."""
+
+    @property
+    def clip_seconds(self) -> float | None: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class FetchBounds:
     window_seconds: float = 20.0
 
     @classmethod
-    def of(cls, wanted: Expectation) -> Self:
+    def of(cls, wanted: WantedClip) -> Self:
         """The bounds for a clip that should look so."""
         pixels = wanted.width * wanted.height if wanted.width and wanted.height else FREE_PIXELS
         frames = (wanted.clip_seconds or FREE_SECONDS) * FRAMES_PER_SECOND

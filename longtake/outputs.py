@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from longtake.json_files import read_json, write_json
 from longtake.names import file_name
 from longtake.plan import Shot
 from longtake.records import Purchase
@@ -39,22 +39,6 @@ def contact_sheet_key(reel: str) -> str:
 def sidecar_key(key: str) -> str:
     """The JSON beside a clip or reel."""
     return key.removesuffix(".mp4") + ".json"
-
-
-def read_json(store: Store, key: str) -> dict[str, Any] | None:
-    """A JSON object, None where there is none that can be read."""
-    try:
-        value: object = json.loads(store.read(key) or b"")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def write_json(store: Store, key: str, value: object) -> None:
-    """Replaces a JSON file."""
-    # A half emoji in a vendor's words is written as JSON's own escape; UTF-8 has no bytes for it.
-    text = json.dumps(value, ensure_ascii=False, indent=1, default=str)
-    store.write(key, text.encode(errors="backslashreplace"))
 
 
 def publish_clip(

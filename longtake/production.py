@@ -10,13 +10,9 @@ import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.accounts import Account, account_name
 from longtake.assets import AssetLibrary
-from longtake.brake import IN_A_ROW
 from longtake.budget import Budget
 from longtake.desk import LoadAccount
 from longtake.errors import (
@@ -34,50 +30,23 @@ from longtake.ledger import notices as ledger_notices
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
-from longtake.media.drift import DriftLimits
-from longtake.media.inspect import GatePolicy
-from longtake.media.receipt import ReelStyle
+from longtake.missing_prices import missing_prices
+from longtake.needs import needs_of
+from longtake.options import Wishes
 from longtake.plan import Plan, Shot, Standing
 from longtake.planner import Planner
 from longtake.prompts import extension_template
-from longtake.quotes import Quotes, missing_prices
+from longtake.quotes import Quotes
 from longtake.records import Purchase
 from longtake.references import measure_references, reference_sources, reference_violations, shown
 from longtake.repairs import remembered, repair_words
 from longtake.reports.plan_view import PlanView
-from longtake.retry import origin_roots
+from longtake.retry_origin import origin_roots
 from longtake.samples import first_reels, named_reels
 from longtake.storage import Store, open_store
 from longtake.twins import alike_rows
 from longtake.vendors import adapter_named
 from longtake.violations import Violation
-
-
-class Wishes(BaseModel):
-    """What a person asks of one run. See the command line's help for each."""
-
-    model_config = ConfigDict(frozen=True)
-
-    manifest: str
-    output: str
-    vendor: str | None = None
-    budget_usd: float | None = None
-    on_unknown: Literal["hold", "resubmit"] = "hold"
-    reels: tuple[str, ...] = ()
-    """Names of reels, or patterns such as `sku00*`; once prepared, names alone."""
-    limit: int | None = Field(default=None, ge=0)
-    limit_reels: int | None = Field(default=None, ge=1)
-    brake: int = Field(default=IN_A_ROW, ge=0)
-    skip_refused: bool = False
-    replace: bool = False
-    max_attempts: int = 1
-    partial_reels: bool = False
-    fix_references: bool = False
-    reel_style: ReelStyle = ReelStyle()
-    gate: GatePolicy = GatePolicy()
-    drift_limits: DriftLimits | None = None
-    extension_template: str | None = None
-    run: str = ""
 
 
 @dataclass
@@ -127,7 +96,7 @@ class Production:
     async def forecast(self) -> PlanView:
         """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
         budget = self.budget()
-        held = await (await budget.open(self.purchases)).preview(self.plan) if budget else {}
+        held = await (await budget.open(self.purchases)).preview(needs_of(self.plan)) if budget else {}
         learned = learned_times(self.purchases.values())
         return PlanView(
             plan=self.plan,

@@ -1,14 +1,12 @@
-"""Prices for a run: the built-in table under what the accounts override, and which figures are missing."""
+"""Prices for a run: the built-in table under what the accounts override."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from longtake.accounts import Account
 from longtake.errors import ConfigurationError
 from longtake.job import JobStatus
-from longtake.plan import Shot
 from longtake.price_rule import PriceRule
 from longtake.pricing import Quote, price_rules, quote, tokens
 from longtake.records import Purchase
@@ -77,24 +75,3 @@ class Quotes:
     def fictitious(self) -> list[str]:
         """Accounts whose prices are made up, as the sandbox's are."""
         return [name for name, rules in self._overrides.items() if any(rule.fictitious for rule in rules.values())]
-
-
-def missing_prices(shots: Iterable[Shot]) -> list[str]:
-    """What to fill into the credentials so that every shot has a price: one line per account."""
-    needed: dict[str, dict[str, dict[str, None]]] = {}
-    for shot in shots:
-        if shot.quote is not None or shot.model is None or shot.is_refused or shot.attempts:
-            continue
-        resolution = shot.request.resolution or shot.model.limits.default_resolution or "*"
-        needed.setdefault(shot.account, {}).setdefault(shot.model.wire, {})[resolution] = None
-    return [
-        f"{account}: some prices are unknown; fill in `prices` with your own figures: {json.dumps(_forms(models))}"
-        for account, models in needed.items()
-    ]
-
-
-def _forms(models: Mapping[str, Mapping[str, None]]) -> dict[str, object]:
-    return {
-        wire: {"unit": "second", "usd": dict.fromkeys(resolutions, "?"), "source": "your contract"}
-        for wire, resolutions in models.items()
-    }

@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict
 from longtake.download import part_file
 from longtake.errors import PublishConflictError
 from longtake.job import Clip
+from longtake.json_files import read_json, write_json
 from longtake.media.child import Crew
 from longtake.media.drift import measure_drift
 from longtake.media.echo import find_echo
 from longtake.media.film import Progress
 from longtake.media.receipt import StitchOptions
 from longtake.media.stitch import stitch_clips
-from longtake.outputs import read_json, reel_key, sidecar_key, write_json
+from longtake.outputs import reel_key, sidecar_key
 from longtake.shown import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes
 from longtake.storage import Store
 

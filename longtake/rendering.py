@@ -15,6 +15,7 @@ from longtake.findings import seam_warnings
 from longtake.ledger import FOLDER
 from longtake.manifests.writer import RowResult
 from longtake.media.receipt import StitchOptions
+from longtake.needs import needs_of
 from longtake.office import Office
 from longtake.outputs import publish_clip
 from longtake.plan import Plan, Shot
@@ -91,7 +92,7 @@ async def render(
         if (budget := production.budget()) is not None:
             await budget.open(production.purchases)
             office.budget = await stack.enter_async_context(budget)
-            held = await budget.admit_reels(plan)
+            held = await budget.admit_reels(needs_of(plan))
         report = RunReport(production, on_event)
         run = Run(
             plan,

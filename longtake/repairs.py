@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from longtake.outputs import write_json
+from longtake.json_files import write_json
 from longtake.plan import Shot
 from longtake.storage import Store
 

@@ -8,39 +8,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import cast
 
 import pyarrow
 import pyarrow.parquet
 
+from longtake.json_files import read_json, write_json
 from longtake.manifests.merged import merged
 from longtake.manifests.reader import cells_of
 from longtake.manifests.retry_rows import retry_rows, retry_table, rows_csv
 from longtake.manifests.schema import Manifest, joined
 from longtake.manifests.writer import RowResult, results_arrow, table_files
-from longtake.outputs import read_json, write_json
 from longtake.plan import Shot
 from longtake.records import Intent, Purchase
 from longtake.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
 from longtake.repairs import shot_key
+from longtake.retry_origin import ORIGIN, RETRY, RETRY_TYPED, is_retry, known_roots
 from longtake.storage import Store
-
-RETRY, RETRY_TYPED = "retry.csv", "retry.parquet"
-ORIGIN = "retry.json"
-
-
-def origin_roots(store: Store, manifest: Manifest) -> list[str]:
-    """Where references of this manifest may come from, beside its own folder: the first manifests', for a `retry.*`.
-
-    Its references were taken from there before. Only the file that we wrote, where we wrote it, is trusted so.
-    """
-    return _known_roots(store) if is_retry(store, manifest.source) else []
-
-
-def _known_roots(store: Store) -> list[str]:
-    known = (read_json(store, ORIGIN) or {}).get("reference_roots")
-    return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
 
 
 def stands_for(
@@ -116,7 +100,7 @@ def write_tables(
     is_typed = manifest.typed is not None
     keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
     _write_results(store, results, others)
-    roots = [*_known_roots(store), _root(manifest.base)]
+    roots = [*known_roots(store), _root(manifest.base)]
     origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
     write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again, purchases)})
     whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
@@ -187,18 +171,6 @@ def _parquet(table: pyarrow.Table) -> bytes:
     data = io.BytesIO()
     pyarrow.parquet.write_table(table, data, compression="zstd")
     return data.getvalue()
-
-
-def is_retry(store: Store, source: str) -> bool:
-    """Whether a manifest is the `retry.*` that we wrote, where we wrote it."""
-    for name in (RETRY, RETRY_TYPED):
-        local = store.local(name)
-        if local is None:
-            if source == f"{store.url}/{name}":
-                return True
-        elif "://" not in source and Path(source).expanduser().absolute().resolve() == local.resolve():
-            return True
-    return False
 
 
 def _root(base: str) -> str:

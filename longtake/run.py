@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from longtake.brake import IN_A_ROW, Brake
+from longtake.brake import Brake
 from longtake.buyer import Buyer
 from longtake.chaining import Parent, drift_words
 from longtake.decisions import with_command
@@ -35,6 +35,7 @@ from longtake.machine import as_ours
 from longtake.media.drift import DriftLimits
 from longtake.media.inspect import GatePolicy
 from longtake.office import Office
+from longtake.options import IN_A_ROW
 from longtake.orders import Orders
 from longtake.places import Places
 from longtake.plan import TO_BUY, Plan, Shot

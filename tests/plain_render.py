@@ -16,7 +16,8 @@ from longtake.accounts import Account
 from longtake.delivery import await_end, bring_home
 from longtake.gate import gate
 from longtake.office import opened_office
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.purchase import buy
 from longtake.records import Expectation
 from longtake.reels import make_reel

@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 
 from longtake.identity import Identities, WrittenRow
-from longtake.production import Wishes, WouldReplaceError, prepare
+from longtake.options import Wishes
+from longtake.production import WouldReplaceError, prepare
 from longtake.request import ShotRequest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices

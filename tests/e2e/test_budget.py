@@ -16,8 +16,9 @@ import pytest
 
 from longtake.budget import Budget, is_charged
 from longtake.ledger import Ledger
+from longtake.options import Wishes
 from longtake.pricing import Quote
-from longtake.production import Wishes, prepare
+from longtake.production import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices

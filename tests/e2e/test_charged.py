@@ -6,7 +6,8 @@ import pytest
 
 from flows._meter import Meter
 from longtake.forecast import forecast
-from longtake.production import Wishes, WouldReplaceError, prepare
+from longtake.options import Wishes
+from longtake.production import WouldReplaceError, prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films

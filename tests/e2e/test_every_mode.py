@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from longtake.errors import InvalidManifestError
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from longtake.errors import ConfigurationError
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.sandbox.app import Fault, Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films

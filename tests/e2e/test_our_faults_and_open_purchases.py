@@ -15,8 +15,9 @@ from longtake.directory_store import DirectoryStore
 from longtake.errors import VendorAccountError
 from longtake.ledger import Ledger
 from longtake.office import Office
+from longtake.options import Wishes
 from longtake.orders import Orders
-from longtake.production import Wishes, prepare
+from longtake.production import prepare
 from longtake.records import Accepted, Intent
 from longtake.rendering import Summary, write_up
 from longtake.run_report import RunReport

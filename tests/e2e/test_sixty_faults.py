@@ -9,7 +9,8 @@ import pytest
 
 from longtake.errors import InvalidManifestError
 from longtake.manifests.schema import COLUMNS
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.request import Role
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings

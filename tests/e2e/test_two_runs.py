@@ -15,7 +15,8 @@ import pytest
 
 from longtake.errors import ConfigurationError
 from longtake.ledger import Ledger
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.storage import open_store

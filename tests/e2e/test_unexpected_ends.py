@@ -17,8 +17,9 @@ from longtake.identity import WrittenRow
 from longtake.ledger import Ledger
 from longtake.manifests.schema import ManifestRow
 from longtake.office import opened_office
+from longtake.options import Wishes
 from longtake.plan import Plan, Shot
-from longtake.production import Wishes, prepare
+from longtake.production import prepare
 from longtake.purchase import buy
 from longtake.records import Purchase
 from longtake.request import ShotRequest

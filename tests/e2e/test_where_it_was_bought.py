@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from longtake.accounts import Account
 from longtake.budget import Budget
 from longtake.ledger import Ledger
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.storage import open_store

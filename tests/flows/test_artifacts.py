@@ -16,7 +16,8 @@ from flows._artifacts import RunPage, Shown, code, not_done, state_message, viol
 from flows._meter import Meter
 from longtake.forecast import Forecast
 from longtake.manifests.writer import RowResult
-from longtake.production import Production, Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import Production, prepare
 from longtake.rendering import Summary
 from longtake.reports.view import Totals
 from longtake.sandbox.app import Sandbox

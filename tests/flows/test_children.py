@@ -20,7 +20,7 @@ from prefect.states import Completed, Pending
 from flows._artifacts import RunPage, ShareProgress, of_shares
 from flows._shares import Share, _Children, child_parameters, shares
 from flows.render_manifest import render_manifest
-from longtake.production import Wishes
+from longtake.options import Wishes
 from longtake.sandbox.faults import Fault
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for

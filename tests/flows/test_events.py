@@ -25,7 +25,8 @@ from flows._events import MOST_UNBEGUN, RunEvents, deliver
 from flows.render_manifest import render_manifest
 from longtake.errors import BudgetExceededError
 from longtake.ledger import Ledger
-from longtake.production import Wishes, prepare
+from longtake.options import Wishes
+from longtake.production import prepare
 from longtake.reconcile import dying_links
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault

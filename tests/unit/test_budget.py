@@ -26,6 +26,7 @@ from longtake.identity import WrittenRow
 from longtake.job import Job
 from longtake.ledger import Ledger
 from longtake.manifests.schema import ManifestRow
+from longtake.needs import needs_of
 from longtake.plan import Plan, Shot
 from longtake.pricing import Quote
 from longtake.records import Accepted, Intent, VerdictRecord
@@ -107,7 +108,7 @@ async def buy(budget, ledger, planned):
 
 async def test_whole_reels_are_admitted_in_manifest_order_and_the_rest_is_held(ledger):
     budget = await opened(ledger, 1.0)
-    held = await budget.admit_reels(plan({"a": [0.3, 0.3], "b": [0.3, 0.3], "c": [0.4]}))
+    held = await budget.admit_reels(needs_of(plan({"a": [0.3, 0.3], "b": [0.3, 0.3], "c": [0.4]})))
     assert list(held) == ["b"]
     assert held["b"] == "the budget: up to 0.6000 USD are needed, 0.4000 of 1 USD are left"
 
@@ -116,38 +117,38 @@ async def test_begun_reels_are_admitted_first(ledger):
     ledger.intend(intent("1-z-0", 0.5))
     ledger.add(accepted("1-z-0"))
     budget = await opened(ledger, 1.0)
-    assert list(await budget.admit_reels(plan({"a": [0.4], "z": [0.5, 0.4]}, ledger))) == ["a"]
+    assert list(await budget.admit_reels(needs_of(plan({"a": [0.4], "z": [0.5, 0.4]}, ledger)))) == ["a"]
 
 
 async def test_a_tenth_of_a_dollar_fits_a_hundred_times_into_ten(ledger):
     budget = await opened(ledger, 10.0)
-    held = await budget.admit_reels(plan({f"r{n}": [0.1] for n in range(101)}))
+    held = await budget.admit_reels(needs_of(plan({f"r{n}": [0.1] for n in range(101)})))
     assert list(held) == ["r100"]
 
 
 async def test_an_unknown_price_holds_the_reel_only_where_a_bound_is_set(ledger):
     reels = plan({"known": [0.1], "unknown": [0.1, None]})
-    held = await (await opened(ledger, 5.0)).admit_reels(reels)
+    held = await (await opened(ledger, 5.0)).admit_reels(needs_of(reels))
     assert list(held) == ["unknown"]
     assert "the price at evolink/default is unknown" in held["unknown"]
-    assert not await (await opened(ledger)).admit_reels(reels)
+    assert not await (await opened(ledger)).admit_reels(needs_of(reels))
 
 
 async def test_an_earlier_purchase_of_unknown_price_holds_everything_until_it_can_be_priced(ledger):
     ledger.intend(intent("1-old-0", None))
     ledger.add(accepted("1-old-0"))
-    held = await (await opened(ledger, 5.0)).admit_reels(plan({"a": [0.1]}))
+    held = await (await opened(ledger, 5.0)).admit_reels(needs_of(plan({"a": [0.1]})))
     assert "price of 1 earlier purchases" in held["a"]
     priced = await opened(ledger, 5.0, reprice=lambda purchase: Quote(low_usd=1, high_usd=4.95))
     assert priced.spent_usd == 4.95
-    held = await priced.admit_reels(plan({"a": [0.1]}))
+    held = await priced.admit_reels(needs_of(plan({"a": [0.1]})))
     assert "0.0500 of 5 USD are left" in held["a"]
 
 
 async def test_an_account_has_a_cap_of_its_own(ledger):
     budget = await opened(ledger, caps={ACCOUNT: 0.25})
     shots = [shot("a", 0, 0.2), shot("b", 0, 0.1), shot("c", 0, 9.0, vendor="jimmyai")]
-    held = await budget.admit_reels(Plan(shots, []))
+    held = await budget.admit_reels(needs_of(Plan(shots, [])))
     assert list(held) == ["b"]
     assert "max_spend_usd of evolink/default" in held["b"]
 
@@ -161,7 +162,7 @@ async def test_a_void_try_is_free_and_a_failed_job_is_not(ledger):
     ledger.add(VerdictRecord(identity="1-b-0", verdict=Verdict.FAILED))
     budget = await opened(ledger, 1.0)
     assert budget.spent_usd == 0.4
-    assert not await budget.admit_reels(plan({"c": [0.6]}))
+    assert not await budget.admit_reels(needs_of(plan({"c": [0.6]})))
 
 
 async def test_a_request_that_moderation_refused_at_once_is_free(ledger):
@@ -187,8 +188,8 @@ async def test_released_money_can_be_spent_again(ledger):
 async def test_the_same_purchase_counts_once_for_two_runs(ledger):
     reels = plan({"a": [0.5], "b": [0.5]})
     first, second = await opened(ledger, 1.0), await opened(ledger, 1.0)
-    assert not await first.admit_reels(reels)
-    assert not await second.admit_reels(reels)
+    assert not await first.admit_reels(needs_of(reels))
+    assert not await second.admit_reels(needs_of(reels))
     # What one lets go, the other still has.
     await first.release("1-a-0")
     assert second.spent_usd == 1.0
@@ -198,32 +199,32 @@ async def test_the_same_purchase_counts_once_for_two_runs(ledger):
 
 async def test_a_run_without_a_budget_counts_for_the_one_beside_it(ledger):
     free, bound = await opened(ledger), await opened(ledger, 1.0)
-    assert not await free.admit_reels(plan({"a": [0.9]}))
-    assert "b" in await bound.admit_reels(plan({"b": [0.2]}))
+    assert not await free.admit_reels(needs_of(plan({"a": [0.9]})))
+    assert "b" in await bound.admit_reels(needs_of(plan({"b": [0.2]})))
 
 
 async def test_a_run_that_ends_lets_go_of_what_it_never_tried(ledger):
     first = await opened(ledger, 1.0)
     reels = plan({"a": [0.4], "b": [0.5]})
     async with first:
-        await first.admit_reels(reels)
+        await first.admit_reels(needs_of(reels))
         await buy(first, ledger, reels.shots[0])
     second = await opened(ledger, 1.0)
     assert second.spent_usd == 0.4
-    assert not await second.admit_reels(plan({"c": [0.6]}))
+    assert not await second.admit_reels(needs_of(plan({"c": [0.6]})))
 
 
 async def test_what_the_dead_set_aside_is_free_after_a_while_but_not_what_they_bought(ledger, monkeypatch):
     now = [1000.0]
     dead = await Budget(ledger, budget_usd=1.0, clock=lambda: now[0]).open()
     reels = plan({"a": [0.4], "b": [0.5]})
-    await dead.admit_reels(reels)
+    await dead.admit_reels(needs_of(reels))
     other = await Budget(ledger, budget_usd=1.0, clock=lambda: now[0]).open()
     ledger.intend(intent("1-a-0", 0.4))
-    assert "c" in await other.admit_reels(plan({"c": [0.6]}))
+    assert "c" in await other.admit_reels(needs_of(plan({"c": [0.6]})))
     now[0] += budget_module.STALE_SECONDS + 1
-    assert "d" in await other.admit_reels(plan({"d": [0.61]}))
-    assert not await other.admit_reels(plan({"c": [0.6]}))
+    assert "d" in await other.admit_reels(needs_of(plan({"d": [0.61]})))
+    assert not await other.admit_reels(needs_of(plan({"c": [0.6]})))
     # The dead one wakes: it is no longer fresh, and finds that its money is gone.
     assert not dead.is_fresh
     with pytest.raises(BudgetExceededError):
@@ -233,24 +234,24 @@ async def test_what_the_dead_set_aside_is_free_after_a_while_but_not_what_they_b
 async def test_a_run_that_says_it_is_alive_keeps_what_it_set_aside(ledger):
     now = [1000.0]
     slow = await Budget(ledger, budget_usd=1.0, clock=lambda: now[0]).open()
-    await slow.admit_reels(plan({"a": [0.9]}))
+    await slow.admit_reels(needs_of(plan({"a": [0.9]})))
     now[0] += budget_module.STALE_SECONDS - 10
     await slow.reserve("1-a-0", Quote(low_usd=0.45, high_usd=0.9), ACCOUNT)
     now[0] += 100
     other = await Budget(ledger, budget_usd=1.0, clock=lambda: now[0]).open()
-    assert "b" in await other.admit_reels(plan({"b": [0.2]}))
+    assert "b" in await other.admit_reels(needs_of(plan({"b": [0.2]})))
 
 
 async def test_the_preview_tells_what_would_be_held_and_writes_nothing(ledger):
     budget = await opened(ledger, 0.5)
-    assert list(await budget.preview(plan({"a": [0.3], "b": [0.3]}))) == ["b"]
+    assert list(await budget.preview(needs_of(plan({"a": [0.3], "b": [0.3]})))) == ["b"]
     assert ledger.store.list("budget") == []
 
 
 async def test_ten_thousand_purchases_at_once_share_few_entries(ledger):
     budget = await opened(ledger, 10_000.0)
     reels = plan({f"r{n}": [1.0] for n in range(10_000)})
-    assert not await budget.admit_reels(reels)
+    assert not await budget.admit_reels(needs_of(reels))
     await asyncio.gather(*(budget.reserve(each.identity, each.quote, ACCOUNT) for each in reels.shots))
     late = [budget.reserve(f"1-late-{n}", Quote(low_usd=0, high_usd=0.0), ACCOUNT) for n in range(2000)]
     await asyncio.gather(*late)
@@ -261,7 +262,7 @@ async def test_a_torn_entry_holds_nobody_up_for_ever(ledger, monkeypatch):
     monkeypatch.setattr("longtake.spending.TORN_SECONDS", 0.1)
     ledger.store.create("budget/000001.json", b'{"format"')
     budget = await opened(ledger, 1.0)
-    assert not await budget.admit_reels(plan({"a": [1.0]}))
+    assert not await budget.admit_reels(needs_of(plan({"a": [1.0]})))
     assert (await opened(ledger, 1.0)).spent_usd == 1.0
 
 
@@ -331,7 +332,7 @@ async def simulated_run(ledger, reels, usd, chance, kill_chance):
 
     budget = await opened(ledger, usd)
     planned = plan(reels, ledger)
-    held = await budget.admit_reels(planned)
+    held = await budget.admit_reels(needs_of(planned))
     for each in planned.shots:
         await step()
         purchase = ledger.purchase(each.identity)
@@ -390,7 +391,7 @@ async def main(folder, rows, usd):
     chance = random.Random()
     planned = plan({f"r{n}": [0.07, 0.06] for n in range(rows // 2)}, ledger)
     async with await opened(ledger, usd) as budget:
-        held = await budget.admit_reels(planned)
+        held = await budget.admit_reels(needs_of(planned))
         for each in planned.shots:
             if each.row.reel in held or is_charged(ledger.purchase(each.identity)):
                 continue

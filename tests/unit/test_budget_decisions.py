@@ -8,13 +8,14 @@ import threading
 import pytest
 
 from longtake import budget as budgets
-from longtake.budget import LEDGER, Budget, wanted
+from longtake.budget import LEDGER, Budget
 from longtake.clocks import this_process
 from longtake.directory_store import DirectoryStore
 from longtake.errors import BudgetExceededError
 from longtake.identity import WrittenRow, attempt_identity
 from longtake.ledger import Ledger
 from longtake.manifests.schema import ManifestRow
+from longtake.needs import needs_of, wanted
 from longtake.plan import Plan, Shot
 from longtake.pricing import Quote
 from longtake.records import Purchase, VerdictRecord
@@ -141,17 +142,17 @@ def test_what_a_run_wants_is_the_attempt_it_makes_first_at_its_high_bound():
 async def test_begun_reels_come_first_and_the_others_in_manifest_order(ledger):
     over = Purchase(identity="1-z-9", intents={1: intent("1-z-9", price_high_usd=0.1)}, accepted=accepted("1-z-9"))
     shots = [shot("a", 0, 0.5), shot("b", 0, 0.5), shot("z", 0, 0.5), shot("z", 9, 0.1, attempts=[over])]
-    held = await (await budget(ledger, 1.0)).admit_reels(Plan(shots, []))
+    held = await (await budget(ledger, 1.0)).admit_reels(needs_of(Plan(shots, [])))
     assert list(held) == ["b"]
     void = Purchase(identity="1-z-9", voids={})
     shots[3] = shot("z", 9, 0.1, attempts=[void])
-    held = await (await budget(ledger, 1.0)).admit_reels(Plan(shots, []))
+    held = await (await budget(ledger, 1.0)).admit_reels(needs_of(Plan(shots, [])))
     assert "a" not in held
 
 
 async def test_admitted_reels_are_in_the_log_and_held_ones_are_not(ledger):
     one = await budget(ledger, 1.0)
-    assert list(await one.admit_reels(plan(a=[0.5, 0.5], b=[0.1]))) == ["b"]
+    assert list(await one.admit_reels(needs_of(plan(a=[0.5, 0.5], b=[0.1])))) == ["b"]
     (entry,) = entries(ledger)
     assert (entry.owner, set(entry.reserved)) == (one.owner, {"1-a-0", "1-a-1"})
     assert entry.reserved["1-a-0"] == Share(0.5, ACCOUNT)
@@ -168,14 +169,14 @@ async def test_the_log_of_a_clock_of_one_s_own_tells_nothing_that_others_could_c
 async def test_a_preview_sees_what_others_added_since_and_writes_nothing(ledger):
     one, other = await budget(ledger, 1.0), await budget(ledger, 1.0)
     await other.reserve("1-x", quote(0.8), ACCOUNT)
-    assert list(await one.preview(plan(a=[0.1], b=[0.2]))) == ["b"]
+    assert list(await one.preview(needs_of(plan(a=[0.1], b=[0.2])))) == ["b"]
     assert len(entries(ledger)) == 1
-    assert not await one.admit_reels(plan(a=[0.1]))
+    assert not await one.admit_reels(needs_of(plan(a=[0.1])))
 
 
 async def test_what_was_admitted_is_not_written_again_before_its_beat_is_old(ledger, clock):
     one = await budget(ledger, 1.0, clock=clock)
-    await one.admit_reels(plan(a=[0.5]))
+    await one.admit_reels(needs_of(plan(a=[0.5])))
     clock.now += 60
     await one.reserve("1-a-0", quote(0.5), ACCOUNT)
     assert len(entries(ledger)) == 1
@@ -245,8 +246,8 @@ async def test_money_that_is_let_go_is_let_go_for_one_owner_and_purchase_alone(l
 
 async def test_a_run_that_ends_lets_go_of_what_it_did_not_try_and_says_that_it_ended(ledger):
     async with await budget(ledger, 1.0) as one:
-        await one.admit_reels(plan(a=[0.2, 0.3]))
-        await one.admit_reels(plan(b=[0.1]))
+        await one.admit_reels(needs_of(plan(a=[0.2, 0.3])))
+        await one.admit_reels(needs_of(plan(b=[0.1])))
         await one.reserve("1-a-0", quote(0.2), ACCOUNT)
     last = entries(ledger)[-1]
     assert last.closed
@@ -257,7 +258,7 @@ async def test_a_run_that_ends_lets_go_of_what_it_did_not_try_and_says_that_it_e
 
 async def test_an_end_that_cannot_be_written_is_no_error(ledger, monkeypatch):
     one = await budget(ledger, 1.0)
-    await one.admit_reels(plan(a=[0.2]))
+    await one.admit_reels(needs_of(plan(a=[0.2])))
 
     def full(key, data):
         raise OSError(28, "No space left on device")
@@ -363,7 +364,7 @@ async def test_a_run_says_again_and_again_that_it_lives_though_it_fails_to_once(
 async def left_behind(ledger, clock, **more):
     """A run that set 0.4 and 0.5 aside and was killed."""
     dead = await budget(ledger, 1.0, **({"clock": clock} | more))
-    await dead.admit_reels(plan(a=[0.4], b=[0.5]))
+    await dead.admit_reels(needs_of(plan(a=[0.4], b=[0.5])))
     return dead
 
 

@@ -17,6 +17,7 @@ from longtake.clocks import is_gone, is_of_this_boot, this_process
 from longtake.directory_store import DirectoryStore
 from longtake.errors import BudgetExceededError, UnknownOutcomeError
 from longtake.ledger import Ledger
+from longtake.needs import needs_of
 from longtake.pricing import Quote
 from longtake.purchase import buy
 from longtake.records import State
@@ -50,9 +51,9 @@ def store(request, tmp_path, monkeypatch):
 @pytest.mark.parametrize("seconds", [*APART, *(-one for one in APART)])
 async def test_two_machines_whose_clocks_disagree_keep_to_one_budget(store, seconds):
     here = await Budget(Ledger(store), budget_usd=1.0, clock=time.time).open()
-    assert not await here.admit_reels(plan({"a": [0.4], "b": [0.5]}))
+    assert not await here.admit_reels(needs_of(plan({"a": [0.4], "b": [0.5]})))
     there = await Budget(Ledger(store), budget_usd=1.0, clock=set_by(seconds)).open()
-    assert "c" in await there.admit_reels(plan({"c": [0.6]}))
+    assert "c" in await there.admit_reels(needs_of(plan({"c": [0.6]})))
     with pytest.raises(BudgetExceededError):
         await there.reserve("1-c-0", Quote(low_usd=0, high_usd=0.6), ACCOUNT)
     assert here.is_fresh
@@ -62,13 +63,13 @@ async def test_two_machines_whose_clocks_disagree_keep_to_one_budget(store, seco
 async def test_a_clock_that_is_set_in_mid_run_kills_no_owner_and_holds_up_none(tmp_path, monkeypatch, jump):
     ledger = Ledger(DirectoryStore(tmp_path))
     first = await Budget(ledger, budget_usd=1.0).open()
-    assert not await first.admit_reels(plan({"a": [0.9]}))
+    assert not await first.admit_reels(needs_of(plan({"a": [0.9]})))
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + jump)
     for key in ledger.store.list("budget"):  # as files look whose machine's clock was set since
         os.utime(ledger.store.local(key), (real() - jump, real() - jump))
     second = await Budget(ledger, budget_usd=1.0).open()
-    assert "b" in await second.admit_reels(plan({"b": [0.2]}))
+    assert "b" in await second.admit_reels(needs_of(plan({"b": [0.2]})))
     assert first.is_fresh
 
 
@@ -86,8 +87,8 @@ async def test_what_a_killed_process_of_this_machine_set_aside_is_free_at_once(t
     assert not is_gone(this_process())
     dead = await Budget(ledger, budget_usd=1.0).open()
     dead._process = mark
-    assert not await dead.admit_reels(plan({"a": [0.9]}))
-    assert not await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(plan({"b": [0.9]}))
+    assert not await dead.admit_reels(needs_of(plan({"a": [0.9]})))
+    assert not await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(needs_of(plan({"b": [0.9]})))
 
 
 @pytest.mark.parametrize("mark", [None, "another-boot/pid:[1]/7/1"])
@@ -95,12 +96,12 @@ async def test_what_another_machine_left_is_free_when_the_store_says_that_it_is_
     ledger = Ledger(DirectoryStore(tmp_path))
     dead = await Budget(ledger, budget_usd=1.0).open()
     dead._process = mark
-    assert not await dead.admit_reels(plan({"a": [0.9]}))
-    assert "b" in await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(plan({"b": [0.9]}))
+    assert not await dead.admit_reels(needs_of(plan({"a": [0.9]})))
+    assert "b" in await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(needs_of(plan({"b": [0.9]})))
     for key in ledger.store.list("budget"):
         old = time.time() - budget_module.STALE_SECONDS - 5
         os.utime(ledger.store.local(key), (old, old))
-    assert not await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(plan({"b": [0.9]}))
+    assert not await (await Budget(ledger, budget_usd=1.0).open()).admit_reels(needs_of(plan({"b": [0.9]})))
 
 
 def test_an_entry_of_the_last_release_is_read(tmp_path):

@@ -14,10 +14,11 @@ from longtake.hosting import Hosting
 from longtake.identity import WrittenRow
 from longtake.job import Clip, Job
 from longtake.manifests.schema import ManifestRow
+from longtake.missing_prices import missing_prices
 from longtake.plan import Standing
 from longtake.planner import Planner
 from longtake.pricing import Quote
-from longtake.quotes import Quotes, missing_prices
+from longtake.quotes import Quotes
 from longtake.records import Accepted, ClipRecord, Intent, Purchase
 from longtake.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.vendors import VENDORS
