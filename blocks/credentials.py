@@ -14,12 +14,12 @@ from prefect.settings import get_current_settings
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
 
 from blocks._logo import DrawnBlock, logo
-from longtake.accounts import Account, BaseUrl
-from longtake.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
+from longtake.accounts.account import Account, BaseUrl
+from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.settings import settings
 
 if TYPE_CHECKING:
-    from longtake.client import VendorClient
+    from longtake.accounts.client import VendorClient
 
 ApiKey = Annotated[
     SecretStr, Field(min_length=1, description="The key of this account. It goes to the base address alone.")
@@ -86,7 +86,7 @@ class VendorCredentials(DrawnBlock, ABC):
 
     def get_client(self) -> VendorClient:
         """An asynchronous client of this vendor: `async with credentials.get_client() as client`."""
-        from longtake.client import VendorClient  # noqa: PLC0415 - a form needs no HTTP
+        from longtake.accounts.client import VendorClient  # noqa: PLC0415 - a form needs no HTTP
 
         return VendorClient(self.account())
 
@@ -217,9 +217,9 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
 
 
 def _sandboxed(vendor: str, document: str, url: str) -> Account:
-    from longtake.sandbox.desk import api_key  # noqa: PLC0415 - the sandbox is imported where it is used alone
-    from longtake.sandbox.dialects import DIALECTS  # noqa: PLC0415
+    from longtake.sandbox.endpoint import api_key  # noqa: PLC0415 - the sandbox is imported where it is used alone
     from longtake.sandbox.prices import fictitious_prices  # noqa: PLC0415
+    from longtake.sandbox.vendors import DIALECTS  # noqa: PLC0415
 
     base_url = f"{url.rstrip('/')}/{vendor}"
     try:

@@ -9,11 +9,11 @@ from prefect.settings import get_current_settings
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 
 from blocks._logo import DrawnBlock, logo
-from longtake.errors import ConfigurationError
+from longtake.domain.errors import ConfigurationError
 from longtake.settings import settings
 
 if TYPE_CHECKING:
-    from longtake.storage import Store
+    from longtake.files.store import Store
 
 
 class ClipStore(DrawnBlock):
@@ -53,7 +53,7 @@ class ClipStore(DrawnBlock):
 
     def get_store(self) -> Store:
         """The store as the library uses it: its methods write, read and presign."""
-        from longtake.storage import open_store  # noqa: PLC0415 - S3 clients are slow to import
+        from longtake.files.store import open_store  # noqa: PLC0415 - S3 clients are slow to import
 
         key, secret = self.aws_access_key_id, self.aws_secret_access_key
         store = open_store(

@@ -26,10 +26,10 @@ from prefect.settings import get_current_settings
 
 from blocks import ClipStore
 from blocks.credentials import CREDENTIALS
+from deployments.local.server.join import require_configured
 from deployments.notifications import NOTIFY_URL, notification_block, notifications
-from flows._server import require_configured
-from longtake.accounts import limit_name
-from longtake.errors import ConfigurationError, LongtakeError
+from longtake.accounts.account import limit_name
+from longtake.domain.errors import ConfigurationError, LongtakeError
 
 if TYPE_CHECKING:
     from blocks.credentials import VendorCredentials

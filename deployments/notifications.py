@@ -19,7 +19,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 
-from flows._events import ACCOUNT_REFUSED, BUDGET_REACHED, LINKS_DYING
+from flows._observe.events import ACCOUNT_REFUSED, BUDGET_REACHED, LINKS_DYING
 
 NOTIFY_URL = "LONGTAKE_NOTIFY_URL"
 DOCUMENT = "longtake-notify"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows._streams import STREAMS
+from deployments.local.streams import STREAMS
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 
@@ -28,7 +28,15 @@ def main() -> int:
         PORT_FILE.write_text(sandbox.url.rsplit(":", 1)[1])
         environment = os.environ | sandbox.environment() | {"PREFECT_HOME": str(OUTPUT / ".prefect")}
         environment.pop("PREFECT_API_URL", None)
-        command = [sys.executable, "-m", "flows._cli", "render", str(HERE / "storyboard.csv"), "--output", str(OUTPUT)]
+        command = [
+            sys.executable,
+            "-m",
+            "longtake_cli.main",
+            "render",
+            str(HERE / "storyboard.csv"),
+            "--output",
+            str(OUTPUT),
+        ]
         ended = _run(command, environment)
         bought = sandbox.bill.count()
     print(f"\nThe sandbox billed {bought} clip(s) in this run{'' if bought else ': everything was here already'}.\n")

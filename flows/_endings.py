@@ -15,8 +15,8 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled
 
 from flows._interrupts import cancelled_by_signals, is_command
-from flows._watch import tell_note
-from longtake.purchase import FINISH_SUBMIT_SECONDS, submits_under_way
+from flows._observe.observer import tell_note
+from longtake.jobs.submit import FINISH_SUBMIT_SECONDS, submits_under_way
 
 BOUGHT_ONCE = "what was bought is recorded, jobs run on at the vendors"
 SUSPENDED = f"Suspended: {BOUGHT_ONCE}; Resume goes on from there and buys nothing twice"

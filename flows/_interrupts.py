@@ -2,7 +2,7 @@
 
 Python and Prefect break off the loop by an exception at whatever place it has come to, and their second signal breaks
 off the tidying up. Here a signal cancels the flow's body as Prefect's own cancel should, and the ledger is complete
-before the process ends: submits under way are answered (`longtake.purchase`), results are written.
+before the process ends: submits under way are answered (`longtake.jobs.submit`), results are written.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from longtake.errors import ConfigurationError
+from longtake.domain.errors import ConfigurationError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TRIES = 3

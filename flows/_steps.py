@@ -15,14 +15,14 @@ from prefect.runtime import flow_run
 
 from blocks.credentials import load_account
 from flows._detour import even_without_server
-from longtake.job import Clip, Job, JobSnapshot
-from longtake.office import Office, opened_office
-from longtake.purchase import Order
-from longtake.run import Steps
+from longtake.domain.job import Clip, Job, JobSnapshot
+from longtake.jobs.resources import Office, opened_office
+from longtake.jobs.submit import Order
+from longtake.rendering.run import Steps
+from tasks._concurrency_limit import PrefectSlots
 from tasks._policy import vendor_tags
 from tasks.download import download_clip
 from tasks.poll import await_job
-from tasks.slots import PrefectSlots
 from tasks.submit import submit_shot
 
 SERVER_AWAY = "the Prefect server does not answer, and nothing is bought without it"

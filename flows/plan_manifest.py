@@ -12,16 +12,16 @@ from pydantic import Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
-from flows._artifacts import RunPage, Shown
 from flows._dates import dated
-from flows._watch import named, tagged
-from longtake.errors import ConfigurationError, ManifestError
-from longtake.options import Wishes
-from longtake.production import prepare
-from longtake.reports.plan_markdown import harmless, plan_figures, summary_markdown, violations_table
-from longtake.reports.plan_view import PlanView
-from longtake.roots import reference_roots
-from longtake.transport import redact
+from flows._observe.artifacts import RunPage, Shown
+from flows._observe.observer import named, tagged
+from longtake.accounts.transport import redact
+from longtake.domain.errors import ConfigurationError, ManifestError
+from longtake.files.roots import reference_roots
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
+from longtake.planning.preview import PlanView
+from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
 from tasks.limits_in_force import limits_in_force
 
 SUMMARY, VIOLATIONS = "longtake-plan", "longtake-violations"

@@ -14,14 +14,14 @@ from prefect.states import Completed, Failed
 
 from flows._dates import dated
 from flows._endings import ended_in_words
-from flows._events import links_dying
+from flows._observe.events import links_dying
+from flows._observe.observer import named
 from flows._steps import office_of_run, task_steps
-from flows._watch import named
-from longtake.errors import ConfigurationError
-from longtake.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
+from longtake.domain.errors import ConfigurationError
+from longtake.jobs.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
 from longtake.settings import settings
 
-log = logging.getLogger("longtake.reconcile")
+log = logging.getLogger("longtake.jobs.reconcile")
 
 TELL: ContextVar[Callable[[str], None]] = ContextVar("longtake_reconcile_tell", default=lambda words: None)
 """Where the command line is told what was settled and what is open, line by line."""

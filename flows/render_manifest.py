@@ -11,24 +11,24 @@ from pydantic import BaseModel, Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
-from flows._artifacts import NOT_DONE, RunPage, state_message, violations
+from flows._child_runs import render_in_children, shares
 from flows._dates import dated
 from flows._detour import even_without_server
 from flows._endings import ended_in_words
-from flows._shares import render_in_children, shares
+from flows._observe.artifacts import NOT_DONE, RunPage, state_message, violations
+from flows._observe.observer import named, show_end, tagged, tell_end, watched
 from flows._steps import office_of_run, run_id, task_steps
-from flows._watch import named, show_end, tagged, tell_end, watched
-from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
-from longtake.media.drift import DriftLimits
-from longtake.media.inspect import GatePolicy
-from longtake.media.receipt import ReelStyle
-from longtake.options import IN_A_ROW, Wishes
-from longtake.production import Production, WouldReplaceError, prepare
-from longtake.reels import MadeReel
-from longtake.rendering import Summary, as_recorded, render
-from longtake.reports.text import visible
-from longtake.roots import reference_roots
-from longtake.transport import redact
+from longtake.accounts.transport import redact
+from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
+from longtake.domain.text import visible
+from longtake.files.roots import reference_roots
+from longtake.media.checking.drift import DriftLimits
+from longtake.media.checking.inspect import GatePolicy
+from longtake.media.stitching.receipt import ReelStyle
+from longtake.planning.options import IN_A_ROW, Wishes
+from longtake.planning.prepare import Production, WouldReplaceError, prepare
+from longtake.rendering.output.reels import MadeReel
+from longtake.rendering.render import Summary, as_recorded, render
 from tasks.limits_in_force import limits_in_force
 from tasks.stitch import stitch_reel
 

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.render_manifest import render_wishes
-from longtake.options import Wishes
+from longtake.planning.options import Wishes
 
 
 @flow(name="render-reel", persist_result=False)

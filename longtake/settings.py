@@ -1,6 +1,6 @@
 """What the environment sets about Longtake, `LONGTAKE_*`: read and checked here, and nowhere else.
 
-Vendors' keys and the rest of their accounts (`EVOLINK_API_KEY`, …) are fields of `longtake.accounts`.
+Vendors' keys and the rest of their accounts (`EVOLINK_API_KEY`, …) are fields of `longtake.accounts.account`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from longtake.errors import ConfigurationError
+from longtake.domain.errors import ConfigurationError
 
 PREFIX = "LONGTAKE_"
 SUBMIT_TIMEOUT_SECONDS = 60.0

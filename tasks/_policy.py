@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.logging import get_logger
 
-from longtake.errors import LongtakeError
+from longtake.domain.errors import LongtakeError
 
 
 class StepPolicy(TypedDict):

@@ -7,12 +7,12 @@ import asyncio
 from prefect import task
 
 from blocks.credentials import load_account
-from longtake.delivery import bring_home
-from longtake.gate import gate
-from longtake.job import Clip, Job
-from longtake.media.inspect import GatePolicy
-from longtake.office import opened_office
-from longtake.records import Expectation
+from longtake.domain.job import Clip, Job
+from longtake.jobs.gate import gate
+from longtake.jobs.resources import opened_office
+from longtake.jobs.wait import bring_home
+from longtake.ledger.records import Expectation
+from longtake.media.checking.inspect import GatePolicy
 from tasks._policy import STEP
 
 
@@ -30,10 +30,10 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         The clip; the same one, without a fetch, when called again.
 
     Raises:
-        longtake.errors.JobLostError: The vendor no longer has it.
-        longtake.errors.UnfitClipError: It came, is kept, and did not pass the gate.
-        longtake.errors.StillRunningError: The media host does not give it now.
-        longtake.errors.MachineError: A fault of our own machine; what was fetched is kept.
+        longtake.domain.errors.JobLostError: The vendor no longer has it.
+        longtake.domain.errors.UnfitClipError: It came, is kept, and did not pass the gate.
+        longtake.domain.errors.StillRunningError: The media host does not give it now.
+        longtake.domain.errors.MachineError: A fault of our own machine; what was fetched is kept.
     """
     async with opened_office(load_account) as office:
         ledger = await office.ledger(output)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from prefect.settings import get_current_settings
 
-from longtake.accounts import Account
-from tasks.slots import PrefectSlots
+from longtake.accounts.account import Account
+from tasks._concurrency_limit import PrefectSlots
 
-log = logging.getLogger("longtake.slots")
+log = logging.getLogger("longtake.accounts.slots")
 
 ANSWER_SECONDS = 10.0
 

@@ -6,9 +6,9 @@ import asyncio
 
 from prefect import task
 
+from longtake.files.roots import reference_roots
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest as read
-from longtake.roots import reference_roots
 from tasks._policy import STEP
 
 
@@ -22,6 +22,6 @@ async def read_manifest(manifest: str) -> CheckedManifest:
         manifest: A CSV or Parquet file, a folder or glob of Parquet; local or `s3://`.
 
     Raises:
-        longtake.errors.UnreadableManifestError: It is missing, or neither CSV nor Parquet.
+        longtake.domain.errors.UnreadableManifestError: It is missing, or neither CSV nor Parquet.
     """
     return await asyncio.to_thread(lambda: check_manifest(read(manifest), reference_roots=reference_roots()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.credentials import load_account
-from longtake.delivery import await_end
-from longtake.job import Job, JobSnapshot
-from longtake.office import opened_office
+from longtake.domain.job import Job, JobSnapshot
+from longtake.jobs.resources import opened_office
+from longtake.jobs.wait import await_end
 from tasks._policy import STEP
 
 
@@ -24,8 +24,8 @@ async def await_job(job: Job, output: str, taken_up: bool = False) -> JobSnapsho
         The last look, with a live link to the clip.
 
     Raises:
-        longtake.errors.StillRunningError: Waited `max_wait_seconds`; the job runs on and can be taken up again.
-        longtake.errors.JobError: It failed, was cancelled, expired or got lost.
+        longtake.domain.errors.StillRunningError: Waited `max_wait_seconds`; the job runs on and can be taken up again.
+        longtake.domain.errors.JobError: It failed, was cancelled, expired or got lost.
     """
     async with opened_office(load_account) as office:
         return await await_end(job, await office.desk(job.account), await office.ledger(output), taken_up=taken_up)

@@ -9,8 +9,8 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.credentials import load_account
-from longtake.office import opened_office
-from longtake.reels import MadeReel, ReelOrder, make_reel
+from longtake.jobs.resources import opened_office
+from longtake.rendering.output.reels import MadeReel, ReelOrder, make_reel
 from tasks._policy import STEP
 
 
@@ -22,7 +22,7 @@ async def stitch_reel(order: ReelOrder) -> MadeReel:
         order: The clips, in order, and how to join them.
 
     Raises:
-        longtake.errors.MediaError: A clip cannot be used.
+        longtake.domain.errors.MediaError: A clip cannot be used.
     """
     async with opened_office(load_account) as office:
         ledger = await office.ledger(order.output)

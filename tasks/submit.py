@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.credentials import load_account
-from longtake.job import Job
-from longtake.office import opened_office
-from longtake.purchase import Order, buy
+from longtake.domain.job import Job
+from longtake.jobs.resources import opened_office
+from longtake.jobs.submit import Order, buy
 from tasks._policy import STEP
 
 
@@ -22,8 +22,8 @@ async def submit_shot(order: Order) -> Job:
         The vendor's job; the same one when called again.
 
     Raises:
-        longtake.errors.UnknownOutcomeError: It may have been bought; it is never sent again by itself.
-        longtake.errors.VendorError: Refused, throttled or unreachable; nothing was bought.
+        longtake.domain.errors.UnknownOutcomeError: It may have been bought; it is never sent again by itself.
+        longtake.domain.errors.VendorError: Refused, throttled or unreachable; nothing was bought.
     """
     order = order.identified()
     async with opened_office(load_account) as office:

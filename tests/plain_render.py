@@ -11,19 +11,19 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from longtake import purchase
-from longtake.accounts import Account
-from longtake.delivery import await_end, bring_home
-from longtake.gate import gate
-from longtake.office import opened_office
-from longtake.options import Wishes
-from longtake.production import prepare
-from longtake.purchase import buy
-from longtake.records import Expectation
-from longtake.reels import make_reel
-from longtake.rendering import Summary, render
-from longtake.run import Steps
-from longtake.storage import Store
+from longtake.accounts.account import Account
+from longtake.files.store import Store
+from longtake.jobs import submit as purchase
+from longtake.jobs.gate import gate
+from longtake.jobs.resources import opened_office
+from longtake.jobs.submit import buy
+from longtake.jobs.wait import await_end, bring_home
+from longtake.ledger.records import Expectation
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
+from longtake.rendering.output.reels import make_reel
+from longtake.rendering.render import Summary, render
+from longtake.rendering.run import Steps
 
 
 def sandbox_accounts(sandbox, **fields):

@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from flows._server import join_server
-from flows._server_access import LOGIN_PATH, login_address, secret_of
+from deployments.local.server.access import LOGIN_PATH, login_address, secret_of
+from deployments.local.server.join import join_server
+from deployments.local.streams import STREAMS
 from flows._server_reach import port_taken
-from flows._streams import STREAMS
-from longtake.errors import ConfigurationError, LongtakeError
+from longtake.domain.errors import ConfigurationError, LongtakeError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -1,6 +1,6 @@
 """Holds a manifest against its columns' rules: every problem of every row in one pass, and the rows for those to come.
 
-What a vendor or model takes is not known here (`longtake.limits`), and nothing is fetched.
+What a vendor or model takes is not known here (`longtake.vendors.limits`), and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
-from longtake.identity import ContentDigest, Identities, WrittenRow
+from longtake.domain.identity import ContentDigest, Identities, WrittenRow
+from longtake.domain.request import DEFAULT_MODEL, Reference, Role, ShotRequest
+from longtake.domain.violations import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError
 from longtake.manifests.garbage import uncollected
@@ -31,8 +33,6 @@ from longtake.manifests.schema import (
     natural_key,
 )
 from longtake.manifests.templates import TemplateError, fill_in
-from longtake.request import DEFAULT_MODEL, Reference, Role, ShotRequest
-from longtake.violations import Violation
 
 V = TypeVar("V")
 E = TypeVar("E")

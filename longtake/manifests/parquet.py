@@ -16,7 +16,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from longtake.manifests.sizes import MAX_CELLS, check_bytes, check_shape, stop
-from longtake.own_memory import allow_growth
+from longtake.media.own_memory import allow_growth
 
 GROWTH_BYTES = 384 * 2**20
 """What the child may take beyond its libraries: the table, the pages that it is read from, and a batch."""

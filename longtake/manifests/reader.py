@@ -20,14 +20,14 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.ipc
 
-from longtake.errors import MediaError, UnreadableManifestError
-from longtake.identity import ContentDigest
+from longtake.domain.errors import MediaError, UnreadableManifestError
+from longtake.domain.identity import ContentDigest
 from longtake.manifests.csv_text import read_csv
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.parquet import Part, check_repeated, partition, read_parts
 from longtake.manifests.schema import COLUMNS, Cell, Manifest
 from longtake.manifests.sizes import MAX_FILES, check_bytes, stop
-from longtake.media.child import in_child
+from longtake.media.workers import in_child
 
 READ_SECONDS = 300.0
 PARQUET_ENDINGS = (".parquet", ".parq", ".pq")

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from longtake.identity import data_uri_bytes, unsigned_url
+from longtake.domain.identity import data_uri_bytes, unsigned_url
+from longtake.domain.request import Role
 from longtake.manifests.cells import CONTROL, CellError, check_web_address
-from longtake.request import Role
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_HEAD = re.compile(r"data:([a-z]+)/[a-z0-9.+-]+(;[a-z0-9.+-]+=[a-z0-9.+-]+)*;base64", re.IGNORECASE)

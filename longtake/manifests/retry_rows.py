@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow
 
+from longtake.domain.request import Role
+from longtake.domain.verdicts import Verdict
 from longtake.manifests.cells import parse_take
 from longtake.manifests.merged import text_as
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
 from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
 from longtake.manifests.templates import TemplateError, escaped, fill_in
-from longtake.request import Role
-from longtake.verdicts import Verdict
 
 if TYPE_CHECKING:
     from longtake.manifests.writer import RowResult

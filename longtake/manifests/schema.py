@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas
 import pyarrow
 
-from longtake.identity import WrittenRow
+from longtake.domain.identity import WrittenRow
 
 Cell = str | list[str]
 """A cell as text; a list where Parquet had one. Empty text or an empty list means "not given"."""

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pandas
 
-from longtake.identity import data_uri_bytes, unsigned_url
-from longtake.request import Role
+from longtake.domain.identity import data_uri_bytes, unsigned_url
+from longtake.domain.request import Role
 
 COLUMNS = [*(role.column for role in Role), "callback_url"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from longtake.errors import UnreadableManifestError
+from longtake.domain.errors import UnreadableManifestError
 
 MAX_BYTES = 128 * 2**20
 """A manifest's data, unpacked; of Parquet also the files together as they lie there."""

@@ -14,12 +14,12 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from longtake.domain.text import storable
+from longtake.domain.verdicts import Verdict
 from longtake.manifests.merged import as_text
 from longtake.manifests.retry_rows import retry_csv
 from longtake.manifests.schema import Manifest
 from longtake.manifests.signatures import without_signatures
-from longtake.reports.text import storable
-from longtake.verdicts import Verdict
 
 __all__ = [
     "RESULT_COLUMNS",

@@ -9,21 +9,21 @@ from typing import Self
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from longtake.sandbox.assets import Assets
 from longtake.sandbox.bill import Bill
+from longtake.sandbox.clips.media_host import MediaHost
+from longtake.sandbox.clips.shelf import Shelf
 from longtake.sandbox.control import control_routes
-from longtake.sandbox.desk import Back, Desk, api_key
-from longtake.sandbox.dialects import DIALECTS
+from longtake.sandbox.endpoint import Back, Desk, api_key
 from longtake.sandbox.events import EventLog, Listener
 from longtake.sandbox.faults import Fault, Faults
+from longtake.sandbox.inputs.assets import Assets
+from longtake.sandbox.inputs.references import ReferenceDesk
+from longtake.sandbox.inputs.uploads import Uploads
 from longtake.sandbox.jobs import Job, Jobs
-from longtake.sandbox.media_host import MediaHost
 from longtake.sandbox.prices import fictitious_prices
-from longtake.sandbox.references import ReferenceDesk
 from longtake.sandbox.server import BackgroundServer
 from longtake.sandbox.settings import SandboxSettings
-from longtake.sandbox.shelf import Shelf
-from longtake.sandbox.uploads import Uploads
+from longtake.sandbox.vendors import DIALECTS
 
 __all__ = ["Fault", "Sandbox", "SandboxSettings", "fictitious_prices", "serve"]
 

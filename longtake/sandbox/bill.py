@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
-from longtake.sandbox.measuring import Fetched
+from longtake.sandbox.inputs.measuring import Fetched
 
 
 def body_hash(body: object) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from longtake.sandbox.desk import Back
+from longtake.sandbox.endpoint import Back
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.prices import fictitious_prices

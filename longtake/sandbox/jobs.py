@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from longtake.sandbox.measuring import Fetched
-from longtake.sandbox.orders import Failure, Order, State
+from longtake.sandbox.inputs.measuring import Fetched
+from longtake.sandbox.order import Failure, Order, State
 from longtake.sandbox.settings import SandboxSettings
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from longtake.errors import UnknownVendorError
+from longtake.domain.errors import UnknownVendorError
 from longtake.vendors._adapter import Accepted, Adapter, AssetState, Call, Document, Model, Reply
-from longtake.vendors._creates import read_create
-from longtake.vendors._ids import ids_in_text, names
-from longtake.vendors._moderation import flagged_input
+from longtake.vendors.answers.creates import read_create
+from longtake.vendors.answers.ids import ids_in_text, names
+from longtake.vendors.answers.moderation import flagged_input
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI

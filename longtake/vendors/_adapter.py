@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 from urllib.parse import quote
 
-from longtake.errors import UnexpectedReplyError, UnsupportedRequestError, VendorError
-from longtake.job import JobSnapshot, JobStatus
-from longtake.limits import Limits, check
-from longtake.price_rule import PriceRule
-from longtake.request import MediaKind, Reference, Role, ShotRequest
-from longtake.vendors._creates import certain_id
-from longtake.vendors._looks import has_status, read_look
-from longtake.vendors._replies import JSON, hidden_failure, http_failure, says, says_lost
-from longtake.violations import Violation, refusal
+from longtake.domain.errors import UnexpectedReplyError, UnsupportedRequestError, VendorError
+from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.domain.request import MediaKind, Reference, Role, ShotRequest
+from longtake.domain.violations import Violation, refusal
+from longtake.vendors.answers.creates import certain_id
+from longtake.vendors.answers.looks import has_status, read_look
+from longtake.vendors.answers.replies import JSON, hidden_failure, http_failure, says, says_lost
+from longtake.vendors.limits import Limits, check
+from longtake.vendors.price_rule import PriceRule
 
 
 @dataclass(frozen=True)

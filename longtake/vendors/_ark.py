@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from longtake.errors import (
+from longtake.domain.errors import (
     AuthenticationError,
     ContentRefusedError,
     InsufficientBalanceError,
@@ -17,7 +17,7 @@ from longtake.errors import (
     VendorError,
     VendorUnavailableError,
 )
-from longtake.limits import MB, MediaLimits
+from longtake.vendors.limits import MB, MediaLimits
 
 IMAGE = MediaLimits(
     max_count=9,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from longtake.errors import ContentRefusedError, UnexpectedReplyError
-from longtake.request import MediaKind
+from longtake.domain.errors import ContentRefusedError, UnexpectedReplyError
+from longtake.domain.request import MediaKind
 from longtake.vendors._adapter import AssetState, Call, Reply
-from longtake.vendors._replies import fields, words
+from longtake.vendors.answers.replies import fields, words
 
 AUDIT, STATUS = "/api/open-api/v1/seedance/assets/audit", "/api/open-api/v1/seedance/assets/status"
 LISTS: Mapping[MediaKind, str] = {"image": "imageUrls", "video": "videoUrls", "audio": "audioUrls"}

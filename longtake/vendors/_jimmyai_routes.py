@@ -4,10 +4,10 @@ says otherwise (`Doubt`: sent, with a warning).
 
 from __future__ import annotations
 
-from longtake.limits import LAST_ALONE, MB, SOUND, Doubt, Limits, MediaLimits
-from longtake.request import Mode
+from longtake.domain.request import Mode
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Document, Model
+from longtake.vendors.limits import LAST_ALONE, MB, SOUND, Doubt, Limits, MediaLimits
 
 MINI_SPECIAL = Document(
     "Mini Special Create Video (with the routes' body)",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from longtake.job import JobStatus
-from longtake.limits import MB, Limits, without_idle_options
-from longtake.request import Mode, Reference, ShotRequest
+from longtake.domain.job import JobStatus
+from longtake.domain.request import Mode, Reference, ShotRequest
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with
 from longtake.vendors._relay import RelayAdapter
+from longtake.vendors.limits import MB, Limits, without_idle_options
 
 CREATE = Document(
     "Seedance 2.0 Mini (OpenAPI)",

@@ -7,14 +7,14 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from longtake.errors import UnexpectedReplyError
-from longtake.limits import MB, Doubt, Limits, without_idle_options
-from longtake.price_rule import PriceRule
-from longtake.request import MediaKind, Mode, Role, ShotRequest
+from longtake.domain.errors import UnexpectedReplyError
+from longtake.domain.request import MediaKind, Mode, Role, ShotRequest
+from longtake.domain.violations import Violation, refusal
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Adapter, Call, Document, Model, Reply, path_with
-from longtake.vendors._replies import fields, first_link
-from longtake.violations import Violation, refusal
+from longtake.vendors.answers.replies import fields, first_link
+from longtake.vendors.limits import MB, Doubt, Limits, without_idle_options
+from longtake.vendors.price_rule import PriceRule
 
 OVERVIEW = Document(
     "Seedance 2.0 全参数指南 (OpenAPI, nine models)",

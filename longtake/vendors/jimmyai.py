@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from longtake.errors import (
+from longtake.domain.errors import (
     AuthenticationError,
     RejectedRequestError,
     UnexpectedReplyError,
     VendorError,
     VendorUnavailableError,
 )
-from longtake.limits import MB, without_idle_options
-from longtake.request import MediaKind, Role, ShotRequest
+from longtake.domain.request import MediaKind, Role, ShotRequest
 from longtake.vendors import _jimmyai_assets
 from longtake.vendors._adapter import Adapter, AssetState, Call, Document, Reply, path_with
 from longtake.vendors._jimmyai_routes import MINI_SPECIAL, MODELS, NEWER
-from longtake.vendors._replies import (
+from longtake.vendors.answers.replies import (
     fields,
     first_link,
     job_id_in,
@@ -28,6 +27,7 @@ from longtake.vendors._replies import (
     retry_after_seconds,
     words,
 )
+from longtake.vendors.limits import MB, without_idle_options
 
 QUERY = Document("Query Video Task", "https://docs.jimmyai.cn/en/api-reference/common/query", "2026-10-05")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from longtake.job import JobStatus
-from longtake.limits import Limits, without_idle_options
-from longtake.price_rule import PriceRule
-from longtake.request import ShotRequest
+from longtake.domain.job import JobStatus
+from longtake.domain.request import ShotRequest
 from longtake.vendors import _ark
 from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with
 from longtake.vendors._relay import RelayAdapter
+from longtake.vendors.limits import Limits, without_idle_options
+from longtake.vendors.price_rule import PriceRule
 
 CREATE = Document(
     "Seedance 2.0 Mini 多模态参考生视频 (OpenAPI)",

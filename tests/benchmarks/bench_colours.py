@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.colour_table import CODINGS, FRAMES, WAYS, Coding, difference, make_clip
 
 COLUMNS = {

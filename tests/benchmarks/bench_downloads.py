@@ -63,8 +63,8 @@ async def by_plain(url: str, folder: Path, files: int, most: int, hashed: bool) 
 
 
 async def by_longtake(url: str, folder: Path, files: int, most: int) -> None:
-    from longtake.download import fetch
-    from longtake.guard import GuardedClient
+    from longtake.files.web.fetch import fetch
+    from longtake.files.web.guard import GuardedClient
 
     async with GuardedClient() as client:
         await many(lambda link, target: fetch(client, link, target), url, folder, files, most)
@@ -83,8 +83,8 @@ WAYS = {
 
 def one_way(way: str, url: str, files: int, size: int) -> None:
     """Inside the measured process: prints seconds and MiB grown."""
-    import longtake.download
-    import longtake.guard  # noqa: F401 - imports are no part of the figure
+    import longtake.files.web.fetch
+    import longtake.files.web.guard  # noqa: F401 - imports are no part of the figure
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:

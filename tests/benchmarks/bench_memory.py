@@ -39,7 +39,7 @@ def main() -> None:
             manifest, home = Path(folder) / f"{rows}.csv", homes.new()
             write_rows(manifest, rows, SLOTS)
             environment = clean_environment(PREFECT_HOME=str(home)) | vendors.environment(SLOTS, 0.5)
-            arguments = ["-m", "flows._cli", command, str(manifest), "--output", f"{folder}/{command}-{rows}"]
+            arguments = ["-m", "longtake_cli.main", command, str(manifest), "--output", f"{folder}/{command}-{rows}"]
             usage = measured(arguments, environment, home)
             few, least = first.setdefault(command, (rows, usage.peak_mib))
             each = f"{1024 * (usage.peak_mib - least) / (rows - few):.1f}" if rows > few else "–"

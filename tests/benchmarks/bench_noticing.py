@@ -18,9 +18,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from longtake.cadence import ENOUGH_TO_LEARN
-from longtake.job import JobSnapshot, JobStatus
-from longtake.polling import Poller
+from longtake.accounts.poll_schedule import ENOUGH_TO_LEARN
+from longtake.accounts.polling import Poller
+from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.sandbox.jobs import life_seconds
 from longtake.sandbox.settings import SandboxSettings
 from tests.benchmarks.whole_runs.measuring import spread

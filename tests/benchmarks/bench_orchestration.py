@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from flows._server import ensure_server
+from deployments.local.server.join import ensure_server
 from tests.benchmarks.whole_runs.counting import counting
 from tests.benchmarks.whole_runs.measuring import Usage, clean_environment, measured, prefect_homes, spread
 from tests.benchmarks.whole_runs.vendors import running_vendors, write_rows
@@ -24,7 +24,7 @@ SLOTS = {"evolink": 10}
 JOB_SECONDS, LOOK_SECONDS = 2.0, 0.5
 ROUTES_SHOWN = 6
 WAYS = {
-    "longtake render": ["-m", "flows._cli", "render"],
+    "longtake render": ["-m", "longtake_cli.main", "render"],
     "without Prefect": ["-m", "tests.benchmarks.whole_runs.plain"],
 }
 

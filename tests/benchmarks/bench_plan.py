@@ -30,13 +30,13 @@ PROGRAMS = {
     # Everything of `longtake plan` but the looks at references over the network.
     "longtake: read + check + plan": (
         "import time\n"
-        "from longtake.forecast import forecast\n"
+        "from longtake.planning.forecast import forecast\n"
         "from longtake.manifests.reader import read_manifest\n"
         "from longtake.manifests.checker import check_manifest\n"
-        "from longtake.planner import Planner\n"
-        "from longtake.quotes import Quotes\n"
-        "from longtake.reports.plan_table import summary_line\n"
-        "from longtake.reports.plan_view import PlanView\n"
+        "from longtake.planning.planner import Planner\n"
+        "from longtake.costs.price_book import Quotes\n"
+        "from longtake.reports.plan.table import summary_line\n"
+        "from longtake.planning.preview import PlanView\n"
         "checked = check_manifest(read_manifest(path))\n"
         "planner = Planner('evolink', checked.digest, quote=Quotes())\n"
         "plan = planner.plan(checked.reels(), {}, time.time(), checked.violations)\n"
@@ -47,7 +47,7 @@ PROGRAMS = {
 # Imports are paid once per process and are no part of the figure.
 MEASURE = """
 import json, resource, sys, time
-import pandas, longtake.manifests.checker, longtake.planner, longtake.reports.plan_table
+import pandas, longtake.manifests.checker, longtake.planning.planner, longtake.reports.plan.table
 path, program = sys.argv[1:]
 code = compile(program, "program", "exec")
 began = time.process_time()

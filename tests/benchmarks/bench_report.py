@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from longtake.reports.page import render_page
-from tests.unit.report_runs import large_run
+from longtake.reports.run.page import render_page
+from tests.unit.reports.report_runs import large_run
 
 REELS, REPEATS, FEW = 1000, 5, 10
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

@@ -46,7 +46,7 @@ def run(way: str, reels: int, slots: dict[str, int], job_seconds: float, homes: 
         environment = clean_environment(PREFECT_HOME=str(home), PREFECT_LOGGING_LEVEL="WARNING")
         environment |= vendors.environment(slots, 0.02 * job_seconds)
         if way == OURS:
-            command = ["-m", "flows._cli", "render", str(manifest), "--output", str(output)]
+            command = ["-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
         else:
             command = ["-m", "tests.benchmarks.whole_runs.peers", PEERS[way], str(manifest), str(output)]
         usage = measured(command, environment, None if way == "plain asyncio + httpx" else home)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from flows._server import ensure_server
+from deployments.local.server.join import ensure_server
 from tests.benchmarks.whole_runs.measuring import Usage, clean_environment, measured, prefect_homes
 from tests.benchmarks.whole_runs.vendors import running_vendors, write_rows
 
@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument("--without-decoding", action="store_true")
     chosen = parser.parse_args()
     rows, slots = chosen.rows, dict(zip(VENDORS, chosen.slots, strict=True))
-    command = ["-m", "tests.benchmarks.whole_runs.undecoded"] if chosen.without_decoding else ["-m", "flows._cli"]
+    command = (
+        ["-m", "tests.benchmarks.whole_runs.undecoded"] if chosen.without_decoding else ["-m", "longtake_cli.main"]
+    )
     with (
         prefect_homes() as homes,
         tempfile.TemporaryDirectory() as folder,

@@ -42,9 +42,9 @@ def main(repeats: int = REPEATS) -> None:
         commands = {
             BASES[0]: ["-c", ""],
             BASES[1]: ["-c", "import prefect"],
-            "longtake --help": ["-m", "flows._cli", "--help"],
-            "longtake vendors": ["-m", "flows._cli", "vendors"],
-            "longtake plan, ten rows": ["-m", "flows._cli", "plan", str(manifest)],
+            "longtake --help": ["-m", "longtake_cli.main", "--help"],
+            "longtake vendors": ["-m", "longtake_cli.main", "vendors"],
+            "longtake plan, ten rows": ["-m", "longtake_cli.main", "plan", str(manifest)],
         }
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for turn in range(repeats + 1):

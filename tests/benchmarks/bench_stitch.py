@@ -22,7 +22,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from longtake.sandbox import framecode
+from longtake.sandbox.clips.film import framecode
 from tests.media.film_reading import beep_offset_seconds
 from tests.media.nasty_clips import Recipe, make
 
@@ -105,7 +105,7 @@ def command(method: str, clips: list[Path], target: Path, folder: Path) -> list[
 def run_one(method: str, clips: list[Path], target: Path) -> None:
     """Inside the measured process."""
     if method == "longtake":
-        from longtake.media.stitch import stitch_clips
+        from longtake.media.stitching.stitch import stitch_clips
 
         stitch_clips(clips, target)
         return

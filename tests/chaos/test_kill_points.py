@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from longtake.ledger import Ledger
-from longtake.reconcile import Decisions, settle
-from longtake.records import State
+from longtake.files.store import open_store
+from longtake.jobs.reconcile import Decisions, settle
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 
 ROOT = Path(__file__).parents[2]
 VENDORS = ("evolink", "anyfast", "powertokens", "jimmyai")

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from longtake import desk, download
-from longtake.directory_store import DirectoryStore
-from longtake.media import child
+from longtake.accounts.account import session as desk
+from longtake.files.directory import DirectoryStore
+from longtake.files.web import fetch as download
+from longtake.media import workers as child
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.plain_render import render_plain, sandbox_accounts
 

@@ -33,7 +33,7 @@ def _missing(root: Path, vendor: str) -> Iterator[str]:
     if not (root / dialect).is_file():
         yield f"{dialect}: the sandbox's side of the wire"
     dialects = "longtake/sandbox/dialects/__init__.py"
-    if not _uses_import(root / dialects, f"longtake.sandbox.dialects.{vendor}", within="DIALECTS"):
+    if not _uses_import(root / dialects, f"longtake.sandbox.vendors.{vendor}", within="DIALECTS"):
         yield f"{dialects}: the line of {vendor} in DIALECTS"
     prices = "longtake/sandbox/prices.py"
     if f'"{vendor}"' not in _text(root / prices):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from longtake.request import MediaFacts, MediaKind, Reference, Role, ShotRequest
+from longtake.domain.request import MediaFacts, MediaKind, Reference, Role, ShotRequest
 
 RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
 ALL_RATIOS = (*RATIOS, "adaptive", "2:1")

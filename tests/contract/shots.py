@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from longtake.limits import Limits
-from longtake.request import ADAPTIVE, RATIOS, MediaKind, Mode, Reference, Role, ShotRequest
+from longtake.domain.request import ADAPTIVE, RATIOS, MediaKind, Mode, Reference, Role, ShotRequest
+from longtake.domain.violations import Violation
 from longtake.vendors import VENDORS, Adapter
-from longtake.violations import Violation
+from longtake.vendors.limits import Limits
 
 LINKS = {
     "https": {

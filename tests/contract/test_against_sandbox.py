@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from longtake import errors
-from longtake.errors import VendorError
-from longtake.job import JobSnapshot, JobStatus
-from longtake.limits import Limits
-from longtake.pricing import price_rules, quote
-from longtake.request import MediaKind, Reference, ShotRequest
+from longtake.costs.quote import price_rules, quote
+from longtake.domain import errors
+from longtake.domain.errors import VendorError
+from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices, settled_usd
 from longtake.vendors import VENDORS, Adapter, Call, Reply
+from longtake.vendors.limits import Limits
 from tests.contract.shots import Case, every_mode, refused, requests
 from tests.sandbox.conftest import MediaShop
 

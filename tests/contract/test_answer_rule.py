@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.client import VendorClient
-from longtake.desk import open_desk
-from longtake.directory_store import DirectoryStore
-from longtake.errors import LongtakeError, UnexpectedReplyError, UnknownOutcomeError, VendorError
-from longtake.ledger import Ledger
-from longtake.purchase import Order, buy
-from longtake.records import State
-from longtake.request import ShotRequest
-from longtake.transport import Transport
+from longtake.accounts.account import Account
+from longtake.accounts.client import VendorClient
+from longtake.accounts.session import open_desk
+from longtake.accounts.transport import Transport
+from longtake.domain.errors import LongtakeError, UnexpectedReplyError, UnknownOutcomeError, VendorError
+from longtake.domain.request import ShotRequest
+from longtake.files.directory import DirectoryStore
+from longtake.jobs.submit import Order, buy
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import State
 from longtake.vendors import VENDORS, Reply
 
 ID = "task_b288cef080e6"

@@ -6,10 +6,15 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.client import VendorClient
-from longtake.errors import ContentRefusedError, RejectedRequestError, UnexpectedReplyError, VendorUnavailableError
-from longtake.transport import Transport
+from longtake.accounts.account import Account
+from longtake.accounts.client import VendorClient
+from longtake.accounts.transport import Transport
+from longtake.domain.errors import (
+    ContentRefusedError,
+    RejectedRequestError,
+    UnexpectedReplyError,
+    VendorUnavailableError,
+)
 from longtake.vendors import VENDORS, Reply
 
 JIMMY = VENDORS["jimmyai"]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from longtake.request import Mode, ShotRequest
+from longtake.domain.request import Mode, ShotRequest
 from longtake.vendors import VENDORS, Adapter
 from tests.contract.documents import DEVIATIONS, SCHEMAS, Deviation, breaches, documents
 from tests.contract.shots import Case, every_mode, neutral_modes, refused, requests

@@ -27,7 +27,7 @@ INSERTIONS = {
         ("ANYFAST, EVOLINK, JIMMYAI)", "FIFTH, "),
     ),
     "longtake/sandbox/dialects/__init__.py": (
-        ("from longtake.sandbox.dialects.jimmyai", "from longtake.sandbox.dialects.fifth import Fifth\n"),
+        ("from longtake.sandbox.vendors.jimmyai", "from longtake.sandbox.vendors.fifth import Fifth\n"),
         ("PowerTokens(), Anyfast()", "Fifth(), "),
     ),
     "longtake/sandbox/prices.py": (('    "anyfast": {\n', '    "fifth": {"fifth-mini-1": _per_task(0.1)},\n'),),
@@ -149,7 +149,7 @@ def test_fifth_vendor_works_once_its_pieces_are_there(tree: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("-m", "longtake.vendors.table", "fifth", "docs/vendors/fifth.md")
+    run("-m", "longtake.reports.vendor_tables", "fifth", "docs/vendors/fifth.md")
     assert "fifth-mini-1" in (tree / "docs/vendors/fifth.md").read_text()
     # The sandbox's and the documents' tests take a new vendor in by themselves.
     tests = [f"tests/contract/test_{name}.py" for name in ("golden_exchanges", "bodies_match_documents")]
@@ -160,7 +160,7 @@ def test_fifth_vendor_works_once_its_pieces_are_there(tree: Path) -> None:
 RENDER_ONE = """
 import asyncio
 from blocks import FifthCredentials
-from longtake.request import ShotRequest
+from longtake.domain.request import ShotRequest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 
 async def main():

@@ -21,7 +21,7 @@ r,2,a dog,fifth,10
 
 RENDER = """
 import asyncio, json, sys
-from longtake.errors import InvalidManifestError
+from longtake.domain.errors import InvalidManifestError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.plain_render import render_plain, sandbox_accounts

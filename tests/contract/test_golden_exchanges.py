@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from longtake import errors
-from longtake.errors import UnexpectedReplyError
-from longtake.job import JobSnapshot, JobStatus
-from longtake.request import MediaKind, ShotRequest
+from longtake.domain import errors
+from longtake.domain.errors import UnexpectedReplyError
+from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.domain.request import MediaKind, ShotRequest
 from longtake.vendors import VENDORS, Adapter, Reply
 from tests.contract.documents import Deviation, breaches
 from tests.contract.shots import refused

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from longtake.sandbox.clips import render_clip
+from longtake.sandbox.clips.film import render_clip
 from tests.contract.odd_vendor import Case, OddVendor
 from tests.plain_render import accounts_of, render_plain
 

@@ -9,19 +9,19 @@ from types import SimpleNamespace
 import pytest
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.hosting import Hosting
-from longtake.identity import WrittenRow
+from longtake.accounts.account import Account
+from longtake.accounts.hosting import Hosting
+from longtake.costs.price_book import Quotes
+from longtake.domain.identity import WrittenRow
+from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.manifests.schema import ManifestRow
-from longtake.plan import Shot
-from longtake.planner import Planner
-from longtake.quotes import Quotes
-from longtake.request import MediaFacts, Reference, Role, ShotRequest
-from longtake.sandbox.dialects import DIALECTS
+from longtake.planning.plan import Shot
+from longtake.planning.planner import Planner
+from longtake.sandbox.clips.sizes import RATIOS, pixels
+from longtake.sandbox.inputs.measuring import Fetched
 from longtake.sandbox.jobs import Job
-from longtake.sandbox.measuring import Fetched
 from longtake.sandbox.prices import fictitious_prices, settled_usd
-from longtake.sandbox.sizes import RATIOS, pixels
+from longtake.sandbox.vendors import DIALECTS
 from longtake.vendors import VENDORS, adapter_named
 
 VIDEO = "https://media.example.com/own.mp4"

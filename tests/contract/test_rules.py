@@ -9,14 +9,14 @@ import random
 
 import pytest
 
-from longtake.limits import check
 from longtake.sandbox.app import Sandbox
-from longtake.sandbox.dialects import DIALECTS
-from longtake.sandbox.measuring import Fetched
-from longtake.sandbox.media_rules import check as check_files
-from longtake.sandbox.orders import Input, Refused
+from longtake.sandbox.inputs.measuring import Fetched
+from longtake.sandbox.inputs.media_rules import check as check_files
+from longtake.sandbox.order import Input, Refused
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors import DIALECTS
 from longtake.vendors import VENDORS
+from longtake.vendors.limits import check
 from tests.contract.rules import DEVIATIONS, Rule, rules
 from tests.contract.shots import refused
 from tests.contract.test_against_sandbox import send

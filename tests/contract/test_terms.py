@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.hosting import Hosting
-from longtake.identity import WrittenRow
+from longtake.accounts.account import Account
+from longtake.accounts.hosting import Hosting
+from longtake.costs.price_book import Quotes
+from longtake.domain.identity import WrittenRow
+from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
+from longtake.domain.violations import refusal
 from longtake.manifests.schema import ManifestRow
-from longtake.planner import Planner
-from longtake.quotes import Quotes
-from longtake.request import MediaFacts, Reference, Role, ShotRequest
+from longtake.planning.assess import TermsBook, Wanted
+from longtake.planning.planner import Planner
 from longtake.sandbox.prices import fictitious_prices
-from longtake.terms import TermsBook, Wanted
 from longtake.vendors import VENDORS
-from longtake.violations import refusal
 from tests.contract.shots import LINKS, every_mode, requests
 
 PRICES = fictitious_prices()

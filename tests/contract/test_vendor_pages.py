@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from longtake.errors import UnknownVendorError
-from longtake.price_rule import PriceRule
+from longtake.domain.errors import UnknownVendorError
+from longtake.reports.vendor_tables import MARKS, UNKNOWN_PRICE, describe, markdown, page_with_tables, tables
 from longtake.vendors import VENDORS, Adapter
-from longtake.vendors.table import MARKS, UNKNOWN_PRICE, describe, markdown, page_with_tables, tables
+from longtake.vendors.price_rule import PriceRule
 
 PAGES = Path(__file__).parents[2] / "docs" / "vendors"
 ADAPTERS = pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)

@@ -9,11 +9,11 @@ import re
 
 import pytest
 
-from longtake import errors
-from longtake.errors import LongtakeError, VendorError
-from longtake.production import WouldReplaceError
+from longtake.domain import errors
+from longtake.domain.errors import LongtakeError, VendorError
+from longtake.domain.verdicts import NEXT_ACTION, Verdict
+from longtake.planning.prepare import WouldReplaceError
 from longtake.vendors import VENDORS, Reply
-from longtake.verdicts import NEXT_ACTION, Verdict
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")

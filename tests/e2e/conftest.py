@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
-from longtake.sandbox import framecode
 from longtake.sandbox.app import Sandbox
+from longtake.sandbox.clips.film import framecode
 from longtake.sandbox.settings import SandboxSettings
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import av
 
-from longtake.delivery import Checked
-from longtake.errors import UnreadableClipError
-from longtake.job import Clip
-from longtake.reels import MadeReel
+from longtake.domain.errors import UnreadableClipError
+from longtake.domain.job import Clip
+from longtake.jobs.wait import Checked
+from longtake.rendering.output.reels import MadeReel
 
 
 async def quick_check(path: Path, sha256: str) -> Checked:
@@ -50,4 +50,4 @@ async def no_pictures(reel, results, store, crew, *, fresh) -> bool:
 def without_films(monkeypatch) -> None:
     """Renders of this test join no clips and make no posters."""
     monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
-    monkeypatch.setattr("longtake.rendering.make_pictures", no_pictures)
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from longtake.decisions import Decisions, adoption, adoptions, settle
-from longtake.errors import ConfigurationError
-from longtake.ledger import Ledger
-from longtake.records import State
+from longtake.domain.errors import ConfigurationError
+from longtake.files.store import open_store
+from longtake.jobs.decisions import Decisions, adoption, adoptions, settle
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.test_torn_records import rendered, settled
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -23,7 +23,7 @@ from tests.plain_render import render_plain, sandbox_accounts
 @pytest.fixture
 def sandbox(monkeypatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.adoption.PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("longtake.jobs.adoption.PAUSE_SECONDS", 0.05)
     with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
         yield running
 

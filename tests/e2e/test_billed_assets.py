@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 from PIL import Image
 
-from longtake.request import MediaKind
+from longtake.domain.request import MediaKind
 from longtake.sandbox.app import Sandbox
-from longtake.sandbox.dialects import DIALECTS
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors import DIALECTS
 from longtake.vendors import VENDORS
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts

@@ -7,10 +7,10 @@ from itertools import product
 
 import pytest
 
-from longtake.identity import Identities, WrittenRow
-from longtake.options import Wishes
-from longtake.production import WouldReplaceError, prepare
-from longtake.request import ShotRequest
+from longtake.domain.identity import Identities, WrittenRow
+from longtake.domain.request import ShotRequest
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from longtake.budget import Budget, is_charged
-from longtake.ledger import Ledger
-from longtake.options import Wishes
-from longtake.pricing import Quote
-from longtake.production import prepare
+from longtake.costs.budget import Budget, is_charged
+from longtake.costs.quote import Quote
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests import plain_render
 from tests.e2e.quick_steps import quick_check, quick_reel
 from tests.e2e.s3_server import s3_server
@@ -36,7 +36,7 @@ USD_PER_SHOT = 0.12
 
 RUNNER = """
 import asyncio, os, sys
-from longtake import purchase
+from longtake.jobs import submit as purchase
 from tests import plain_render
 from tests.e2e.quick_steps import quick_check, quick_reel
 from tests.e2e.test_budget import PRICES

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from longtake.errors import ConfigurationError
+from longtake.domain.errors import ConfigurationError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films

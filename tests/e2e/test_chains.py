@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from longtake.errors import InvalidManifestError
+from longtake.domain.errors import InvalidManifestError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.conftest import frame_codes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flows._meter import Meter
-from longtake.forecast import forecast
-from longtake.options import Wishes
-from longtake.production import WouldReplaceError, prepare
+from flows._observe.progress import Meter
+from longtake.planning.forecast import forecast
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import InvalidManifestError
-from longtake.options import Wishes
-from longtake.production import prepare
+from longtake.domain.errors import InvalidManifestError
+from longtake.files.store import open_store
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
@@ -35,7 +35,7 @@ async def nobody_is_called(*_) -> None:
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.sandbox.desk.call_back", nobody_is_called)
+    monkeypatch.setattr("longtake.sandbox.endpoint.call_back", nobody_is_called)
     without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as running:
         yield running

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from longtake.files.store import open_store
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.quick_steps import no_pictures, quick_check
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts
@@ -24,7 +24,7 @@ GRADED = b"a film that a person graded"
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.rendering.make_pictures", no_pictures)
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
     with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None)) as running:
         yield running
 
@@ -181,7 +181,7 @@ class DirectoryPublish:
     """A store that dies when a stitched film has its name."""
 
     def __init__(self, monkeypatch):
-        from longtake.directory_store import DirectoryStore
+        from longtake.files.directory import DirectoryStore
 
         self.real, self.patch, self.store = DirectoryStore.publish, monkeypatch, DirectoryStore
 

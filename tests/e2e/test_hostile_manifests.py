@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from longtake.errors import ConfigurationError, InvalidManifestError, ManifestError
-from longtake.names import file_name
+from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
+from longtake.files.names import file_name
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films

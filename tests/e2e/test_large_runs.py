@@ -9,9 +9,9 @@ from functools import partial
 import pandas
 import pytest
 
+from longtake.rendering.scheduler import bring_in_turn
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.window import bring_in_turn
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -34,7 +34,7 @@ class UntilDone(list):
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.run.bring_in_turn", partial(bring_in_turn, most_open=3))
+    monkeypatch.setattr("longtake.rendering.run.bring_in_turn", partial(bring_in_turn, most_open=3))
     without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.5, jobs_per_key=None, media="stub")) as running:
         yield running

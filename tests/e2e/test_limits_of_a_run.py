@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from longtake.errors import ConfigurationError
-from longtake.options import Wishes
-from longtake.production import prepare
+from longtake.domain.errors import ConfigurationError
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Fault, Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films
@@ -168,7 +168,7 @@ async def test_a_reel_that_is_named_like_a_pattern_is_named_by_it(sandbox, write
 async def test_an_account_whose_clips_do_not_come_is_held_before_all_is_paid(
     tmp_path, sandbox, write_manifest, render, monkeypatch, step, kind
 ):
-    monkeypatch.setattr("longtake.delivery.DOWNLOAD_TRIES", 2)
+    monkeypatch.setattr("longtake.jobs.wait.DOWNLOAD_TRIES", 2)
     sandbox.faults.add(Fault(kind=kind, step=step, vendor="evolink", times=None))
     rows = [
         row | {"vendor": vendor, "reel": f"{vendor}{row['id']}", "shot": 1, "id": ""}

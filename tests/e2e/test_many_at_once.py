@@ -10,13 +10,13 @@ from collections import Counter
 
 import pytest
 
-from longtake.delivery import await_end, bring_home
-from longtake.errors import ConfigurationError
-from longtake.ledger import Ledger
-from longtake.office import opened_office
-from longtake.reconcile import Decisions, reconcile
-from longtake.reports.rewrite import rewrite_report
-from longtake.storage import open_store
+from longtake.domain.errors import ConfigurationError
+from longtake.files.store import open_store
+from longtake.jobs.reconcile import Decisions, reconcile
+from longtake.jobs.resources import opened_office
+from longtake.jobs.wait import await_end, bring_home
+from longtake.ledger.ledger import Ledger
+from longtake.reports.run.rewrite import rewrite_report
 from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 

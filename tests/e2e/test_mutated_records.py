@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import LongtakeError
+from longtake.domain.errors import LongtakeError
 from longtake.sandbox.app import Fault
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts

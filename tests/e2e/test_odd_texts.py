@@ -9,9 +9,9 @@ import json
 import pandas
 import pytest
 
-from longtake.errors import JobFailedError
-from longtake.run_report import RunReport
-from longtake.storage import open_store
+from longtake.domain.errors import JobFailedError
+from longtake.files.store import open_store
+from longtake.rendering.report import RunReport
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -56,7 +56,7 @@ async def test_a_failure_s_odd_words_take_no_table_away(out, sandbox, write_mani
 
 
 async def test_a_sidecar_holds_a_half_emoji(out):
-    from longtake.outputs import read_json, write_json
+    from longtake.rendering.output.outputs import read_json, write_json
 
     store = open_store(str(out))
     write_json(store, "clips/a.json", {"usage": "broken \ud83d here", "name": "ü"})
@@ -75,7 +75,7 @@ async def test_a_report_or_row_that_cannot_be_written_up_leaves_the_tables(
     if fails == "report":
         monkeypatch.setattr(RunReport, "write", broken)
     else:
-        monkeypatch.setattr("longtake.rendering.row_result", broken)
+        monkeypatch.setattr("longtake.rendering.render.row_result", broken)
     end = await render_plain(
         write_manifest([SHOT | {"id": "a", "prompt": "one"}]), out, sandbox_accounts(sandbox), check=quick_check
     )
@@ -85,7 +85,7 @@ async def test_a_report_or_row_that_cannot_be_written_up_leaves_the_tables(
 
 async def test_results_are_told_while_one_row_hangs(out, sandbox, write_manifest, monkeypatch):
     without_films(monkeypatch)
-    monkeypatch.setattr("longtake.run_report.EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("longtake.rendering.report.EVERY_SECONDS", 0.1)
     hangs, first = asyncio.Event(), []
 
     async def check(path, sha256):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longtake.client import VendorClient
+from longtake.accounts.client import VendorClient
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from longtake.vendors import Accepted

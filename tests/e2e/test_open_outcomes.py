@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from longtake.office import opened_office
-from longtake.reconcile import Decisions, reconcile
+from longtake.jobs.reconcile import Decisions, reconcile
+from longtake.jobs.resources import opened_office
 from longtake.sandbox.app import Fault
 from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts

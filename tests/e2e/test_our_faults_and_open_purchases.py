@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 import pytest
 
-from longtake.desk import LoadAccount
-from longtake.directory_store import DirectoryStore
-from longtake.errors import VendorAccountError
-from longtake.ledger import Ledger
-from longtake.office import Office
-from longtake.options import Wishes
-from longtake.orders import Orders
-from longtake.production import prepare
-from longtake.records import Accepted, Intent
-from longtake.rendering import Summary, write_up
-from longtake.run_report import RunReport
-from longtake.storage import open_store
-from longtake.violations import refusal
+from longtake.accounts.session import LoadAccount
+from longtake.domain.errors import VendorAccountError
+from longtake.domain.violations import refusal
+from longtake.files.directory import DirectoryStore
+from longtake.files.store import open_store
+from longtake.jobs.resources import Office
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Accepted, Intent
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
+from longtake.rendering.order_builder import Orders
+from longtake.rendering.render import Summary, write_up
+from longtake.rendering.report import RunReport
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -109,7 +109,7 @@ FAULTS = {
 async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(output, sandbox, monkeypatch, state, fault):
     await output.begin(state)
     if state == "submitting":  # the other run is waited for no longer than this
-        monkeypatch.setattr("longtake.purchase.UNKNOWN_AFTER_SECONDS", 0.2)
+        monkeypatch.setattr("longtake.jobs.submit.UNKNOWN_AFTER_SECONDS", 0.2)
         monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "1")
     with monkeypatch.context() as patch:
         FAULTS[fault](patch)

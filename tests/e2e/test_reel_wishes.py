@@ -8,13 +8,13 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from flows._cli import _parser
-from flows._render_options import DRIFT_LIMITS, GATE_CHECKS, render_parameters
-from longtake.media.drift import DriftLimits
-from longtake.media.inspect import GatePolicy
-from longtake.media.probe import probe_clip
-from longtake.media.receipt import ReelStyle
+from longtake.media.checking.drift import DriftLimits
+from longtake.media.checking.inspect import GatePolicy
+from longtake.media.reading.probe import probe_clip
+from longtake.media.stitching.receipt import ReelStyle
 from longtake.sandbox.app import Fault
+from longtake_cli.main import _parser
+from longtake_cli.options import DRIFT_LIMITS, GATE_CHECKS, render_parameters
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longtake.errors import InvalidManifestError
+from longtake.domain.errors import InvalidManifestError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films

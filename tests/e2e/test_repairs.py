@@ -10,12 +10,12 @@ import pandas
 import pyarrow.parquet
 import pytest
 
+from longtake.files.store import open_store
 from longtake.manifests.reader import read_manifest
-from longtake.reports.rewrite import told_before
+from longtake.reports.run.rewrite import told_before
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from longtake.errors import ConfigurationError, StorageError
-from longtake.reports.retold import read_view
-from longtake.reports.rewrite import rewrite_report, told_before
-from longtake.run_report import RunReport
-from longtake.storage import open_store
+from longtake.domain.errors import ConfigurationError, StorageError
+from longtake.files.store import open_store
+from longtake.rendering.report import RunReport
+from longtake.reports.run.retold import read_view
+from longtake.reports.run.rewrite import rewrite_report, told_before
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -104,7 +104,7 @@ async def test_the_report_of_a_run_outlives_a_store_that_fails_for_a_while(
     tmp_path, sandbox, write_manifest, monkeypatch
 ):
     without_films(monkeypatch)
-    monkeypatch.setattr("longtake.run_report.EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("longtake.rendering.report.EVERY_SECONDS", 0.05)
     sandbox.settings.job_seconds = 2.0
     written, fails = [], [StorageError("the bucket is away"), RuntimeError("odd"), OSError("gone")]
     real = RunReport.write

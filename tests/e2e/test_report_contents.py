@@ -9,13 +9,13 @@ import re
 
 import pytest
 
-from flows._cli import main
-from longtake.media.child import Crew
-from longtake.media.frames import poster
-from longtake.reports.view import ReportView
+from longtake.media.cutting.frames import poster
+from longtake.media.workers import Crew
+from longtake.reports.run.view import ReportView
+from longtake_cli.main import main
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
-from tests.unit.report_runs import EVIL
+from tests.unit.reports.report_runs import EVIL
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 ACTS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

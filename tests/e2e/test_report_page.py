@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from longtake.reports.page import render_page
-from longtake.reports.view import ReportView
-from longtake.sandbox.clips import render_clip
-from tests.unit.report_runs import BEGIN, hostile_run, large_run, receipt, reel_of, run_of
+from longtake.reports.run.page import render_page
+from longtake.reports.run.view import ReportView
+from longtake.sandbox.clips.film import render_clip
+from tests.unit.reports.report_runs import BEGIN, hostile_run, large_run, receipt, reel_of, run_of
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = [

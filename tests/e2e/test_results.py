@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from longtake.errors import InvalidManifestError
+from longtake.domain.errors import InvalidManifestError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices

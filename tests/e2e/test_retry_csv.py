@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longtake.manifests.reader import read_manifest
-from longtake.production import WouldReplaceError
+from longtake.planning.prepare import WouldReplaceError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from longtake.errors import UnsafeStoreError
-from longtake.ledger import Ledger
-from longtake.records import State
+from longtake.domain.errors import UnsafeStoreError
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.conftest import frame_codes
 from tests.e2e.quick_steps import no_pictures, quick_check
 from tests.e2e.s3_server import s3_server
@@ -87,7 +87,7 @@ async def test_the_storyboard_is_rendered_into_a_bucket_and_bought_once(tmp_path
 
 
 async def test_a_missing_object_is_fetched_again_and_not_bought_again(sandbox, server, write_manifest, monkeypatch):
-    monkeypatch.setattr("longtake.rendering.make_pictures", no_pictures)
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
     output, load = "s3://films/holes", sandbox_accounts(sandbox)
     shot = {"id": "x", "vendor": "evolink", "prompt": "p", "duration_seconds": 4, "resolution": "480p"}
     manifest = write_manifest([shot])

@@ -7,17 +7,17 @@ import json
 import pandas
 import pytest
 
-from longtake.budget import Budget
-from longtake.ledger import Ledger
-from longtake.pricing import Span
-from longtake.quotes import Quotes
-from longtake.reports.view import ReportView
+from longtake.costs.budget import Budget
+from longtake.costs.price_book import Quotes
+from longtake.costs.quote import Span
+from longtake.costs.usage import drift_percent, is_charged_but_failed, reckoned_tokens, reported_words
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.reports.run.view import ReportView
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
-from longtake.settlement import drift_percent, is_charged_but_failed, reckoned_tokens, reported_words
-from longtake.storage import open_store
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -66,7 +66,7 @@ async def test_every_vendors_report_stands_in_results_sidecar_and_page_as_its_do
 
 
 async def test_a_report_beyond_our_reckoning_is_told_as_drift(tmp_path, sandbox, write_manifest, monkeypatch):
-    monkeypatch.setattr("longtake.sandbox.dialects.anyfast.tokens", lambda job: TOKENS_OF_SHOT * 2)
+    monkeypatch.setattr("longtake.sandbox.vendors.anyfast.tokens", lambda job: TOKENS_OF_SHOT * 2)
     manifest = write_manifest([SHOT | {"reel": "r", "shot": 1, "prompt": "a", "vendor": "anyfast"}])
     await render(manifest, tmp_path / "out", sandbox, "anyfast")
     (purchase,) = bought(tmp_path / "out")

@@ -7,11 +7,11 @@ import wave
 
 import pytest
 
-from longtake.errors import InvalidManifestError
+from longtake.domain.errors import InvalidManifestError
+from longtake.domain.request import Role
 from longtake.manifests.schema import COLUMNS
-from longtake.options import Wishes
-from longtake.production import prepare
-from longtake.request import Role
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.plain_render import render_plain, sandbox_accounts

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from longtake.decisions import Decisions
-from longtake.delivery import await_end, bring_home
-from longtake.gate import gate
-from longtake.ledger import Ledger
-from longtake.office import opened_office
-from longtake.reconcile import Settlement, reconcile
-from longtake.records import Expectation, State
+from longtake.files.store import open_store
+from longtake.jobs.decisions import Decisions
+from longtake.jobs.gate import gate
+from longtake.jobs.reconcile import Settlement, reconcile
+from longtake.jobs.resources import opened_office
+from longtake.jobs.wait import await_end, bring_home
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Expectation, State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.plain_render import render_plain, sandbox_accounts
 
 TEARS = {
@@ -44,7 +44,7 @@ STRAYS = {
 @pytest.fixture
 def sandbox(monkeypatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.adoption.PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("longtake.jobs.adoption.PAUSE_SECONDS", 0.05)
     with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
         yield running
 
@@ -200,7 +200,7 @@ async def test_foreign_files_are_passed_over_and_told(manifest, sandbox, name, c
 
 
 async def test_a_record_that_we_may_not_read_hides_nothing_that_others_prove(manifest, sandbox, monkeypatch):
-    from longtake.directory_store import DirectoryStore
+    from longtake.files.directory import DirectoryStore
 
     assert await rendered(manifest, sandbox) == "done"
     read = DirectoryStore.read

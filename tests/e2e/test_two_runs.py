@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import ConfigurationError
-from longtake.ledger import Ledger
-from longtake.options import Wishes
-from longtake.production import prepare
+from longtake.domain.errors import ConfigurationError
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.e2e.s3_server import s3_server
 from tests.plain_render import render_plain, sandbox_accounts

@@ -9,26 +9,26 @@ from dataclasses import replace
 
 import pytest
 
-from longtake import purchase as buying
-from longtake.delivery import await_end
-from longtake.errors import StillRunningError, UnfitClipError
-from longtake.hosting import Hosting
-from longtake.identity import WrittenRow
-from longtake.ledger import Ledger
+from longtake.accounts.hosting import Hosting
+from longtake.accounts.slots import FixedSlots, Lease
+from longtake.domain.errors import StillRunningError, UnfitClipError
+from longtake.domain.identity import WrittenRow
+from longtake.domain.request import ShotRequest
+from longtake.domain.verdicts import Outcome, Verdict
+from longtake.jobs import submit as buying
+from longtake.jobs.resources import opened_office
+from longtake.jobs.submit import buy
+from longtake.jobs.wait import await_end
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase
 from longtake.manifests.schema import ManifestRow
-from longtake.office import opened_office
-from longtake.options import Wishes
-from longtake.plan import Plan, Shot
-from longtake.production import prepare
-from longtake.purchase import buy
-from longtake.records import Purchase
-from longtake.request import ShotRequest
-from longtake.results import row_result
-from longtake.run import Run, RunOptions, Steps
+from longtake.planning.options import Wishes
+from longtake.planning.plan import Plan, Shot
+from longtake.planning.prepare import prepare
+from longtake.rendering.output.results import row_result
+from longtake.rendering.run import Run, RunOptions, Steps
+from longtake.rendering.shot_result import ShotResult
 from longtake.sandbox.app import Fault
-from longtake.shot_result import ShotResult
-from longtake.slots import FixedSlots, Lease
-from longtake.verdicts import Outcome, Verdict
 from tests import plain_render
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
@@ -82,7 +82,7 @@ async def test_a_fault_of_ours_before_anything_was_sent_is_not_started(sandbox, 
     def broken(*_):
         raise RuntimeError("no order")
 
-    monkeypatch.setattr("longtake.orders.expectation", broken)
+    monkeypatch.setattr("longtake.rendering.order_builder.expectation", broken)
     end = await render(write_manifest(LONE))
     assert (end.rows[0].verdict, sandbox.bill.count()) == ("not_started", 0)
 

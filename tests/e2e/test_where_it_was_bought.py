@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.budget import Budget
-from longtake.ledger import Ledger
-from longtake.options import Wishes
-from longtake.production import prepare
+from longtake.accounts.account import Account
+from longtake.costs.budget import Budget
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
-from longtake.storage import open_store
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from longtake.ledger import Ledger
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import Fault, Sandbox
-from longtake.storage import open_store
 from tests.flows.conftest import ROOT
 
 HEADER = "id,vendor,prompt,duration_seconds,resolution,ratio"
@@ -50,7 +50,7 @@ class CommandLine:
 
     def shell(self, words: str, *, seconds: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs words of the shell in which `longtake` is the command."""
-        longtake = f'longtake() {{ "{sys.executable}" -m flows._cli "$@"; }}; '
+        longtake = f'longtake() {{ "{sys.executable}" -m longtake_cli.main "$@"; }}; '
         command = ["bash", "-c", longtake + words]
         environment = self.variables | variables
         return subprocess.run(
@@ -59,7 +59,7 @@ class CommandLine:
 
     def start(self, **arguments: object) -> subprocess.Popen[str]:
         """Starts the render; its words are kept in `render.err`."""
-        command = [sys.executable, "-m", "flows._cli", *self.render.split()]
+        command = [sys.executable, "-m", "longtake_cli.main", *self.render.split()]
         with (self.folder / "render.err").open("w") as words:
             return subprocess.Popen(
                 command, cwd=ROOT, env=self.variables, stdout=words, stderr=words, text=True, **arguments

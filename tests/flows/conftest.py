@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows._server import Places, ServerHandle, ensure_server
+from deployments.local.server.join import Places, ServerHandle, ensure_server
 
 ROOT = Path(__file__).parents[2]
 

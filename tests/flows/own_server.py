@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from flows._server_process import SETTINGS
+from deployments.local.server.process import SETTINGS
 from tests.flows.conftest import ROOT, clean_environment
 from tests.flows.project import PREFECT
 

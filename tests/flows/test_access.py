@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from flows._server import Places
-from flows._server_access import private_home, secret_of
+from deployments.local.server.access import private_home, secret_of
+from deployments.local.server.join import Places
 from tests.flows.conftest import ROOT, PrefectServer, basic_login, clean_environment
 from tests.flows.test_local_server import Client, server_processes
 
@@ -71,7 +71,7 @@ def test_a_home_of_an_earlier_release_is_closed_and_a_shared_folder_keeps_its_mo
 
 def test_all_who_come_at_once_get_one_secret(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from flows._server_access import secret_of\n"
+        "import sys; from pathlib import Path; from deployments.local.server.access import secret_of\n"
         "print(secret_of(Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "secret")]
@@ -163,7 +163,7 @@ async def test_another_user_of_the_machine_gets_no_secret(prefect_server: Prefec
 def test_another_terminal_of_the_same_home_joins_with_the_address_alone(prefect_server: PrefectServer) -> None:
     environment = clean_environment(prefect_server.home) | {"PREFECT_API_URL": prefect_server.api_url}
     ended = subprocess.run(
-        [sys.executable, "-m", "flows._cli", "reconcile", "--output", str(prefect_server.home / "none")],
+        [sys.executable, "-m", "longtake_cli.main", "reconcile", "--output", str(prefect_server.home / "none")],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -11,19 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from flows import _artifacts
-from flows._artifacts import RunPage, Shown, code, not_done, state_message, violations
-from flows._meter import Meter
-from longtake.forecast import Forecast
+from flows._observe import artifacts as _artifacts
+from flows._observe.artifacts import RunPage, Shown, code, not_done, state_message, violations
+from flows._observe.progress import Meter
+from longtake.domain.verdicts import Verdict
+from longtake.domain.violations import refusal
 from longtake.manifests.writer import RowResult
-from longtake.options import Wishes
-from longtake.production import Production, prepare
-from longtake.rendering import Summary
-from longtake.reports.view import Totals
+from longtake.planning.forecast import Forecast
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import Production, prepare
+from longtake.rendering.render import Summary
+from longtake.reports.run.view import Totals
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.prices import fictitious_prices
-from longtake.verdicts import Verdict
-from longtake.violations import refusal
 from tests.plain_render import sandbox_accounts
 
 

@@ -23,7 +23,7 @@ from blocks import (
     load_account,
 )
 from blocks.credentials import CREDENTIALS, VendorCredentials
-from longtake.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
+from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.vendors import VENDORS
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
 

@@ -34,7 +34,7 @@ def test_a_render_is_called_back_and_one_whose_port_is_taken_is_refused(
             "LONGTAKE_CALLBACK_URL": "https://studio.example/longtake",
             "LONGTAKE_CALLBACK_LISTEN": f"127.0.0.1:{port}",
         }
-        command = [sys.executable, "-m", "flows._cli", "render", str(manifest), "--output", str(output)]
+        command = [sys.executable, "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
 
         def render() -> subprocess.CompletedProcess[str]:
             return subprocess.run(

@@ -17,10 +17,10 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Pending
 
-from flows._artifacts import RunPage, ShareProgress, of_shares
-from flows._shares import Share, _Children, child_parameters, shares
+from flows._child_runs import Share, _Children, child_parameters, shares
+from flows._observe.artifacts import RunPage, ShareProgress, of_shares
 from flows.render_manifest import render_manifest
-from longtake.options import Wishes
+from longtake.planning.options import Wishes
 from longtake.sandbox.faults import Fault
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
@@ -213,7 +213,7 @@ class Planned:
     def __init__(self, standings: dict[str, str], limit: int | None) -> None:
         from types import SimpleNamespace
 
-        from longtake.plan import Standing
+        from longtake.planning.plan import Standing
 
         self.wishes = Wishes(manifest="m", output="o", limit=limit)
         self.rendered_shots = [
@@ -263,8 +263,8 @@ async def test_a_child_that_a_dead_worker_had_claimed_is_scheduled_again(
 ):
     share, wishes = Share(1, ("a",), None, is_bought=False), Wishes(manifest="m", output="o", run="r")
     client: Any = ClaimedByADeadWorker(share.key("r"), pending_seconds)
-    monkeypatch.setattr("flows._shares.get_run_logger", lambda: logging.getLogger("test"))
-    monkeypatch.setattr("flows._shares.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("flows._child_runs.get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr("flows._child_runs.LOOK_SECONDS", 0.01)
 
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(_Children(client, wishes, [share], RunPage()).rendered(), 0.5)

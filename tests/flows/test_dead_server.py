@@ -23,7 +23,7 @@ from tests.flows.own_server import free_port, own_server
 def test_a_server_that_is_not_there_is_one_line_and_nothing_is_spent(tmp_path: Path, command: str) -> None:
     url, begun = f"http://127.0.0.1:{free_port()}/api", time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "flows._cli", *command.replace("OUT", str(tmp_path / "out")).split()],
+        [sys.executable, "-m", "longtake_cli.main", *command.replace("OUT", str(tmp_path / "out")).split()],
         cwd=ROOT,
         env=clean_environment(tmp_path) | {"PREFECT_API_URL": url},
         capture_output=True,
@@ -43,7 +43,7 @@ def test_no_proxy_is_asked_about_this_machine(prefect_server: PrefectServer, tmp
     address = f"http://127.0.0.1:{free_port()}"
     asked = {"ALL_PROXY": address.replace("http", "socks5")} if proxy == "socks" else {proxy: address}
     environment = {name: value for name, value in prefect_server.environment().items() if "proxy" not in name.lower()}
-    command = [sys.executable, "-m", "flows._cli", "reconcile", "--output", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "longtake_cli.main", "reconcile", "--output", str(tmp_path / "out")]
     (tmp_path / "out").mkdir()
     ended = subprocess.run(
         command, cwd=ROOT, env=environment | asked, capture_output=True, text=True, check=False, timeout=100
@@ -57,7 +57,7 @@ def test_no_proxy_is_asked_about_this_machine(prefect_server: PrefectServer, tmp
 def test_a_port_that_cannot_be_had_is_one_line(port: str) -> None:
     with Sandbox(SandboxSettings()) as box:
         wanted = box.url.rpartition(":")[2] if port == "taken" else port
-        command = [sys.executable, "-m", "flows._cli", "sandbox", "--port", wanted]
+        command = [sys.executable, "-m", "longtake_cli.main", "sandbox", "--port", wanted]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
     assert ended.returncode == 2

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from blocks import JimmyAICredentials
-from longtake.errors import ConfigurationError
+from longtake.domain.errors import ConfigurationError
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 from tests.flows.project import PREFECT, Project
 from tests.flows.test_local_server import Client, wait_for

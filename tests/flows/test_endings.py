@@ -109,7 +109,7 @@ TEARDOWN = textwrap.dedent("""
     sys.path.insert(0, ".")
     from longtake.sandbox.app import Fault, Sandbox, SandboxSettings
     from tests.plain_render import sandbox_accounts, render_plain
-    import longtake.purchase as purchase
+    import longtake.jobs.submit as purchase
 
     class Broken(BaseException):
         pass
@@ -143,8 +143,8 @@ def test_a_loop_that_is_broken_off_still_records_the_answers_of_its_submits(tmp_
         [sys.executable, "-c", TEARDOWN, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
-    from longtake.ledger import Ledger
-    from longtake.storage import open_store
+    from longtake.files.store import open_store
+    from longtake.ledger.ledger import Ledger
 
     known = {
         one.accepted.job.job_id for one in Ledger(open_store(str(tmp_path / "out"))).load().values() if one.accepted
@@ -156,7 +156,7 @@ def test_a_loop_that_is_broken_off_still_records_the_answers_of_its_submits(tmp_
 
 
 async def test_a_submit_survives_every_number_of_cancels() -> None:
-    from longtake.purchase import _finish_when_cancelled
+    from longtake.jobs.submit import _finish_when_cancelled
 
     async def work() -> str:
         await asyncio.sleep(0.5)
@@ -178,7 +178,7 @@ def test_a_closed_terminal_that_nobody_read_ends_a_run_like_one_ctrl_c(line: Com
     prepared("submit", sandbox, line)
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows._cli", *line.render.split()],
+        [sys.executable, "-m", "longtake_cli.main", *line.render.split()],
         cwd=ROOT,
         env=line.variables,
         stdin=terminal,

@@ -21,20 +21,20 @@ import pytest
 from deployments import notifications
 from deployments.bootstrap import bootstrap
 from flows import reconcile_jobs as reconcile_flow
-from flows._events import MOST_UNBEGUN, RunEvents, deliver
+from flows._observe.events import MOST_UNBEGUN, RunEvents, deliver
 from flows.render_manifest import render_manifest
-from longtake.errors import BudgetExceededError
-from longtake.ledger import Ledger
-from longtake.options import Wishes
-from longtake.production import prepare
-from longtake.reconcile import dying_links
+from longtake.domain.errors import BudgetExceededError
+from longtake.domain.verdicts import Outcome, Verdict
+from longtake.files.store import open_store
+from longtake.jobs.reconcile import dying_links
+from longtake.ledger.ledger import Ledger
+from longtake.planning.options import Wishes
+from longtake.planning.prepare import prepare
+from longtake.rendering.shot_result import ShotResult
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
-from longtake.shot_result import ShotResult
-from longtake.storage import open_store
-from longtake.verdicts import Outcome, Verdict
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
@@ -113,7 +113,7 @@ def test_a_process_that_ends_with_its_own_server_leaves_no_event_behind(
         command = [
             sys.executable,
             "-m",
-            "flows._cli",
+            "longtake_cli.main",
             "render",
             str(tmp_path / "m.csv"),
             "--output",
@@ -137,7 +137,7 @@ class TestWithoutAServer:
         def emit(event: str, resource: dict[str, str], *, payload: dict[str, Any], **_: Any) -> None:
             found.append((event, resource | payload))
 
-        monkeypatch.setattr("flows._events.emit_event", emit)
+        monkeypatch.setattr("flows._observe.events.emit_event", emit)
         return found
 
     @pytest.fixture
@@ -176,8 +176,8 @@ def test_waiting_for_delivery_is_bounded(monkeypatch) -> None:
         def wait_until_empty(self) -> None:
             time.sleep(30)
 
-    monkeypatch.setattr("flows._events.EventsWorker", Stuck)
-    monkeypatch.setattr("flows._events.should_emit_events", lambda: True)
+    monkeypatch.setattr("flows._observe.events.EventsWorker", Stuck)
+    monkeypatch.setattr("flows._observe.events.should_emit_events", lambda: True)
     begun = time.monotonic()
     assert not deliver(0.2)
     assert time.monotonic() - begun < 2

@@ -21,14 +21,14 @@ import httpx
 import psutil
 import pytest
 
-from flows._server import Places
-from flows._server_leases import mend_leases
-from flows._server_process import _listening
+from deployments.local.server.join import Places
+from deployments.local.server.leases import mend_leases
+from deployments.local.server.process import _listening
 from tests.flows.conftest import ROOT, PrefectServer, basic_login, clean_environment
 
 CLIENT = """
 import json, sys
-from flows._server import join_server
+from deployments.local.server.join import join_server
 handle = join_server()
 print(json.dumps({"api_url": handle.api_url, "local": handle.is_local}), flush=True)
 handle.wait_until_ready()
@@ -77,7 +77,9 @@ def client() -> Iterator[Callable[..., Client]]:
 def server_processes(home: Path) -> list[psutil.Process]:
     def belongs(process: psutil.Process) -> bool:
         try:
-            return "flows._server_process" in process.cmdline() and process.environ().get("PREFECT_HOME") == str(home)
+            return "deployments.local.server.process" in process.cmdline() and process.environ().get(
+                "PREFECT_HOME"
+            ) == str(home)
         except psutil.Error:
             return False
 

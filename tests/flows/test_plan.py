@@ -11,10 +11,10 @@ import httpx
 import pandas
 import pytest
 
-from flows._cli import main
-from longtake.reports.plan_markdown import MOST_LINES, MOST_VIOLATIONS, PlanFigures
+from longtake.reports.plan.markdown import MOST_LINES, MOST_VIOLATIONS, PlanFigures
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
+from longtake_cli.main import main
 from tests.flows.conftest import basic_login
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from longtake.ledger import Ledger
-from longtake.records import State
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.flows.conftest import PrefectServer
 from tests.plain_render import render_plain, sandbox_accounts
 

@@ -49,7 +49,7 @@ def render_all(sandbox: Sandbox, home: Path, runs: list[tuple[Path, Path]]) -> N
     environment.pop("PREFECT_API_URL", None)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "flows._cli", "render", str(manifest), "--output", str(output)],
+            [sys.executable, "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

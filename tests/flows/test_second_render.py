@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows._cli import main
-from flows._watch import AUDIENCE
+from flows._observe.observer import AUDIENCE
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
+from longtake_cli.main import main
 from tests.flows.command import HEADER
 from tests.flows.conftest import PrefectServer
 

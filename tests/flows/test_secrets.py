@@ -21,7 +21,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.credentials import CREDENTIALS
-from longtake.sandbox.media_host import MediaHost
+from longtake.sandbox.clips.media_host import MediaHost
 from tests.flows.conftest import ROOT
 from tests.flows.own_server import OwnServer, own_server
 from tests.flows.project import Project, deployed, worker_of
@@ -223,7 +223,7 @@ def test_no_file_log_or_database_holds_a_key_or_a_signed_link(
 
 def command_line(project: Project, *arguments: str) -> None:
     """A command in the project's folder, what it says kept in a file."""
-    command = [sys.executable, "-m", "flows._cli", *arguments]
+    command = [sys.executable, "-m", "longtake_cli.main", *arguments]
     done = subprocess.run(
         command,
         cwd=project.folder,

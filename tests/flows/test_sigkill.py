@@ -24,7 +24,7 @@ def start(sandbox: Sandbox, home: Path, manifest: Path, output: Path) -> subproc
     environment = os.environ | sandbox.environment() | {"PREFECT_HOME": str(home)}
     environment |= {f"{vendor}_MAX_JOBS_IN_FLIGHT": str(LIMIT) for vendor in ("EVOLINK", "ANYFAST", "POWERTOKENS")}
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "flows._cli", "render", str(manifest), "--output", str(output)]
+    command = [sys.executable, "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
     log = (home / "render.log").open("ab")
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 

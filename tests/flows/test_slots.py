@@ -18,16 +18,16 @@ from typing import Any
 import httpx
 import pytest
 
-from longtake.accounts import Account
-from longtake.slots import Lease
+from longtake.accounts.account import Account
+from longtake.accounts.slots import Lease
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
 from tests.flows.test_local_server import Client, server_processes
 
 RUN = """
 import asyncio, sys, time
-from longtake.accounts import Account
-from longtake.slots import SlotPool
-from tasks.slots import PrefectSlots
+from longtake.accounts.account import Account
+from longtake.accounts.slots import SlotPool
+from tasks._concurrency_limit import PrefectSlots
 
 document, limit, jobs, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 
@@ -59,7 +59,7 @@ def document() -> str:
 
 @pytest.fixture
 async def slots(prefect_server: PrefectServer) -> AsyncIterator[Callable[..., Any]]:
-    from tasks.slots import PrefectSlots
+    from tasks._concurrency_limit import PrefectSlots
 
     made: list[Any] = []
 
@@ -235,7 +235,7 @@ async def test_a_lease_that_the_server_lost_is_taken_again_while_its_job_runs(
     prefect_server: PrefectServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tasks.slots._RENEW_AFTER_SECONDS", 0)
+    monkeypatch.setattr("tasks._concurrency_limit._RENEW_AFTER_SECONDS", 0)
     ours, theirs = slots(document, max_jobs_in_flight=1), slots(document, max_jobs_in_flight=1)
     job = await ours.take()
     lease_id = str(ours._held[job.id].lease_id)
@@ -371,10 +371,10 @@ async def test_a_restarted_server_keeps_the_slots_and_gives_new_ones(
 ) -> None:
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    from flows._server import Places
-    from tasks.slots import PrefectSlots
+    from deployments.local.server.join import Places
+    from tasks._concurrency_limit import PrefectSlots
 
-    monkeypatch.setattr("tasks.slots._RENEW_AFTER_SECONDS", 0)
+    monkeypatch.setattr("tasks._concurrency_limit._RENEW_AFTER_SECONDS", 0)
     home = new_home()
     client = Client(home)
     api_url = client.joined()["api_url"]

@@ -52,7 +52,7 @@ def _start(sandbox: Sandbox, home: Path, manifest: Path, output: Path, max_wait_
         environment[f"{vendor.upper()}_MAX_WAIT_SECONDS"] = str(max_wait_seconds)
         environment[f"{vendor.upper()}_POLL_INTERVAL_SECONDS"] = "0.5"
     environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "flows._cli", "render", str(manifest), "--output", str(output)]
+    command = [sys.executable, "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
     log = (home / f"{output.name}.log").open("ab")
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 

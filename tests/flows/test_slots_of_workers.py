@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longtake.ledger import Ledger
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.sandbox.jobs import Job
-from longtake.storage import open_store
 from tests.flows.own_server import own_server
 from tests.flows.project import Project, deployed, worker_of
 from tests.flows.test_local_server import wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows._streams import PATIENCE_SECONDS, Outlet
+from deployments.local.streams import PATIENCE_SECONDS, Outlet
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.flows.command import CommandLine
@@ -112,7 +112,7 @@ def test_a_plan_is_shown_in_any_encoding(line: CommandLine, encoding: str) -> No
 
 def test_a_record_never_takes_the_place_of_a_closed_standard_error(tmp_path: Path) -> None:
     code = (
-        "from flows._streams import STREAMS; STREAMS.open()\n"
+        "from deployments.local.streams import STREAMS; STREAMS.open()\n"
         f"import os; file = open({str(tmp_path / 'record')!r}, 'w'); assert file.fileno() > 2, file.fileno()\n"
         "os.write(2, b'a word of a library')"
     )
@@ -137,7 +137,7 @@ def test_a_reader_that_takes_nothing_holds_up_neither_the_work_nor_the_end() -> 
 
 def test_a_slow_reader_gets_every_word() -> None:
     code = (
-        "import sys; from flows._streams import STREAMS; STREAMS.open()\n"
+        "import sys; from deployments.local.streams import STREAMS; STREAMS.open()\n"
         "with STREAMS.aside():\n    [print(n) for n in range(50_000)]\n"
     )
     words = "import sys, time; time.sleep(1); print(len(sys.stdin.readlines()))"

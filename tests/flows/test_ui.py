@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from flows._server_access import login_address
-from longtake.sandbox import mishaps
+from deployments.local.server.access import login_address
+from longtake.sandbox import fault_replies as mishaps
 from longtake.sandbox.faults import Fault
 from tests.flows.conftest import ROOT, PrefectServer
 from tests.flows.project import Project

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from longtake.ledger import Ledger
+from longtake.files.store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.sandbox.faults import Fault
-from longtake.storage import open_store
 from tests.flows.command import slow_submits
 from tests.flows.project import CANCEL, Project
 from tests.flows.test_local_server import wait_for

@@ -17,10 +17,10 @@ import av
 import numpy as np
 from PIL import Image
 
-from longtake.media.frames import contact_sheet, last_frame, poster
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
-from longtake.media.tail import TailLimits, cut_tail, make_fit
+from longtake.media.cutting.frames import contact_sheet, last_frame, poster
+from longtake.media.cutting.tail import TailLimits, cut_tail, make_fit
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
 
 COLOURS = (
     (198, 29, 30), (255, 255, 255), (0, 0, 0), (128, 128, 128), (235, 20, 20), (20, 235, 20),

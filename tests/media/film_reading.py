@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from longtake.media.receipt import StitchReceipt
-from longtake.sandbox import framecode
+from longtake.media.stitching.receipt import StitchReceipt
+from longtake.sandbox.clips.film import framecode
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BEEP_HZ, BEEP_SECONDS, Recipe
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from longtake.sandbox import framecode
+from longtake.sandbox.clips.film import framecode
 
 FRAMES = 25
 BEEP_HZ, BEEP_SECONDS, BEEP_AT_SECONDS = 3000, 0.04, 0.5
@@ -129,7 +129,7 @@ def make(recipe: Recipe, target: Path) -> None:
     with av.open(str(target), "w", format=recipe.container, options=options) as output:
         video: Any = output.add_stream(recipe.codec, rate=recipe.fps)
         video.width, video.height, video.pix_fmt = recipe.width, recipe.height, recipe.pixels
-        # The same bytes each time: see `longtake.media.conform`.
+        # The same bytes each time: see `longtake.media.stitching.conform`.
         video.codec_context.thread_type, video.codec_context.thread_count = "FRAME", 1
         video.options = {"crf": str(recipe.crf), "preset": "veryfast", "x264-params": "mbtree=0", **recipe.extra}
         if recipe.codec == "libx265":

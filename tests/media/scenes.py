@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longtake.sandbox import framecode
+from longtake.sandbox.clips.film import framecode
 
 Picture = NDArray[np.uint8]
 WIDTH_PX, HEIGHT_PX = 320, 180
@@ -118,7 +118,7 @@ def flat(count: int, level: int = 0) -> list[Picture]:
 
 
 def coded(pictures: Sequence[Picture], job: int, first: int = 0) -> list[Picture]:
-    """The scene with `longtake.sandbox.framecode` in every picture's top sixth."""
+    """The scene with `longtake.sandbox.clips.framecode` in every picture's top sixth."""
     stamped = []
     for i, picture in enumerate(pictures):
         luma = np.zeros(picture.shape[:2], np.uint8)

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longtake.errors import DecoderError, MachineError, MediaError, UnfitClipError, UnreadableClipError
-from longtake.media.child import Crew, in_child
-from longtake.media.probe import probe_clip
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
+from longtake.domain.errors import DecoderError, MachineError, MediaError, UnfitClipError, UnreadableClipError
+from longtake.media.reading.probe import probe_clip
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
+from longtake.media.workers import Crew, in_child
 from tests.media.film_reading import assert_film_is_right
 from tests.media.nasty_clips import BY_NAME
 
@@ -197,7 +197,7 @@ async def test_cancelling_ends_the_child_at_once(tmp_path: Path) -> None:
 async def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (
-        "import asyncio, sys; from longtake.media.child import in_child; from tests.media.test_child import hang\n"
+        "import asyncio, sys; from longtake.media.workers import in_child; from tests.media.test_child import hang\n"
         "asyncio.run(in_child(hang, sys.argv[1], deadline_seconds=60))\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(note), cwd=Path(__file__).parents[2])

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longtake.errors import MachineError, UnfitClipError
-from longtake.media.colour import BT709, BT2020, HLG, PQ, Colour, check_convertible, conversion, decided
-from longtake.media.frames import contact_sheet, last_frame
-from longtake.media.light import convert
-from longtake.media.pictures import all_pictures
-from longtake.media.probe import probe_clip
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
-from longtake.media.tail import cut_tail, make_fit
+from longtake.domain.errors import MachineError, UnfitClipError
+from longtake.media.cutting.frames import contact_sheet, last_frame
+from longtake.media.cutting.tail import cut_tail, make_fit
+from longtake.media.reading.colour import BT709, BT2020, HLG, PQ, Colour, check_convertible, conversion, decided
+from longtake.media.reading.light import convert
+from longtake.media.reading.pictures import all_pictures
+from longtake.media.reading.probe import probe_clip
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.colour_table import (
     CODINGS,
     COLOURS,

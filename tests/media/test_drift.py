@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from longtake.errors import UnreadableClipError
-from longtake.media.drift import DriftLimits, LinkDrift, first_beyond, measure_drift
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.checking.drift import DriftLimits, LinkDrift, first_beyond, measure_drift
 from tests.media import scenes
 from tests.media.scenes import Picture
 

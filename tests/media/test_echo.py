@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longtake.errors import UnreadableClipError
-from longtake.media.echo import find_echo
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.checking.echo import find_echo
 from tests.media import scenes
 from tests.media.scenes import Picture
 

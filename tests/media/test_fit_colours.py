@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from longtake.media.fit import make_picture_fit
+from longtake.media.cutting.fit import make_picture_fit
 
 SMALLER: dict[str, Any] = {"min_side_px": 100, "max_side_px": 200}
 """Makes every 400 × 320 picture be scaled, and so be written anew."""

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtake.errors import UnreadableClipError
-from longtake.media.frames import contact_sheet, last_frame, poster
-from longtake.sandbox import framecode
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.cutting.frames import contact_sheet, last_frame, poster
+from longtake.sandbox.clips.film import framecode
 from tests.media import nasty_clips, scenes
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from longtake import gate as gate_module
-from longtake.errors import DecoderError, MachineError, MediaError, UnreadableClipError
-from longtake.gate import gate
-from longtake.media.child import Crew
-from longtake.records import Expectation
+from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
+from longtake.jobs import gate as gate_module
+from longtake.jobs.gate import gate
+from longtake.ledger.records import Expectation
+from longtake.media.workers import Crew
 
 WANTED = Expectation(clip_seconds=97 / 24, width=320, height=240)
 

@@ -13,9 +13,9 @@ import av
 import numpy as np
 import pytest
 
-from longtake.errors import UnreadableClipError
-from longtake.media.inspect import Expected, Finding, GatePolicy, Inspection, inspect_clip
-from longtake.sandbox import framecode
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.checking.inspect import Expected, Finding, GatePolicy, Inspection, inspect_clip
+from longtake.sandbox.clips.film import framecode
 from tests.media import nasty_clips, scenes
 from tests.media.scenes import Picture
 

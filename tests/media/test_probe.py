@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import UnreadableClipError
-from longtake.media.clock import frame_clock
-from longtake.media.probe import ClipFacts, probe_clip
-from longtake.storage import open_store
+from longtake.domain.errors import UnreadableClipError
+from longtake.files.store import open_store
+from longtake.media.reading.clock import frame_clock
+from longtake.media.reading.probe import ClipFacts, probe_clip
 from tests.e2e.s3_server import s3_server
 from tests.media.nasty_clips import BY_NAME, FRAMES, Recipe, make
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from longtake.errors import UnreadableClipError
-from longtake.media import probe
-from longtake.media.probe import probe_media
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.reading import probe
+from longtake.media.reading.probe import probe_media
 from tests.media.nasty_clips import Recipe, bytes_of
 
 FORMATS = ("jpeg", "png", "webp", "bmp", "tiff", "gif")

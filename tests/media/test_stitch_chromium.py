@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.film_reading import code_of
 from tests.media.nasty_clips import BY_NAME, FRAMES
 

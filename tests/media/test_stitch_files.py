@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from longtake.errors import MediaError, StorageError, UnfitClipError
-from longtake.media import film, stitch
-from longtake.media.boxes import top_level
-from longtake.media.receipt import StitchOptions, StitchReceipt
-from longtake.media.stitch import stitch_clips
+from longtake.domain.errors import MediaError, StorageError, UnfitClipError
+from longtake.media.reading.boxes import top_level
+from longtake.media.stitching import film, stitch
+from longtake.media.stitching.receipt import StitchOptions, StitchReceipt
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.film_reading import assert_film_is_right
 from tests.media.nasty_clips import BY_NAME
 
@@ -101,8 +101,8 @@ def test_a_full_disk_is_told_before_anything_is_written(
 def test_a_disk_that_fills_up_is_a_storage_error(nasty: dict[str, Path], tmp_path: Path) -> None:
     """A file-size limit stands for the full disk; it needs a process of its own."""
     code = (
-        "import resource, signal, sys; from pathlib import Path; from longtake.media.stitch import stitch_clips\n"
-        "from longtake.errors import StorageError\n"
+        "import resource, signal, sys; from pathlib import Path; from longtake.media.stitching.stitch import stitch_clips\n"
+        "from longtake.domain.errors import StorageError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))\n"
         "try:\n    stitch_clips([sys.argv[1]] * 12, sys.argv[2])\n"
@@ -116,7 +116,7 @@ def test_a_disk_that_fills_up_is_a_storage_error(nasty: dict[str, Path], tmp_pat
 
 def test_a_killed_stitch_leaves_no_film_and_the_next_one_sweeps_up(nasty: dict[str, Path], tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from longtake.media.stitch import stitch_clips\n"
+        "import os, signal, sys; from longtake.media.stitching.stitch import stitch_clips\n"
         "stop = lambda share: share > 0.5 and os.kill(os.getpid(), signal.SIGKILL)\n"
         "stitch_clips([sys.argv[1]] * 12, sys.argv[2], progress=stop)\n"
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import LongtakeError, MediaError
-from longtake.media.child import in_child
-from longtake.media.inspect import inspect_clip
-from longtake.media.probe import probe_clip
-from longtake.media.stitch import stitch_clips
+from longtake.domain.errors import LongtakeError, MediaError
+from longtake.media.checking.inspect import inspect_clip
+from longtake.media.reading.probe import probe_clip
+from longtake.media.stitching.stitch import stitch_clips
+from longtake.media.workers import in_child
 from tests.media.film_reading import code_of, read_film
 from tests.media.nasty_clips import BY_NAME, FRAMES
 

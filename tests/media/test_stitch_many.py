@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from longtake.media.receipt import StitchReceipt
+from longtake.media.stitching.receipt import StitchReceipt
 from tests.media.film_reading import assert_film_is_right, beep_offset_seconds
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BY_NAME, Recipe, make
 
 STITCH = (
-    "import json, resource, sys; from longtake.media.stitch import stitch_clips\n"
+    "import json, resource, sys; from longtake.media.stitching.stitch import stitch_clips\n"
     "receipt = stitch_clips(json.loads(sys.stdin.read()), sys.argv[1])\n"
     "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
     "print(json.dumps([int(peak.split()[1]) / 1024, receipt.model_dump_json()]))\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from longtake.errors import UnreadableClipError
-from longtake.media.stitch import stitch_clips
+from longtake.domain.errors import UnreadableClipError
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.film_reading import assert_film_is_right
 from tests.media.nasty_clips import BY_NAME
 

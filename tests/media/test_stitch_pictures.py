@@ -10,12 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from longtake.errors import UnfitClipError, UnreadableClipError
-from longtake.media.packets import read_packets
-from longtake.media.parameter_sets import join_lengths, read_parameter_sets
-from longtake.media.probe import open_clip, probe_clip
-from longtake.media.receipt import StitchOptions
-from longtake.media.stitch import stitch_clips
+from longtake.domain.errors import UnfitClipError, UnreadableClipError
+from longtake.media.reading.packets import read_packets
+from longtake.media.reading.parameter_sets import join_lengths, read_parameter_sets
+from longtake.media.reading.probe import open_clip, probe_clip
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.film_reading import assert_film_is_right, beep_offset_seconds, code_of, read_film
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BY_NAME, FRAMES, Recipe, luma_of, make
 

@@ -10,10 +10,10 @@ import av
 import numpy as np
 import pytest
 
-from longtake.media.loudness import Meter, limited
-from longtake.media.receipt import StitchOptions
-from longtake.media.seams import SeamMeter
-from longtake.media.stitch import stitch_clips
+from longtake.media.stitching.loudness import Meter, limited
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.seams import SeamMeter
+from longtake.media.stitching.stitch import stitch_clips
 from tests.media.film_reading import Film, assert_film_is_right, beep_offset_seconds, level, read_film
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BY_NAME, FRAMES, Recipe, make
 

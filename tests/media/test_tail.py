@@ -11,14 +11,14 @@ import av
 import numpy as np
 import pytest
 
-from longtake.errors import UnfitClipError, UnreadableClipError
-from longtake.media.child import in_child
-from longtake.media.clock import exact
-from longtake.media.inspect import GatePolicy, inspect_clip
-from longtake.media.pictures import all_pictures, as_seen
-from longtake.media.probe import probe_clip
-from longtake.media.tail import TailLimits, cut_tail, make_fit
-from longtake.sandbox import framecode
+from longtake.domain.errors import UnfitClipError, UnreadableClipError
+from longtake.media.checking.inspect import GatePolicy, inspect_clip
+from longtake.media.cutting.tail import TailLimits, cut_tail, make_fit
+from longtake.media.reading.clock import exact
+from longtake.media.reading.pictures import all_pictures, as_seen
+from longtake.media.reading.probe import probe_clip
+from longtake.media.workers import in_child
+from longtake.sandbox.clips.film import framecode
 from tests.media import nasty_clips, scenes
 
 SMALL = TailLimits(min_seconds=0.25, min_side_px=100)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtake.errors import UnfitClipError, UnreadableClipError
-from longtake.media.fit import make_picture_fit, make_sound_fit
-from longtake.media.probe import probe_media
+from longtake.domain.errors import UnfitClipError, UnreadableClipError
+from longtake.media.cutting.fit import make_picture_fit, make_sound_fit
+from longtake.media.reading.probe import probe_media
 from tests.media import scenes
 
 

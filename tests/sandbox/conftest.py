@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.clips import render_clip
+from longtake.sandbox.clips.film import render_clip
 
 TRUST = httpx.create_ssl_context(trust_env=False)
 PATHS = {

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtake.sandbox import framecode
-from longtake.sandbox.clips import frame_count, last_frame_png, last_frames, render_clip
-from longtake.sandbox.framecode import FrameCode
-from longtake.sandbox.sizes import RATIOS, nearest_ratio, pixels
+from longtake.sandbox.clips.film import frame_count, framecode, last_frame_png, last_frames, render_clip
+from longtake.sandbox.clips.framecode import FrameCode
+from longtake.sandbox.clips.sizes import RATIOS, nearest_ratio, pixels
 
 
 def codes(path: Path) -> list[FrameCode | None]:

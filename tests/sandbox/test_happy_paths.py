@@ -9,8 +9,8 @@ from typing import Any
 import av
 import pytest
 
-from longtake.sandbox import framecode
 from longtake.sandbox.app import Sandbox, SandboxSettings
+from longtake.sandbox.clips.film import framecode
 from longtake.sandbox.prices import PRICES
 from tests.sandbox.conftest import MediaShop, Speaker, text_body
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.clips import render_clip
+from longtake.sandbox.clips.film import render_clip
 from tests.sandbox.conftest import Speaker, refusal_words, text_body
 
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
@@ -120,7 +120,7 @@ def test_clips_are_rendered_beside_the_desk_not_before_it(monkeypatch: pytest.Mo
         may_render.wait(20)
         render_clip(*args, **facts)
 
-    monkeypatch.setattr("longtake.sandbox.shelf.render_clip", patient)
+    monkeypatch.setattr("longtake.sandbox.clips.shelf.render_clip", patient)
     with Sandbox(SandboxSettings(job_seconds=0.01, jobs_per_key=None)) as sandbox:
         speak = Speaker(sandbox)
         links = [speak.finish("evolink", speak.buy("evolink")).video_url for _ in range(links_asked)]

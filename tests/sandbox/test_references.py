@@ -9,8 +9,8 @@ from typing import Any
 import av
 import pytest
 
-from longtake.sandbox import framecode
 from longtake.sandbox.app import Sandbox, SandboxSettings
+from longtake.sandbox.clips.film import framecode
 from tests.sandbox.conftest import MediaShop, Speaker, refusal_words
 
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import httpx
 from pydantic import SecretStr
 
-from longtake.accounts import Account
-from longtake.client import VendorClient
-from longtake.desk import Desk, open_desk
-from longtake.job import Clip, Job
-from longtake.records import Accepted, Intent
-from longtake.slots import Lease
-from longtake.transport import Transport
+from longtake.accounts.account import Account
+from longtake.accounts.client import VendorClient
+from longtake.accounts.session import Desk, open_desk
+from longtake.accounts.slots import Lease
+from longtake.accounts.transport import Transport
+from longtake.domain.job import Clip, Job
+from longtake.ledger.records import Accepted, Intent
 
 IDENTITY = "1-" + "a" * 40
 ACCOUNT = "evolink/default"

@@ -21,7 +21,7 @@ from PIL import Image
 
 READ = """
 import sys
-from longtake.errors import UnreadableManifestError
+from longtake.domain.errors import UnreadableManifestError
 from longtake.manifests.reader import read_manifest
 try:
     print(len(read_manifest(sys.argv[1])), "rows")
@@ -30,8 +30,8 @@ except UnreadableManifestError as error:
 """
 LOOK = """
 import asyncio, sys
-from longtake.guard import GuardedClient
-from longtake.references import measure_references
+from longtake.files.web.guard import GuardedClient
+from longtake.planning.references.measure import measure_references
 async def main():
     async with GuardedClient() as media:
         facts, problems = await measure_references([(path, "image") for path in sys.argv[1:]], media=media)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows._cli import main
-from longtake.errors import ConfigurationError
+from longtake.accounts.transport import submit_timeout_seconds
+from longtake.domain.errors import ConfigurationError
 from longtake.settings import settings
-from longtake.transport import submit_timeout_seconds
+from longtake_cli.main import main
 
 ROOT = Path(__file__).parents[2]
 

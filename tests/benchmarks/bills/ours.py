@@ -1,4 +1,4 @@
-"""The same faults through `longtake.purchase.buy` against the sandbox, at every vendor. Prints one row per vendor.
+"""The same faults through `longtake.jobs.submit.buy` against the sandbox, at every vendor. Prints one row per vendor.
 
 Each create is called three times over, as a task with two retries would; the figures are of all three together.
 """
@@ -14,15 +14,15 @@ import time
 
 from starlette.applications import Starlette
 
-from longtake.desk import open_desk
-from longtake.errors import LongtakeError
-from longtake.ledger import Ledger
-from longtake.purchase import Order, buy
-from longtake.request import ShotRequest
+from longtake.accounts.session import open_desk
+from longtake.domain.errors import LongtakeError
+from longtake.domain.request import ShotRequest
+from longtake.files.store import open_store
+from longtake.jobs.submit import Order, buy
+from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import VENDORS, Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
-from longtake.storage import open_store
 from tests.benchmarks.bills.fake_vendor import (
     FAULTS,
     READ_TIMEOUT_SECONDS,

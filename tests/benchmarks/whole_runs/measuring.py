@@ -133,7 +133,7 @@ def prefect_homes() -> Iterator[Homes]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         first = Path(folder) / "first"
         first.mkdir()
-        code = "from flows._server import ensure_server; ensure_server().close()"
+        code = "from deployments.local.server.join import ensure_server; ensure_server().close()"
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, env=clean_environment(PREFECT_HOME=str(first)), check=True
         )

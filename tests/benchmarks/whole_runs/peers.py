@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from longtake.request import ShotRequest
+from longtake.domain.request import ShotRequest
 from longtake.vendors import Reply, adapter_named
 
 LOOK_SECONDS = 1.0
@@ -120,7 +120,7 @@ def main(way: str, manifest: str, output: str) -> None:
     if way == "asyncio":
         asyncio.run(run_asyncio(rows, folder))
     else:
-        from flows._server import ensure_server
+        from deployments.local.server.join import ensure_server
 
         with ensure_server():
             run_prefect(rows, folder)

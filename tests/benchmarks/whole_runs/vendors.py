@@ -77,7 +77,7 @@ def _job_seconds(history: list[tuple[float, int]]) -> float:
 def running_vendors(**settings: Any) -> Iterator[Vendors]:
     """A sandbox with these settings, gone with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows._cli", "sandbox"], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-m", "longtake_cli.main", "sandbox"], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
     )
     try:
         exports: dict[str, str] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from longtake.errors import UnexpectedReplyError
-from longtake.job import JobSnapshot, JobStatus
-from longtake.limits import Limits
-from longtake.request import Mode, ShotRequest
+from longtake.domain.errors import UnexpectedReplyError
+from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.domain.request import Mode, ShotRequest
 from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply, path_with
-from longtake.vendors._replies import fields, first_link, job_failure, status_of, words
+from longtake.vendors.answers.replies import fields, first_link, job_failure, status_of, words
+from longtake.vendors.limits import Limits
 
 CREATE = Document("Make a film", "https://fifth.example/docs", "2026-11-21")
 ONLY = Limits(modes=frozenset({Mode.TEXT}), durations=(5, 10), resolutions=("480p",), default_resolution="480p")

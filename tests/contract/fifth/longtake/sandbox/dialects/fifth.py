@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from longtake.sandbox.dialects._dialect import Dialect, Wire, parse
+from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
-from longtake.sandbox.media_rules import MediaRules
-from longtake.sandbox.orders import Failure, Order, Refused, Reply, View, Why
+from longtake.sandbox.order import Failure, Order, Refused, Reply, View, Why
+from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
 
 
 class FilmRequest(Wire):

@@ -1,0 +1,213 @@
+"""Who hears of a run while it goes: its log, its Prefect events, its artifacts, and the command line's display."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+
+from flows._observe.artifacts import (
+    CALL_SECONDS,
+    EVERY_SECONDS,
+    NOT_DONE,
+    PROGRESS,
+    REPORT,
+    RunPage,
+    not_done,
+    report_link,
+)
+from flows._observe.events import RunEvents, deliver
+from flows._observe.progress import Meter
+from longtake.accounts.transport import redact
+from longtake.domain.job import Job
+from longtake.domain.text import one_line
+from longtake.domain.verdicts import Verdict
+from longtake.jobs.submit import Order
+from longtake.planning.forecast import forecast, learned_times
+from longtake.planning.plan import Shot
+from longtake.planning.prepare import Production
+from longtake.rendering.output.reels import MadeReel, ReelOrder
+from longtake.rendering.render import StitchStep, Summary
+from longtake.rendering.run import OnEvent
+from longtake.rendering.shot_result import ShotResult
+from longtake.reports.figures import money
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who hears of the runs that a command starts, beside their logs.
+
+    Args:
+        begin: Called once a run is planned and about to spend.
+        event: Called with event, shot and words.
+        note: Called with words about the run as a whole.
+        end: Called with how the run ended, before the server is told.
+    """
+
+    begin: Callable[[Production], object]
+    event: OnEvent
+    note: Callable[[str], object]
+    end: Callable[[Any], object]
+
+
+AUDIENCE: ContextVar[Audience | None] = ContextVar("longtake_audience", default=None)
+"""Of the runs started in this context, and of no others in the process."""
+
+NAME_CHARACTERS = 200
+SHARE_TAG = "longtake-parent:"
+_WORDS = {"finished": "made, downloading"}
+
+
+class Watch:
+    """Passes on what happens in one run."""
+
+    def __init__(self, production: Production, page: RunPage, meter: Meter) -> None:
+        self._log = get_run_logger()
+        self._events = RunEvents(production)
+        self._page = page
+        self._production = production
+        self._meter = meter
+        self._seen = -1
+        self._over = asyncio.Event()
+
+    def event(self, event: str, shot: Shot, words: str) -> None:
+        """A step of a shot, as `longtake.rendering.run` tells it."""
+        self._meter.count(event, shot)
+        if event not in ("done", "ended", "beyond"):
+            place = f" at {shot.account}" if event in ("queued", "bought") else ""
+            said = f", {one_line(words)}" if words else ""
+            price = f", {_price(shot)}" if event == "bought" else ""
+            self._log.info("%s: %s%s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said, price)
+        if (audience := AUDIENCE.get()) is not None:
+            audience.event(event, shot, words)
+
+    def purchased(self, order: Order, job: Job) -> None:
+        """A job was bought now."""
+        self._events.bought(order, job)
+
+    def ended(self, result: ShotResult) -> None:
+        """A shot came to its end."""
+        if result.beyond_limit:  # told once, at the end
+            return
+        name, outcome = one_line(result.shot.shot_id), result.outcome
+        if outcome.verdict is Verdict.UNKNOWN_OUTCOME:
+            self._meter.may_be_bought(result.shot)
+        if result.is_done:
+            self._log.info("%s: done", name)
+        else:
+            reason = one_line(redact(outcome.evidence))
+            said = f": {reason}" if reason else ""
+            self._log.warning("%s: %s%s. Next: %s", name, outcome.verdict.value, said, outcome.next_action)
+        self._events.ended(result)
+
+    def stitching(self, stitch: StitchStep) -> StitchStep:
+        """The step, and what it made is told."""
+
+        async def stitched(order: ReelOrder) -> MadeReel:
+            made = await stitch(order)
+            self._log.info("%s: reel of %d frames", one_line(made.reel), made.frames)
+            if made.made_now:
+                self._events.reel_finished(made)
+            return made
+
+        return stitched
+
+    async def keep(self) -> None:
+        """Shows the progress anew where it changed, until the run is over and all is told."""
+        await self._page.show(REPORT, report_link(self._production.store))
+        await self._page.show(NOT_DONE, None)
+        while not self._over.is_set():
+            await self._show_progress()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), EVERY_SECONDS)
+        await self._show_progress(over=True)
+        await asyncio.to_thread(deliver)
+
+    def close(self) -> None:
+        """The run is over."""
+        self._over.set()
+
+    async def _show_progress(self, *, over: bool = False) -> None:
+        if over or self._meter.changes != self._seen:
+            self._seen = self._meter.changes
+            await self._page.show(PROGRESS, self._meter.shown(over=over))
+
+
+@asynccontextmanager
+async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch]:
+    """The watch over one run, from before its first purchase to its end."""
+    if (audience := AUDIENCE.get()) is not None:
+        audience.begin(production)
+        for notice in production.notices:
+            audience.note(notice)
+    shots, accounts = production.rendered_shots, production.accounts
+    beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
+    watch = Watch(production, page, Meter(production, beforehand))
+    # Beside the run: a server that is slow to answer delays no purchase.
+    keeping = asyncio.create_task(watch.keep())
+    try:
+        yield watch
+    finally:
+        watch.close()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+def tell_end(end: object) -> None:
+    """Tells the command how its run ended, whatever the server makes of it."""
+    if (audience := AUDIENCE.get()) is not None:
+        audience.end(end)
+
+
+def tell_note(words: str) -> None:
+    """Tells the command something about its run as a whole."""
+    if (audience := AUDIENCE.get()) is not None:
+        audience.note(words)
+
+
+async def show_end(page: RunPage, production: Production, summary: Summary) -> None:
+    """Shows what is not done; what an earlier execution of the run left there is replaced."""
+    await page.show(REPORT, report_link(production.store))  # a parent of child runs has none yet
+    await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
+
+
+async def named(name: str) -> None:
+    """Names the flow run that surrounds us; a share keeps the name that its parent gave it."""
+    run = _this_run()
+    if run is not None and not any(tag.startswith(SHARE_TAG) for tag in run.tags):
+        await _update(run, name=one_line(name, NAME_CHARACTERS))
+
+
+async def tagged(vendors: Iterable[str]) -> None:
+    """Tags the flow run that surrounds us with its vendors, as task runs are."""
+    run = _this_run()
+    wanted = {f"vendor:{vendor}" for vendor in vendors}
+    if run is not None and not wanted <= set(run.tags):
+        await _update(run, tags=sorted({*run.tags, *wanted}))
+
+
+def _price(shot: Shot) -> str:
+    return money(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "price unknown"
+
+
+def _this_run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
+
+
+async def _update(run: FlowRun, **wanted: Any) -> None:
+    """A server that does not take it is no reason to stop."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CALL_SECONDS), get_client() as client:
+            await client.update_flow_run(run.id, **wanted)
+        # Events tell of the run as it stands here.
+        for field, value in wanted.items():
+            setattr(run, field, value)

@@ -1,0 +1,98 @@
+"""What a shot asked for, held against the file that came: the quality gate after each download."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
+from longtake.domain.job import Clip
+from longtake.domain.request import ShotRequest
+from longtake.jobs.keeping import Checked
+from longtake.ledger.records import Expectation
+from longtake.media.checking.inspect import Expected, GatePolicy, Inspection, inspect_clip
+from longtake.media.checking.proof import prove_decoder
+from longtake.media.workers import Crew
+from longtake.vendors.limits import Limits
+
+DEADLINE_SECONDS = 120.0
+FPS = 24
+DECODER_TRIES = 3
+"""The first may meet a child that served long; the others meet fresh ones."""
+FREE_SIZE = (1920, 1080)
+
+
+def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Expectation:
+    """What the clip of a request should look like; None where the vendor is free to choose."""
+    duration = request.duration_seconds or limits.default_duration_seconds
+    size = limits.output_pixels(request)
+    return Expectation(
+        clip_seconds=None if duration == "auto" else (FPS * duration + 1) / FPS,
+        width=size[0] if size else None,
+        height=size[1] if size else None,
+        audio=request.generate_audio,
+        gate=policy.model_dump(exclude_defaults=True),
+    )
+
+
+def gate(
+    wanted: Expectation, crew: Crew, policy: GatePolicy | None = None
+) -> Callable[[Path, str], Awaitable[Checked]]:
+    """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it.
+
+    Without a policy a clip is judged by the one that it was bought under.
+    """
+    policy = policy or GatePolicy.model_validate(wanted.gate)
+
+    async def check(path: Path, sha256: str) -> Checked:
+        expected = Expected(
+            duration_seconds=wanted.clip_seconds,
+            width=wanted.width,
+            height=wanted.height,
+            fps=Fraction(FPS),
+            audio=wanted.audio,
+        )
+        inspection = await _inspected(crew, path, expected, policy)
+        facts = inspection.facts
+        clip = Clip(
+            key="",
+            sha256=sha256,
+            size_bytes=facts.size_bytes,
+            width=facts.width,
+            height=facts.height,
+            frames=facts.frames,
+            duration_seconds=facts.duration_seconds,
+            fps=str(facts.fps),
+            has_audio=facts.has_audio,
+        )
+        faults = tuple(str(finding) for finding in inspection.findings if finding.severity == "strict")
+        return Checked(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))
+
+    return check
+
+
+async def _inspected(crew: Crew, path: Path, expected: Expected, policy: GatePolicy) -> Inspection:
+    """Looks at a clip; tells a file that no decoder stands from a machine on which none works.
+
+    Raises:
+        UnreadableClipError: The decoder says in words that the file is damaged, or fails over it again and again while
+            it stands a sound clip of the same size.
+        MachineError: It is the machine's fault, or may be.
+    """
+    failed: DecoderError | None = None
+    for _ in range(DECODER_TRIES):
+        try:
+            return await crew.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+        except DecoderError as error:
+            failed = error
+        except UnreadableClipError:
+            raise
+        except MediaError as error:
+            raise MachineError(f"our machine: {error}; let less run beside it, then run again") from error
+    width, height = expected.width or FREE_SIZE[0], expected.height or FREE_SIZE[1]
+    try:
+        await crew.call(prove_decoder, width, height, deadline_seconds=DEADLINE_SECONDS)
+    except (MachineError, MediaError) as error:
+        raise failed or error from error
+    raise UnreadableClipError(f"the decoder fails over it each time, and over no sound clip ({failed})")

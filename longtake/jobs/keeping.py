@@ -1,0 +1,106 @@
+"""Putting a clip away: what came and passed the gate is published and recorded. What lies there already is taken first.
+
+Bytes that are there are never removed before what replaces them is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from longtake.domain.errors import JobLostError, UnfitClipError, UnreadableClipError
+from longtake.domain.job import Clip, Job
+from longtake.domain.verdicts import Verdict
+from longtake.files.web.fetch import discard
+from longtake.ledger.ledger import CLIP_NAME, Ledger, other_clip_key
+from longtake.ledger.records import ClipRecord, VerdictRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the gate found in a downloaded file. `faults` are the strict findings in words, `findings` all of them."""
+
+    clip: Clip
+    faults: tuple[str, ...] = ()
+    findings: tuple[dict[str, object], ...] = field(default=())
+
+
+CheckClip = Callable[[Path, str], Awaitable[Checked]]
+"""Looks at a downloaded file, given its SHA-256; raises `UnreadableClipError` where it is no sound video."""
+
+
+def is_at_home(ledger: Ledger, clip: Clip) -> bool:
+    """Whether a recorded clip's file is there, whole: by hash where the store is local, by size where it is remote."""
+    if ledger.store.size(clip.key) != clip.size_bytes:
+        return False
+    return ledger.store.local(clip.key) is None or ledger.store.sha256(clip.key) == clip.sha256
+
+
+async def take_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:
+    """The clip that lies in the store and is right, whatever record is missing; it is recorded now.
+
+    Returns:
+        None where there is none, or other bytes than were recorded: those are fetched.
+    """
+    key = ledger.clip_key(job.identity)
+    if await asyncio.to_thread(ledger.store.size, key) is None:
+        return None
+    sha256 = await asyncio.to_thread(ledger.store.sha256, key) or ""
+    recorded = await asyncio.to_thread(_recorded, job, ledger)
+    if recorded is not None:
+        return recorded if recorded.sha256 == sha256 else None
+    folder = await asyncio.to_thread(ledger.store.work_folder, key)
+    copy = folder / f"{CLIP_NAME}.{sha256[:12]}.copy"
+    try:
+        path = await asyncio.to_thread(ledger.store.fetch, key, copy)
+        checked = await check(path, sha256)
+    except (UnreadableClipError, FileNotFoundError):
+        return None
+    finally:
+        copy.unlink(missing_ok=True)
+    return await asyncio.to_thread(_record, job, ledger, checked.clip.model_copy(update={"key": key}), checked)
+
+
+def _recorded(job: Job, ledger: Ledger) -> Clip | None:
+    purchase = ledger.purchase(job.identity)
+    return purchase.clip.clip if purchase.clip else purchase.verdict.clip if purchase.verdict else None
+
+
+def keep(job: Job, ledger: Ledger, part: Path, checked: Checked) -> Clip:
+    """Publishes a checked part file and records it; blocking.
+
+    Raises:
+        UnfitClipError: It is kept and recorded, but did not pass the gate.
+        JobLostError: Another clip was recorded before; what lies there stays, and this one is kept beside it.
+    """
+    key = ledger.clip_key(job.identity)
+    clip = checked.clip.model_copy(update={"key": key})
+    known = _recorded(job, ledger)
+    if known is not None and known.sha256 != clip.sha256:
+        beside = other_clip_key(ledger, job.identity, clip.sha256)
+        ledger.store.publish(part, beside)
+        discard(part)
+        raise JobLostError(
+            f"the clip's file is not the one that was recorded ({known.sha256[:12]}…), and the vendor now gives other "
+            f"bytes; both are kept, {key} and {beside}: put the right one at {key}"
+        )
+    ledger.store.publish(part, key)
+    discard(part)
+    return _record(job, ledger, clip, checked)
+
+
+def _record(job: Job, ledger: Ledger, clip: Clip, checked: Checked) -> Clip:
+    findings = [dict(finding) for finding in checked.findings]
+    if checked.faults:
+        words = "; ".join(checked.faults)
+        record = VerdictRecord(identity=job.identity, verdict=Verdict.BAD_CLIP, evidence=words, again=True, clip=clip)
+        ledger.add_once(record.model_copy(update={"findings": findings}))
+        raise UnfitClipError(words)
+    ledger.add_once(ClipRecord(identity=job.identity, clip=clip, findings=findings))
+    log.info("%s: clip %s, %d frames", job.shot_id, clip.sha256[:12], clip.frames)
+    return clip

@@ -1,0 +1,352 @@
+"""Buying one clip at most once: the intent is durable before the request leaves, the id before all that follows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from longtake.accounts.account import account_name
+from longtake.accounts.session import Desk
+from longtake.accounts.transport import PreparedCall, submit_timeout_seconds
+from longtake.costs.budget import Budget
+from longtake.costs.quote import Quote
+from longtake.domain.errors import (
+    ContentRefusedError,
+    LedgerError,
+    NotSentError,
+    RateLimitedError,
+    RejectedRequestError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    UnsupportedRequestError,
+    VendorAccountError,
+)
+from longtake.domain.identity import Identities, WrittenRow, source_key
+from longtake.domain.job import Job, JobSnapshot
+from longtake.domain.request import ShotRequest
+from longtake.domain.verdicts import Verdict
+from longtake.files.clocks import steady_seconds, this_process
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Purchase, State, VerdictRecord
+from longtake.vendors import Accepted as AcceptedReply
+
+log = logging.getLogger("longtake.jobs.submit")
+
+FINISH_SUBMIT_SECONDS = 25.0
+"""A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
+NOT_SENT_TRIES = 4
+LONGEST_PAUSE_SECONDS = 60.0
+OWN_SOURCES = ("clip:", "last_frame:")
+"""How references begin that were made from an earlier purchase; its identity follows."""
+OTHER_RUN_LOOK_SECONDS = 1.0
+NOTHING_BOUGHT = (
+    NotSentError,
+    RateLimitedError,
+    RejectedRequestError,
+    ContentRefusedError,
+    UnsupportedRequestError,
+    VendorAccountError,
+)
+"""Errors of a purchase after which its money is free again."""
+
+
+class Order(BaseModel):
+    """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form;
+    `slot` names the slot in which the job will run, for those who take it up later.
+
+    Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str
+    account: str
+    shot_id: str
+    request: ShotRequest
+    identity: str = ""
+    take: int = 1
+    row_take: int | None = None
+    variant: int = 1
+    attempt: int = 1
+    written: dict[str, Any] = Field(default_factory=dict)
+    expected: Expectation = Expectation()
+    quote: Quote | None = None
+    run: str = ""
+    slot: str = ""
+
+    def identified(self) -> Order:
+        """The order with account and identity filled in."""
+        if self.identity:
+            return self
+        reel, _, shot = self.shot_id.partition("/")
+        row = WrittenRow(vendor=self.account, model=self.request.model, request=self.request)
+        identity = Identities(_no_local_file).of_shot(reel=reel, shot=shot or "1", take=self.take, row=row)
+        return self.model_copy(update={"identity": identity, "account": account_name(self.account)})
+
+
+class _Ready(NamedTuple):
+    """A request as it is sent, and the call that carries it."""
+
+    request: ShotRequest
+    call: PreparedCall
+
+
+def _ready(order: Order, desk: Desk) -> _Ready:
+    """Everything that can go wrong on our side does so here, before the intent is written."""
+    sent = desk.with_callback(order.request)
+    return _Ready(sent, desk.client.prepare(sent))
+
+
+def _no_local_file(source: str) -> str:
+    raise UnsupportedRequestError([]) from ValueError(f"{source} must be hosted first")
+
+
+def stored_request(request: ShotRequest) -> dict[str, Any]:
+    """The request as the ledger may keep it: no signed link, no inline data, files by their hash; blocking."""
+    form: dict[str, Any] = request.model_dump(mode="json", exclude={"references"}, exclude_none=True)
+    form["references"] = [
+        {"role": reference.role.value, "source": _stored_source(reference.source)} for reference in request.references
+    ]
+    return form
+
+
+def _stored_source(source: str) -> str:
+    from longtake.manifests.reader import content_digest  # noqa: PLC0415 - Arrow, for those who have files
+
+    return source if source.startswith(OWN_SOURCES) else source_key(source, content_digest)
+
+
+async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = None) -> Job:
+    """Buys the clip of an order, unless the ledger says that it is bought.
+
+    Args:
+        order: What to buy.
+        desk: The account's desk.
+        ledger: Where the purchase is recorded.
+        budget: Where money is set aside before the request leaves; None: only `max_spend_usd` bounds it.
+
+    Returns:
+        The job: ours, or the one that an earlier or simultaneous run bought.
+
+    Raises:
+        UnknownOutcomeError: It may have been bought; the ledger says why.
+        UnreadableRecordError: The ledger cannot be read for it.
+        VendorAccountError: The account is refused; nothing was bought, the desk is on hold.
+        RejectedRequestError: Refused as it stands; nothing was bought.
+        ContentRefusedError: Refused by moderation; recorded as such.
+        NotSentError: The vendor could not be reached; nothing was bought.
+        RateLimitedError: The vendor throttled us all along; nothing was bought.
+        LedgerError: The purchase is over.
+        BudgetExceededError: It does not fit into the budget; nothing was bought.
+    """
+    order = order.identified()
+    if budget is None and desk.account.max_spend_usd is not None:
+        budget = await Budget(ledger).open()
+    try:
+        return await _buy(order, desk, ledger, budget)
+    except NOTHING_BOUGHT:
+        if budget is not None:
+            await budget.release(order.identity)
+        raise
+
+
+async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) -> Job:
+    give_up_at = time.monotonic() + desk.account.max_wait_seconds
+    unsent = waited_for = 0
+    while True:
+        purchase = await asyncio.to_thread(ledger.purchase, order.identity)
+        if (job := _settled(purchase, ledger)) is not None:
+            return job
+        if purchase.state(ledger.clock()) is State.SUBMITTING:
+            if waited_for == purchase.last_try:
+                raise UnknownOutcomeError("another run began to submit it and told no end; its clock is ahead of ours")
+            waited_for = purchase.last_try
+            await wait_for_other_run(order.identity, ledger)
+            continue
+        if time.monotonic() > give_up_at:
+            raise RateLimitedError("the vendor throttled every submit; nothing was bought")
+        if desk.trouble is not None:
+            raise desk.trouble
+        await desk.pace.turn()
+        if budget is not None:
+            account = desk.account
+            await budget.reserve(order.identity, order.quote, account.name, cap_usd=account.max_spend_usd)
+        ready = _ready(order, desk)
+        intent = _intent(order, desk, purchase.last_try + 1, ledger)
+        if not await asyncio.to_thread(ledger.intend, intent):
+            continue
+        if _is_too_late(intent, ledger) or (budget is not None and not budget.is_fresh):
+            await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
+            continue
+        try:
+            return await _finish_when_cancelled(_submit(order, intent, ready, desk, ledger))
+        except NotSentError:
+            unsent += 1
+            if unsent >= NOT_SENT_TRIES:
+                raise
+            await asyncio.sleep(2.0**unsent / 4)
+        except RateLimitedError as error:
+            desk.pace.pause(_pause_seconds(error, intent, desk))
+
+
+def _pause_seconds(error: RateLimitedError, intent: Intent, desk: Desk) -> float:
+    """How long nobody submits at this account: as the vendor asks, within reason."""
+    asked = error.retry_after_seconds or min(30.0, 1.5 ** min(intent.number, 9))
+    if asked > LONGEST_PAUSE_SECONDS:
+        words = "%s asks for a pause of %.3g s; it is asked again in %.0f s"
+        log.warning(words, desk.account.name, asked, LONGEST_PAUSE_SECONDS)
+    return min(LONGEST_PAUSE_SECONDS, asked)
+
+
+async def wait_for_other_run(identity: str, ledger: Ledger) -> None:
+    """Waits while another run makes one try to submit this purchase, at most as long as a try may take."""
+    # By our own clock: that of the other run may be ahead, and its deadline days away.
+    end, number = time.monotonic() + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS, 0
+    while time.monotonic() <= end:
+        purchase = await asyncio.to_thread(ledger.purchase, identity)
+        if purchase.state(ledger.clock()) is not State.SUBMITTING or number not in (0, purchase.last_try):
+            return
+        number = purchase.last_try
+        await asyncio.sleep(OTHER_RUN_LOOK_SECONDS)
+
+
+def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
+    state = purchase.state(ledger.clock())
+    if state is State.UNREADABLE:
+        raise UnreadableRecordError(purchase.evidence_of_unknown())
+    if purchase.accepted is not None:
+        return purchase.accepted.job
+    if state is State.UNKNOWN:
+        raise UnknownOutcomeError(purchase.evidence_of_unknown())
+    if state is State.OVER and purchase.verdict is not None:
+        raise LedgerError(f"this purchase is over: {purchase.verdict.verdict}, {purchase.verdict.evidence}")
+    if state not in (State.NEW, State.SUBMITTING):
+        raise UnreadableRecordError(f"the clip was bought, its job cannot be told: {'; '.join(purchase.unreadable)}")
+    return None
+
+
+def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
+    return Intent(
+        identity=order.identity,
+        shot_id=order.shot_id,
+        take=order.take,
+        row_take=order.row_take or order.take,
+        variant=order.variant,
+        attempt=order.attempt,
+        number=number,
+        vendor=desk.account.vendor,
+        account=desk.account.name,
+        base_url=desk.account.base_url,
+        wire_model=desk.adapter.model_for(order.request).wire,
+        request=order.written or stored_request(order.request),
+        expected=order.expected,
+        price_low_usd=order.quote.low_usd if order.quote else None,
+        price_high_usd=order.quote.high_usd if order.quote else None,
+        run=order.run,
+        slot=order.slot,
+        host=f"{socket.gethostname()}:{os.getpid()}",
+        process=this_process(),
+        steady_at=steady_seconds(),
+        at=(now := ledger.clock()),
+        deadline=now + submit_timeout_seconds() + UNKNOWN_AFTER_SECONDS,
+    )
+
+
+def _is_too_late(intent: Intent, ledger: Ledger) -> bool:
+    """Whether a submit that begins now may still be under way when others take its outcome for unknown."""
+    slept = steady_seconds() - intent.steady_at if intent.steady_at is not None else 0.0
+    return slept > UNKNOWN_AFTER_SECONDS or ledger.clock() + submit_timeout_seconds() > intent.deadline
+
+
+async def _submit(order: Order, intent: Intent, ready: _Ready, desk: Desk, ledger: Ledger) -> Job:
+    """Sends the request once and makes the answer durable, whatever it is."""
+    try:
+        accepted = await desk.client.submit(ready.request, ready.call)
+    except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
+        await asyncio.to_thread(ledger.void, intent, str(error))
+        raise
+    except VendorAccountError as error:
+        await asyncio.to_thread(ledger.void, intent, str(error))
+        desk.trouble = error
+        raise
+    except ContentRefusedError as error:
+        record = VerdictRecord(identity=intent.identity, verdict=Verdict.CONTENT_REFUSED, evidence=str(error))
+        await asyncio.to_thread(ledger.add, record)
+        raise
+    except Exception as raised:  # whatever it is, the request may have left: nothing but an unknown outcome is safe
+        error = _unknown(raised, order)
+        await asyncio.to_thread(ledger.unknown, intent, str(error))
+        raise error from None
+    try:
+        job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
+    except Exception as error:  # whatever the store's fault: the job is paid, and its id is known here alone
+        words = (
+            f"accepted as job {accepted.job_id}, which the ledger could not keep ({type(error).__name__}: {error}); "
+            f"{_adopting(order, accepted.job_id)}"
+        )
+        log.error("%s: %s", order.shot_id, words)  # noqa: TRY400 - told once, in words
+        with contextlib.suppress(Exception):
+            await asyncio.to_thread(ledger.unknown, intent, words)
+        raise UnknownOutcomeError(words) from None
+    desk.expect_callback(ready.request, job.job_id)
+    return job
+
+
+def _unknown(raised: Exception, order: Order) -> UnknownOutcomeError:
+    """The unknown outcome that an exception of a submit stands for, with the way to adopt what the answer named."""
+    if not isinstance(raised, UnknownOutcomeError):
+        return UnknownOutcomeError(f"the submit ended in {type(raised).__name__}: {str(raised)[:500]}")
+    if not raised.job_ids:
+        return raised
+    ways = " or ".join(_adopting(order, job_id) for job_id in raised.job_ids)
+    words = f"{raised.message}; if that is its job: {ways}"
+    return UnknownOutcomeError(words, raised.code, raised.http_status, None, raised.job_ids)
+
+
+def _adopting(order: Order, job_id: str) -> str:
+    return f"longtake reconcile --output {order.output} --adopt {order.shot_id}={job_id}"
+
+
+def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:
+    snapshot: JobSnapshot = accepted.snapshot
+    job = intent.job(accepted.job_id, submitted_at=ledger.clock(), estimated_seconds=snapshot.estimated_seconds)
+    ledger.add(Accepted(identity=intent.identity, job=job, usage=snapshot.usage))
+    log.info("%s: bought at %s as job %s", job.shot_id, job.account, job.job_id)
+    return job
+
+
+_UNDER_WAY: set[asyncio.Task[Job]] = set()
+"""Submits of this process that wait for their answer, or for its record."""
+
+
+def submits_under_way() -> int:
+    """How many submits of this process are neither answered nor recorded yet."""
+    return len(_UNDER_WAY)
+
+
+async def _finish_when_cancelled(work: Coroutine[Any, Any, Job]) -> Job:
+    """Runs a submit; when cancelled, however often, lets it finish first, so that its answer is not thrown away."""
+    task = asyncio.ensure_future(work)
+    # A loop that is torn down cancels all tasks that it knows and waits for them. This one it is not told of: it is
+    # waited for by us, who are one of them.
+    asyncio.tasks._unregister_task(task)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    _UNDER_WAY.add(task)
+    task.add_done_callback(_UNDER_WAY.discard)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        give_up_at = time.monotonic() + FINISH_SUBMIT_SECONDS
+        while not task.done() and (left := give_up_at - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=left)
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # seen: the ledger holds what it means
+        raise

@@ -1,0 +1,291 @@
+"""The truth about money: one folder of write-once records per purchase, the first written before money moves.
+
+    ledger/<identity>/try-1.intent.json     we are about to submit
+    ledger/<identity>/try-1.void.json       proof that nothing was accepted; another try may follow
+    ledger/<identity>/try-1.unknown.json    the submit may have arrived; never repeated by itself
+    ledger/<identity>/accepted.json         the job's id
+    ledger/<identity>/claim-1.json          another run took the job up, and with it its slot
+    ledger/<identity>/terminal.json         how the job ended at the vendor
+    ledger/<identity>/clip.json, clip.mp4   the bytes
+    ledger/<identity>/verdict.json          over without a clip, and why
+    ledger/<identity>/accepted-2.json, …    a later word, where the first cannot be read or a person takes it back
+
+Each record is created exclusively with a nonce and is durable before the next step begins. A record that cannot be read
+is reported and never taken for "not bought"; `record_files` tells what the others prove. All calls block.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
+
+from longtake.domain.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
+from longtake.domain.identity import VERSION
+from longtake.files.store import Store
+from longtake.ledger.deadlines import Deadlines
+from longtake.ledger.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
+from longtake.ledger.records import Accepted, Intent, Purchase, Record, Unknown, Void, attempts_in
+from longtake.ledger.spill import bring_in, keep_elsewhere
+
+log = logging.getLogger("longtake.ledger.ledger")
+
+FOLDER = "ledger"
+CLIP_NAME = "clip.mp4"
+RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
+"""Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Ledger:
+    """The ledger of one output store."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+        self.store = store
+        self.clock = clock
+        self._deadlines = Deadlines(store, clock)
+
+    @staticmethod
+    def folder(identity: str) -> str:
+        """The key of a purchase's folder."""
+        return f"{FOLDER}/{identity}"
+
+    def clip_key(self, identity: str) -> str:
+        """The key of a purchase's clip."""
+        return f"{self.folder(identity)}/{CLIP_NAME}"
+
+    def scan(self) -> dict[str, list[str]]:
+        """One listing of everything: file names by identity."""
+        names: dict[str, list[str]] = defaultdict(list)
+        for key in self.store.list(FOLDER):
+            parts = key.split("/")
+            if len(parts) == 3:
+                names[parts[1]].append(parts[2])
+        return dict(names)
+
+    def load(self, identities: Collection[str] | None = None) -> dict[str, Purchase]:
+        """Reads purchases, all of them or those named that exist: one listing and one bulk read.
+
+        Ids of jobs that an earlier run could only keep elsewhere on this machine are brought in before.
+        """
+        bring_in(self.store, self._put_beside)
+        names = self.scan()
+        wanted = names if identities is None else {name: names[name] for name in identities if name in names}
+        return self._read(wanted)
+
+    def _put_beside(self, key: str, data: bytes) -> bool:
+        """Gives the id of a paid job the next name where what has its own cannot be read and nothing else rules."""
+        _, identity, _ = key.split("/")
+        record, there = own_record(identity, "accepted", data), self.purchase(identity)
+        if there.accepted is None and there.verdict is None and there.unreadable:
+            self.add_later(record)
+            return True
+        return there.accepted is not None and there.accepted.nonce == record.nonce
+
+    def load_open(self) -> dict[str, Purchase]:
+        """Reads the purchases that are not settled; of the settled ones only the record that says so."""
+        bring_in(self.store, self._put_beside)
+        names = self.scan()
+        last = [(identity, name) for identity, files in names.items() if (name := _settling(files)) is not None]
+        texts = self._contents(last)
+        settled = {identity for identity, name in last if _is_readable(identity, name, texts.get((identity, name)))}
+        return self._read({identity: files for identity, files in names.items() if identity not in settled})
+
+    def purchase(self, identity: str) -> Purchase:
+        """Reads one purchase as it stands now."""
+        return self._read({identity: self._names(identity)}).get(identity, Purchase(identity=identity))
+
+    def _names(self, identity: str) -> list[str]:
+        keys = [key.split("/") for key in self.store.list(self.folder(identity))]
+        return [parts[2] for parts in keys if len(parts) == 3]
+
+    def last_claim(self, identity: str) -> int:
+        """The number of the last claim on a purchase's slot, 0 if there is none; by the listing alone."""
+        names = (record_name(name) for name in self._names(identity))
+        return max((name.number for name in names if name is not None and name.kind == "claim"), default=0)
+
+    def _read(self, names: Mapping[str, Iterable[str]]) -> dict[str, Purchase]:
+        found = self._contents(
+            (identity, name) for identity, files in names.items() for name in files if name.endswith(".json")
+        )
+        return self._deadlines.on_our_clock(
+            {
+                identity: assemble(identity, {name: found.get((identity, name)) for name in files})
+                for identity, files in names.items()
+            }
+        )
+
+    def _contents(self, files: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """The texts of files by identity and name; those that cannot be read are left out."""
+        keys = {f"{self.folder(identity)}/{name}": (identity, name) for identity, name in files}
+        try:
+            found = self.store.read_many(keys)
+        except (PermissionError, IsADirectoryError):
+            found = {key: data for key in keys if (data := self._readable(key)) is not None}
+        return {keys[key]: data for key, data in found.items()}
+
+    def _readable(self, key: str) -> bytes | None:
+        try:
+            return self.store.read(key)
+        except (PermissionError, IsADirectoryError) as error:
+            log.warning("%s cannot be read: %s", key, error)
+            return None
+
+    def attempts(self, identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
+        """The purchases of one shot take in order of attempt, as far as there are any."""
+        return attempts_in(identity, purchases)
+
+    def add(self, record: R, *, name: str | None = None) -> R:
+        """Creates a record, durably.
+
+        Returns:
+            The record that now stands there: the one given, or an equal one of ours whose answer was lost.
+
+        Raises:
+            PublishConflictError: Another writer's record stands there.
+            UnreadableRecordError: What stands there cannot be read.
+        """
+        kind = NAME_OF[type(record)]
+        key = f"{self.folder(record.identity)}/{name or kind}.json"
+        data = encode(record)
+        if self._create(key, data, record):
+            return record
+        if own_record(record.identity, kind, self._readable(key)).nonce == record.nonce:
+            return record
+        raise PublishConflictError(f"{key}: another run wrote it first")
+
+    def _create(self, key: str, data: bytes, record: Record) -> bool:
+        """As the store does; what follows an intent finds room though the disk is full, a job's id any place at all."""
+        try:
+            try:
+                return self.store.create(key, data)
+            except OSError as error:
+                if isinstance(record, Intent) or error.errno not in _FULL or not self.store.give_room(RESERVE):
+                    raise
+                return self.store.create(key, data)
+        except Exception as error:
+            if not isinstance(record, Accepted):
+                raise
+            try:
+                path = keep_elsewhere(self.store, key, data)
+            except OSError:
+                raise error from None
+            words = f"{error}; its id is kept in {path}, and the next run on this machine takes it up by itself"
+            raise StorageError(words) from error
+
+    def intend(self, intent: Intent) -> bool:
+        """Claims the right to submit. False where another run has claimed this try.
+
+        Raises:
+            OSError: There is no room left for the records that must follow.
+        """
+        self.store.reserve(RESERVE, RESERVE_BYTES)
+        try:
+            self.add(intent, name=f"try-{intent.number}.intent")
+        except PublishConflictError:
+            return False
+        return True
+
+    def void(self, intent: Intent, reason: str) -> None:
+        """Records that a try was not accepted."""
+        self.add(Void(identity=intent.identity, reason=reason), name=f"try-{intent.number}.void")
+
+    def unknown(self, intent: Intent, evidence: str) -> None:
+        """Records that a try may have been accepted."""
+        self.add(Unknown(identity=intent.identity, evidence=evidence), name=f"try-{intent.number}.unknown")
+
+    def add_once(self, record: Record) -> bool:
+        """Creates a record unless one that can be read stands there already; False if one did.
+
+        It belongs to the job that now counts, and takes the next name where one that cannot be read has the first.
+        """
+        kind, names = NAME_OF[type(record)], self._singles(record.identity)
+        number = max((name.number for name in names if name.kind == "accepted"), default=1)
+        while True:
+            name = RecordName(kind, number)
+            try:
+                self.add(record, name=name.stem)
+            except PublishConflictError:
+                return False
+            except UnreadableRecordError:
+                if name not in self._singles(record.identity):
+                    raise  # it is the new one that no file can hold
+                number += 1
+            else:
+                return True
+
+    def add_later(self, record: R) -> R:
+        """Creates a record that rules over all that stands there of one job or another: a person's later word.
+
+        Raises:
+            PublishConflictError: Another word came in between.
+        """
+        number = max((name.number for name in self._singles(record.identity)), default=0) + 1
+        return self.add(record, name=RecordName(NAME_OF[type(record)], number).stem)
+
+    def _singles(self, identity: str) -> set[RecordName]:
+        names = (record_name(name) for name in self._names(identity))
+        return {name for name in names if name is not None and name.kind in SINGLES}
+
+
+def other_clip_key(ledger: Ledger, identity: str, sha256: str) -> str:
+    """Where a clip is kept that is paid, and not the one that counts for a purchase."""
+    return f"{ledger.folder(identity)}/other-{sha256[:12]}.mp4"
+
+
+def _settling(files: Iterable[str]) -> str | None:
+    """The record by whose name a purchase is settled: its latest clip or verdict on the job that counts.
+
+    None where it is not, or where only all of its records tell.
+    """
+    names = {file: name for file in files if (name := record_name(file)) is not None}
+    ruling = max((name.number for name in names.values() if name.kind == "accepted"), default=1)
+    for kind in ("clip", "verdict"):
+        numbers = {name.number: file for file, name in names.items() if name.kind == kind and name.number >= ruling}
+        if numbers:
+            return numbers[max(numbers)]
+    return None
+
+
+def _is_readable(identity: str, file: str, data: bytes | None) -> bool:
+    name = record_name(file)
+    if name is None:
+        return False
+    try:
+        own_record(identity, name.kind, data)
+    except UnreadableRecordError:
+        return False
+    return True
+
+
+def notices(purchases: Iterable[Purchase]) -> list[str]:
+    """What lies in purchases' folders that is no record, or none that can be read, in words."""
+    found: list[str] = []
+    for purchase in purchases:
+        place = f"{FOLDER}/{purchase.identity}" + (f" ({purchase.shot_id})" if purchase.shot_id else "")
+        if purchase.foreign:
+            found.append(f"{place}: passed over, for it is none of Longtake's: {', '.join(purchase.foreign)}")
+        if purchase.unreadable:
+            found.append(f"{place}: cannot be read: {'; '.join(purchase.unreadable)}")
+    return found
+
+
+def require_own_identities(purchases: Iterable[Purchase]) -> None:
+    """Refuses a ledger with records that nobody can read and whose shot nobody can tell.
+
+    Raises:
+        ConfigurationError: A newer release bought here, under identities of its own.
+    """
+    for purchase in purchases:
+        version, dash, _ = purchase.identity.partition("-")
+        if purchase.unreadable and dash and version.isdecimal() and int(version) != VERSION:
+            raise ConfigurationError(
+                f"{FOLDER}/{purchase.identity} was written by a newer release, and this one cannot tell which shot it "
+                "bought; go on with that release, or choose another output"
+            )

@@ -1,0 +1,151 @@
+"""Drift: how far the links of a chain have moved from the first one in brightness, colour and sharpness.
+
+Each clip made from the one before it tends to grow darker, more saturated and softer; a person sees it only at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from av.video.reformatter import Interpolation
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from longtake.media.reading.pictures import all_pictures
+from longtake.media.reading.probe import probe_clip
+
+WIDTH, HEIGHT = 320, 180
+"""Every clip is measured at this size, so that sharpness compares across resolutions."""
+SAMPLES = 8
+"""Pictures measured per clip, evenly spread."""
+
+
+class DriftLimits(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """How far a link may move from the first; None: any distance. The units are those of `LinkDrift`."""
+
+    brightness: float | None = Field(default=25.0, ge=0)
+    """Change of the mean luma, of 255."""
+    contrast_ratio: float | None = Field(default=1.6, ge=1)
+    """Contrast grown or shrunk by this factor."""
+    colour: float | None = Field(default=15.0, ge=0)
+    """Distance of the mean colour, of 255."""
+    sharpness_ratio: float | None = Field(default=2.0, ge=1)
+    """Sharpness grown or shrunk by this factor."""
+
+
+class LinkDrift(BaseModel, frozen=True):
+    """One link measured against the first.
+
+    Attributes:
+        link: Its number in the chain, from 0.
+        brightness: Change of the mean luma, of 255; positive is brighter.
+        contrast_ratio: Spread of the luma, relative to the first's.
+        colour: Distance of the mean colour in the blue–red plane (Cb, Cr), of 255.
+        saturation_ratio: Mean distance from grey, relative to the first's.
+        sharpness_ratio: Finest detail as a share of the contrast, relative to the first's; below 1 is softer.
+    """
+
+    link: int
+    brightness: float
+    contrast_ratio: float
+    colour: float
+    saturation_ratio: float
+    sharpness_ratio: float
+
+    def beyond(self, limits: DriftLimits) -> tuple[str, ...]:
+        """Which limits it passes, in words; empty if none."""
+        breaches: list[str] = []
+        if limits.brightness is not None and abs(self.brightness) > limits.brightness:
+            way = "brighter" if self.brightness > 0 else "darker"
+            breaches.append(f"{abs(self.brightness):.0f} of 255 {way} than the first link")
+        if limits.colour is not None and self.colour > limits.colour:
+            breaches.append(f"its colour is {self.colour:.0f} of 255 away from the first link's")
+        for name, ratio, most in (
+            ("contrast", self.contrast_ratio, limits.contrast_ratio),
+            ("sharpness", self.sharpness_ratio, limits.sharpness_ratio),
+        ):
+            if most is not None and not 1 / most <= ratio <= most:
+                breaches.append(f"its {name} is {ratio:.2f} times the first link's")
+        return tuple(breaches)
+
+
+class _Look(NamedTuple):
+    """What a clip looks like on average."""
+
+    luma: float
+    spread: float
+    blue: float
+    red: float
+    saturation: float
+    detail: float
+
+
+def measure_drift(clips: Sequence[Path]) -> list[LinkDrift]:
+    """Measures every clip of a chain against the first one.
+
+    Args:
+        clips: Local clips in the chain's order.
+
+    Returns:
+        One entry per clip; the first is the measure and has no drift.
+
+    Raises:
+        UnreadableClipError: One of them does not decode.
+    """
+    looks = [_look(clip) for clip in clips]
+    return [_compared(number, looks[0], look) for number, look in enumerate(looks)]
+
+
+def first_beyond(drifts: Sequence[LinkDrift], limits: DriftLimits) -> LinkDrift | None:
+    """The first link that passes a limit, where a chain is to be held; None if all keep them."""
+    return next((drift for drift in drifts if drift.beyond(limits)), None)
+
+
+def _compared(number: int, first: _Look, look: _Look) -> LinkDrift:
+    return LinkDrift(
+        link=number,
+        brightness=round(look.luma - first.luma, 2),
+        contrast_ratio=_ratio(look.spread, first.spread),
+        colour=round(float(np.hypot(look.blue - first.blue, look.red - first.red)), 2),
+        saturation_ratio=_ratio(look.saturation, first.saturation),
+        sharpness_ratio=_ratio(look.detail, first.detail),
+    )
+
+
+def _ratio(value: float, measure: float) -> float:
+    # Half a step of 255 on both sides keeps flat pictures from dividing by nothing.
+    return round((value + 0.5) / (measure + 0.5), 3)
+
+
+def _look(clip: Path) -> _Look:
+    frames = probe_clip(clip).frames
+    wanted = set(np.linspace(0, frames - 1, min(SAMPLES, frames)).round().astype(int).tolist())
+    sampled: list[_Look] = []
+    for number, frame in enumerate(all_pictures(clip)):
+        if number in wanted:
+            planes = cast(
+                NDArray[np.uint8],
+                frame.to_ndarray(
+                    format="yuv444p", width=WIDTH, height=HEIGHT, interpolation=Interpolation.AREA, threads=1
+                ),
+            )
+            sampled.append(_measured(planes.astype(np.float32)))
+    return _Look(*(float(np.mean(values)) for values in zip(*sampled, strict=True)))
+
+
+def _measured(planes: NDArray[Any]) -> _Look:
+    luma, blue, red = planes
+    # The 4-neighbour Laplacian: what is left of a picture beside its smooth parts.
+    fine = 4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]
+    spread = float(luma.std())
+    return _Look(
+        luma=float(luma.mean()),
+        spread=spread,
+        blue=float(blue.mean()),
+        red=float(red.mean()),
+        saturation=float(np.hypot(blue - 128, red - 128).mean()),
+        detail=100 * float(fine.std()) / max(spread, 1.0),
+    )

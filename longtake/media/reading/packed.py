@@ -1,0 +1,81 @@
+"""Whether a PNG or WAV is whole, by its own chunks and without unpacking it into memory."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from longtake.domain.errors import UnreadableClipError
+
+_BLOCK_BYTES = 1 << 16
+_PLACEHOLDER_BYTES = 0x7FFF0000
+"""Recorders that cannot seek back leave about the largest number there, signed (ElevenLabs, sox) or not (FFmpeg)."""
+_SLACK_BYTES = 64
+"""Some count the header as sound, or a last odd byte."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Columns and rows of Adam7: first column, first row, step across, step down.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def check_png(file: BinaryIO) -> None:
+    """Reads a PNG to its end: every checksum, and as many bytes of pixels as its size asks for.
+
+    Raises:
+        UnreadableClipError: Cut short or damaged.
+    """
+    file.seek(8)
+    wanted, unpacked = 0, 0
+    stream = zlib.decompressobj()
+    while True:
+        head = file.read(8)
+        if len(head) < 8:
+            raise UnreadableClipError("cut short: a PNG without its end")
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            break
+        checksum = zlib.crc32(kind)
+        first = b""
+        while length:
+            block = file.read(min(length, _BLOCK_BYTES))
+            if not block:
+                raise UnreadableClipError("cut short: a PNG without its end")
+            length -= len(block)
+            checksum = zlib.crc32(block, checksum)
+            first = first or block
+            while kind == b"IDAT" and block and unpacked <= wanted:
+                unpacked += len(stream.decompress(block, _BLOCK_BYTES))
+                block = stream.unconsumed_tail
+        if file.read(4) != struct.pack(">I", checksum):
+            raise UnreadableClipError(f"damaged picture (checksum of {kind.decode('latin-1')!r})")
+        if kind == b"IHDR":
+            wanted = _png_bytes(first)
+    if unpacked < wanted:
+        raise UnreadableClipError("cut short: a PNG without all its pixels")
+
+
+def _png_bytes(header: bytes) -> int:
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header[:13])
+    bits = depth * _CHANNELS.get(colour, 1)
+    passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+    sizes = [((width - x + dx - 1) // dx, (height - y + dy - 1) // dy) for x, y, dx, dy in passes]
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)
+
+
+def check_wav(file: BinaryIO, size_bytes: int) -> None:
+    """Looks whether the sound that a WAV names is there; a recorder's placeholder names none.
+
+    Raises:
+        UnreadableClipError: Cut short.
+    """
+    place = 12
+    while place + 8 <= size_bytes:
+        file.seek(place)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        place += 8
+        if kind == b"data":
+            if place + length > size_bytes + _SLACK_BYTES and length < _PLACEHOLDER_BYTES:
+                claimed = place + length
+                raise UnreadableClipError(f"cut short: its header says {claimed} bytes, the file has {size_bytes}")
+            return
+        place += length + length % 2

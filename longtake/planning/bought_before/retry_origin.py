@@ -1,0 +1,39 @@
+"""Where an output's own `retry.*` came from, as `retry.json` beside it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from longtake.files.json_files import read_json
+from longtake.files.store import Store
+from longtake.manifests.schema import Manifest
+
+RETRY, RETRY_TYPED = "retry.csv", "retry.parquet"
+ORIGIN = "retry.json"
+
+
+def origin_roots(store: Store, manifest: Manifest) -> list[str]:
+    """Where references of this manifest may come from, beside its own folder: the first manifests', for a `retry.*`.
+
+    Its references were taken from there before. Only the file that we wrote, where we wrote it, is trusted so.
+    """
+    return known_roots(store) if is_retry(store, manifest.source) else []
+
+
+def known_roots(store: Store) -> list[str]:
+    """The folders and buckets that the references of an output's `retry.*` came from."""
+    known = (read_json(store, ORIGIN) or {}).get("reference_roots")
+    return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
+
+
+def is_retry(store: Store, source: str) -> bool:
+    """Whether a manifest is the `retry.*` that we wrote, where we wrote it."""
+    for name in (RETRY, RETRY_TYPED):
+        local = store.local(name)
+        if local is None:
+            if source == f"{store.url}/{name}":
+                return True
+        elif "://" not in source and Path(source).expanduser().absolute().resolve() == local.resolve():
+            return True
+    return False

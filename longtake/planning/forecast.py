@@ -1,0 +1,189 @@
+"""How long a run will take: its jobs played through under slots, submit rates and chains. Pure arithmetic."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from longtake.accounts.account import Account
+from longtake.costs.quote import Span
+from longtake.ledger.records import Purchase
+from longtake.manifests.garbage import uncollected
+from longtake.planning.plan import TO_BUY, Shot, Standing
+
+DEFAULT_JOB_SECONDS = 90.0
+DEFAULT_SLOTS = 3
+FAST, SLOW = 0.7, 1.6
+"""A vendor's estimate, or the default, is taken for so much of a job's time at least and at most."""
+ENOUGH_TO_LEARN = 3
+
+JobTimes = Mapping[tuple[str, str], Span]
+"""Seconds of one job, at least and at most, by account (`vendor/document`) and wire model."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a run will take, in seconds.
+
+    `busy_seconds` tells for each account when its last job ends at the latest. `paused` are accounts without slots,
+    whose jobs are left out.
+    """
+
+    low_seconds: float
+    high_seconds: float
+    jobs: int
+    busy_seconds: Mapping[str, float] = field(default_factory=dict)
+    paused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The forecast in a line."""
+        if not self.jobs and not self.paused:
+            return "nothing to make"
+        parts: list[str] = []
+        if self.jobs:
+            noun = "job" if self.jobs == 1 else "jobs"
+            parts.append(f"{_span(self.low_seconds, self.high_seconds)} for {self.jobs} {noun}")
+        if len(self.busy_seconds) > 1:
+            slowest = max(self.busy_seconds, key=lambda account: self.busy_seconds[account])
+            parts.append(f"{slowest} ends last")
+        parts += [f"{account} is paused ({jobs} jobs wait)" for account, jobs in self.paused.items()]
+        return "; ".join(parts)
+
+
+def learned_times(purchases: Iterable[Purchase]) -> dict[tuple[str, str], Span]:
+    """What earlier jobs took, and where there are too few of them what the vendor estimated."""
+    took: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    told: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for purchase in purchases:
+        if purchase.accepted is None or purchase.accepted.adopted_by:
+            continue
+        job = purchase.accepted.job
+        key = (job.account, job.wire_model)
+        if job.estimated_seconds:
+            told[key].append(job.estimated_seconds)
+        if purchase.terminal is not None and (seconds := purchase.terminal.at - job.submitted_at) > 0:
+            took[key].append(seconds)
+    times = {key: Span(FAST * min(seconds), SLOW * max(seconds)) for key, seconds in told.items()}
+    for key, seconds in took.items():
+        if len(seconds) >= ENOUGH_TO_LEARN:
+            ordered = sorted(seconds)
+            times[key] = Span(ordered[len(ordered) // 4], ordered[(len(ordered) * 9) // 10])
+    return times
+
+
+def forecast(
+    shots: Sequence[Shot],
+    accounts: Mapping[str, Account],
+    times: JobTimes | None = None,
+    *,
+    held: Collection[str] = (),
+) -> Forecast:
+    """How long these shots will take.
+
+    Args:
+        shots: The plan's shots, in its order; those that are done or over take no time.
+        accounts: Accounts by `vendor/document`; of one that is missing the defaults are taken.
+        times: Seconds per job, as `learned_times` gives them.
+        held: Reels that are not made.
+    """
+    todo = [
+        shot
+        for shot in shots
+        if shot.standing is Standing.RESUME or (shot.standing in TO_BUY and shot.row.reel not in held)
+    ]
+    slots = {name: _slots(accounts.get(name)) for name in {shot.account for shot in todo}}
+    paused = Counter(shot.account for shot in todo if not slots[shot.account] and shot.standing is not Standing.RESUME)
+    if paused:
+        todo = [shot for shot in todo if slots[shot.account] or shot.standing is Standing.RESUME]
+    with uncollected():
+        jobs = _jobs(todo, times or {})
+        low = _played(jobs, accounts, slots, slow=False)
+        high = _played(jobs, accounts, slots, slow=True)
+    return Forecast(max(low.values(), default=0.0), max(high.values(), default=0.0), len(jobs), high, dict(paused))
+
+
+class _Job(NamedTuple):
+    """One job to play through; `after` is the place of the job that must have ended before it."""
+
+    account: str
+    seconds: Span
+    is_running: bool
+    after: int | None
+
+
+def _jobs(todo: Sequence[Shot], times: JobTimes) -> list[_Job]:
+    place = {shot: number for number, shot in enumerate(todo)}
+    unknown = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
+    jobs: list[_Job] = []
+    for shot in todo:
+        account = shot.account
+        span = times.get((account, shot.model.wire if shot.model else ""), unknown)
+        is_running = shot.standing is Standing.RESUME
+        after = place.get(shot.parent) if shot.parent is not None else None
+        jobs.append(_Job(account, Span(0.0, span.high) if is_running else span, is_running, after))
+    return jobs
+
+
+def _slots(account: Account | None) -> int:
+    return DEFAULT_SLOTS if account is None else account.max_jobs_in_flight
+
+
+def _played(
+    jobs: Sequence[_Job], accounts: Mapping[str, Account], slots: Mapping[str, int], *, slow: bool
+) -> dict[str, float]:
+    """When each account's last job ends, in seconds from the start."""
+    followers: defaultdict[int, list[int]] = defaultdict(list)
+    ready: defaultdict[str, list[int]] = defaultdict(list)
+    free = {name: max(1, count) for name, count in slots.items()}
+    gaps = {name: _submit_gap_seconds(accounts.get(name)) for name in slots}
+    next_submit = dict.fromkeys(slots, 0.0)
+    for number, job in enumerate(jobs):
+        if job.after is not None:
+            followers[job.after].append(number)
+        else:
+            # Jobs in flight hold their slots before anything new is bought.
+            heapq.heappush(ready[job.account], number - len(jobs) if job.is_running else number)
+    ends: dict[str, float] = {}
+    events: list[tuple[float, int, str]] = [(0.0, -1, account) for account in ready]
+    while events:
+        now, ended, account = heapq.heappop(events)
+        touched = {account}
+        if ended >= 0:
+            free[account] += 1
+            ends[account] = max(ends.get(account, 0.0), now)
+            for follower in followers.get(ended, ()):
+                heapq.heappush(ready[jobs[follower].account], follower)
+                touched.add(jobs[follower].account)
+        for name in touched:
+            waiting = ready[name]
+            while waiting and free[name]:
+                if now < next_submit[name]:
+                    heapq.heappush(events, (next_submit[name], -1, name))
+                    break
+                number = heapq.heappop(waiting) % len(jobs)
+                free[name] -= 1
+                next_submit[name] = now + gaps[name]
+                seconds = jobs[number].seconds
+                heapq.heappush(events, (now + (seconds.high if slow else seconds.low), number, name))
+    return ends
+
+
+def _submit_gap_seconds(account: Account | None) -> float:
+    return 60 / account.submits_per_minute if account is not None and account.submits_per_minute else 0.0
+
+
+def _span(low: float, high: float) -> str:
+    first, last = _time(low), _time(high)
+    return f"about {last}" if first == last else f"{first} to {last}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{round(seconds)} s"
+    if seconds < 7200:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

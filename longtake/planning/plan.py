@@ -1,0 +1,139 @@
+"""The plan: every shot with what is asked, who makes it, what it continues, what it costs and what was bought.
+
+Plain data with questions to it; `longtake.planning.planner` makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from longtake.accounts.account import account_name
+from longtake.costs.quote import Quote
+from longtake.domain.request import ShotRequest
+from longtake.domain.violations import Violation
+from longtake.ledger.records import Purchase, State
+from longtake.manifests.schema import ManifestRow
+from longtake.planning.coming_clip import ComingClip
+from longtake.vendors import Model
+
+
+class Standing(StrEnum):
+    """What a run will do about a shot."""
+
+    DONE = "done"
+    RESUME = "resume"
+    NEW = "new"
+    REPLACES = "replaces"
+    FOLLOWS = "follows"
+    UNKNOWN = "unknown"
+    OVER = "over"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+
+
+TO_BUY = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
+"""Standings of shots that a run buys."""
+
+_BY_STATE = {
+    State.DONE: Standing.DONE,
+    State.IN_FLIGHT: Standing.RESUME,
+    State.FINISHED: Standing.RESUME,
+    State.SUBMITTING: Standing.RESUME,
+    State.UNKNOWN: Standing.UNKNOWN,
+    State.OVER: Standing.OVER,
+    State.UNREADABLE: Standing.UNREADABLE,
+}
+
+
+@dataclass(eq=False)
+class Shot:
+    """One take of one shot, planned.
+
+    `vendor` is where it was bought, else the row's or the run's; account, model and price go by it. `request` is
+    complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is set where
+    only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
+    `as_written` is the identity that the rows themselves give; where a repair stands for one of them it differs.
+    `is_repaired`: the purchase of a repair stands for this one.
+    `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
+    """
+
+    row: ManifestRow
+    take: int
+    variant: int
+    vendor: str
+    request: ShotRequest
+    identity: str = ""
+    as_written: str = ""
+    is_repaired: bool = False
+    parent: Shot | None = None
+    model: Model | None = None
+    tail_seconds: float | None = None
+    violations: list[Violation] = field(default_factory=list)
+    attempts: list[Purchase] = field(default_factory=list)
+    replaces: list[str] = field(default_factory=list)
+    bought_as: str = ""
+    """The name under which the same request was bought, where the manifest has it no more."""
+    fixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    brings: ComingClip | None = None
+    quote: Quote | None = None
+    now: float = 0.0
+
+    @property
+    def shot_id(self) -> str:
+        """`reel/shot`."""
+        return self.row.shot_id
+
+    @property
+    def account(self) -> str:
+        """`vendor/document`."""
+        return account_name(self.vendor)
+
+    @property
+    def purchase(self) -> Purchase | None:
+        """The latest attempt's purchase."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a violation stands against it; warnings do not count."""
+        return bool(self.violations) and any(not violation.warning for violation in self.violations)
+
+    @property
+    def standing(self) -> Standing:
+        """What a run will do about it."""
+        if self.attempts and (standing := _BY_STATE.get(self.attempts[-1].state(self.now))) is not None:
+            return standing
+        if self.is_refused:
+            return Standing.REFUSED
+        if self.replaces:
+            return Standing.FOLLOWS if self._parent_is_replaced() else Standing.REPLACES
+        return Standing.NEW
+
+    def _parent_is_replaced(self) -> bool:
+        return self.parent is not None and self.parent.standing is not Standing.DONE
+
+
+@dataclass
+class Plan:
+    """All shots of a manifest, in manifest order, with every violation found."""
+
+    shots: list[Shot]
+    violations: list[Violation]
+
+    @property
+    def reels(self) -> dict[str, list[Shot]]:
+        """Shots by reel, reels in manifest order, shots in natural order, variants after one another."""
+        reels: dict[str, list[Shot]] = {}
+        for shot in self.shots:
+            reels.setdefault(shot.row.reel, []).append(shot)
+        return reels
+
+    @property
+    def refusals(self) -> list[Violation]:
+        """Violations that are not mere warnings."""
+        return [violation for violation in self.violations if not violation.warning]
+
+    def standing(self, *standings: Standing) -> list[Shot]:
+        """The shots of these standings."""
+        return [shot for shot in self.shots if shot.standing in standings]

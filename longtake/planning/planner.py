@@ -1,0 +1,308 @@
+"""From checked rows to shots that can be bought: who makes each, what is asked, what it continues, what was bought.
+
+Pure: rows, adapters, measured facts and the ledger's purchases come in; shots with their violations go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from longtake._speed import Memo
+from longtake.accounts.hosting import Hosting
+from longtake.domain.errors import UnknownVendorError
+from longtake.domain.identity import ContentDigest, Identities
+from longtake.domain.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
+from longtake.domain.violations import Violation
+from longtake.ledger.records import Intent, Purchase, State, attempts_in
+from longtake.manifests.garbage import uncollected
+from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
+from longtake.planning.assess import PriceOf, TermsBook, Wanted
+from longtake.planning.bought_before.twins import mark_renamed
+from longtake.planning.coming_clip import ComingClip, coming_clip
+from longtake.planning.consequences import follows, told, unread_columns
+from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
+from longtake.planning.references.measure import FIT, FixedReference, shown
+from longtake.vendors import Model, adapter_named
+
+References = tuple[Reference, ...]
+INHERITED = ("duration_seconds", "resolution", "ratio")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was known when the plan was made: the ledger, and the rows that the manifest's own check refused."""
+
+    purchases: Mapping[str, Purchase]
+    by_shot: Mapping[str, list[Purchase]]
+    refused: Mapping[int, list[Violation]]
+    measured: Callable[[References], References]
+    identities: Identities
+    terms: TermsBook
+    now: float
+
+
+@dataclass
+class Planner:
+    """Makes plans.
+
+    Args:
+        vendor: The run's vendor, for rows that name none.
+        model: The run's model, for rows that name none.
+        digest: Hashes local and `s3://` references.
+        facts: What a probe measured, by reference source.
+        hosting: How references would be hosted.
+        quote: Prices a request; None where the price is unknown.
+        extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
+        fixed: Copies of references that were made to fit, by row and source.
+        repairs: Identities that make up for others, by those others'.
+    """
+
+    vendor: str | None
+    digest: ContentDigest
+    model: str = DEFAULT_MODEL
+    facts: Mapping[str, MediaFacts] = field(default_factory=dict)
+    hosting: Hosting = field(default_factory=Hosting)
+    quote: PriceOf = lambda request, model, account: None
+    extension: ExtensionTemplate | None = EXTEND
+    fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
+    repairs: Mapping[str, str] = field(default_factory=dict)
+
+    def plan(
+        self,
+        reels: Mapping[str, Sequence[ManifestRow]],
+        purchases: Mapping[str, Purchase],
+        now: float,
+        violations: Sequence[Violation] = (),
+        unreadable: Sequence[Violation] = (),
+    ) -> Plan:
+        """Plans every reel.
+
+        Args:
+            reels: Checked rows by reel, in the order in which their clips are joined.
+            purchases: The output's ledger.
+            now: Unix time.
+            violations: What the manifest's own check found.
+            unreadable: References that cannot be read; they count only for shots that are still to be bought.
+        """
+        refused: dict[int, list[Violation]] = {}
+        for violation in (*violations, *unreadable):
+            refused.setdefault(violation.row, []).append(violation)
+        known = _Known(
+            purchases=purchases,
+            by_shot=_by_shot(purchases),
+            refused=refused,
+            measured=Memo(self._measured),
+            identities=Identities(self.digest),
+            terms=TermsBook(self.hosting, self.quote),
+            now=now,
+        )
+        shots: list[Shot] = []
+        with uncollected():
+            for rows in reels.values():
+                previous: Shot | None = None
+                for row in rows:
+                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
+                    shots += takes
+                    previous = takes[0]
+        mark_renamed(
+            shots,
+            known.by_shot,
+            partial(self._identity_under, known),
+            partial(_without_names, known),
+        )
+        own = (violation for shot in shots for violation in told(shot))
+        return Plan(shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
+
+    def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: _Known) -> Shot:
+        written = row.written
+        parent = previous if written.continue_from else None
+        take = (row.take - 1) * row.variants + variant + 1
+        vendor = written.vendor or self.vendor or ""
+        shot = Shot(row, take, variant, vendor, self._request(row, parent, known), parent=parent, now=known.now)
+        self._identify(shot, known)
+        shot.attempts = attempts_in(shot.identity, known.purchases)
+        _keep_to_its_vendor(shot)
+        if fixed := self.fixed.get(row.row):
+            shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
+        if others := known.by_shot.get(row.shot_id):
+            shot.replaces = [
+                purchase.identity
+                for purchase in others
+                if purchase.intent
+                and _is_of_take(purchase.intent, shot)
+                and not purchase.identity.startswith(shot.identity)
+            ]
+        if shot.attempts and shot.standing in (Standing.DONE, Standing.RESUME):
+            shot.model = _bought_model(shot)
+            return shot
+        shot.violations = list(known.refused.get(row.row, ()))
+        self._judge(shot, known.terms, unread_columns(known.refused, row.row))
+        return shot
+
+    def _identify(self, shot: Shot, known: _Known) -> None:
+        """The shot's identity: its own, or that of a repair which brought its clip."""
+        row, parent = shot.row, shot.parent
+        identity = partial(self._identity_under, known, shot, row.reel, row.shot)
+        shot.identity = shot.as_written = identity(parent.identity if parent else None)
+        if row.variants > 1 and (older := self._older_identity(shot, known)) is not None:
+            shot.identity = older
+        if parent is not None and parent.identity != parent.as_written:
+            shot.as_written = identity(parent.as_written)
+        repair = self.repairs.get(shot.as_written)
+        if repair is None or _state(shot.identity, known) is State.DONE:
+            return
+        if _state(repair, known) in (State.DONE, State.FINISHED, State.IN_FLIGHT):
+            bought = known.purchases[repair].intent
+            shot.identity, shot.is_repaired = repair, True
+            shot.take = bought.take if bought else shot.take
+
+    def _identity_under(self, known: _Known, shot: Shot, reel: str, name: str, parent: str | None) -> str:
+        """The identity of a shot under these names."""
+        row = shot.row
+        made_with = self._made_with(row)
+        return known.identities.of_shot(
+            reel=reel,
+            shot=name,
+            take=row.take,
+            variant=shot.variant,
+            row=row.written,
+            parent=parent,
+            made_with=made_with,
+        )
+
+    def _older_identity(self, shot: Shot, known: _Known) -> str | None:
+        """What an earlier release bought this variant as: it counted takes and variants in one number."""
+        row = shot.row
+        older = known.identities.of_shot(
+            reel=row.reel,
+            shot=row.shot,
+            take=shot.take,
+            row=row.written,
+            parent=shot.parent.identity if shot.parent else None,
+            made_with=self._made_with(row),
+        )
+        own, there = known.purchases.get(shot.identity), known.purchases.get(older)
+        is_older = there is not None and there.intent is not None and there.intent.row_take is None
+        own_is_older = own is None or own.intent is None or own.intent.row_take is None
+        return older if is_older and own_is_older else None
+
+    def _judge(self, shot: Shot, book: TermsBook, unread: frozenset[str]) -> None:
+        """Fills in on which terms the shot can be bought, or why it cannot.
+
+        A row whose cells cannot all be read (`unread`) is judged by those that can: all that is wrong with it is told
+        at once, but nothing that only follows from what is missing.
+        """
+        row, parent = shot.row, shot.parent
+        if "vendor" in unread:
+            return
+        brings: ComingClip | None = None
+        if parent is not None:
+            brings = parent.brings or coming_clip(parent.request, parent.model)
+        terms = book.terms(
+            Wanted(
+                request=shot.request,
+                prompt=row.written.request.prompt,
+                vendor=shot.vendor,
+                account=shot.account,
+                how=row.written.continue_from if parent is not None else None,
+                tail_seconds=row.written.reference_tail_seconds,
+                parent=brings,
+                refused_parent=parent.shot_id if parent is not None and parent.is_refused else "",
+            )
+        )
+        shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
+        if unread:
+            shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
+        shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
+
+    def _request(self, row: ManifestRow, parent: Shot | None, known: _Known) -> ShotRequest:
+        """The row's request with the run's model, what it inherits from its parent, and measured facts."""
+        request = row.written.request
+        changes: dict[str, object] = {} if row.written.model else {"model": self.model}
+        if parent is not None:
+            for name in INHERITED:
+                if getattr(request, name) is None and (value := getattr(parent.request, name)) is not None:
+                    changes[name] = value
+        if row.written.continue_from == "clip":
+            changes["prompt"] = extension_prompt(self.extension, request.prompt)
+        references = request.references
+        if fixed := self.fixed.get(row.row):
+            references = tuple(_fixed(reference, fixed) for reference in references)
+        if references and (measured := known.measured(references)) is not request.references:
+            changes["references"] = measured
+        return request.model_copy(update=changes) if changes else request
+
+    def _measured(self, references: References) -> References:
+        """The references with what a probe measured; the same tuple where nothing was measured."""
+        if not any(reference.source in self.facts for reference in references):
+            return references
+        return tuple(
+            reference.model_copy(update={"facts": self.facts.get(reference.source)})
+            if reference.url is None
+            else reference
+            for reference in references
+        )
+
+    def _made_with(self, row: ManifestRow) -> list[str]:
+        """Names and versions of what changes the request on its way from the row."""
+        labels = [FIT] if self.fixed.get(row.row) else []
+        if self.extension is not None and row.written.continue_from == "clip":
+            labels.append(self.extension.label)
+        return labels
+
+
+def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:
+    copy = copies.get(reference.source)
+    return reference if copy is None else reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
+
+
+def _is_of_take(intent: Intent, shot: Shot) -> bool:
+    """Whether a purchase was made for the same take and variant, of an earlier release by their common number."""
+    if intent.row_take is None:
+        return intent.take == shot.take
+    return (intent.row_take, intent.variant) == (shot.row.take, shot.variant + 1)
+
+
+def _keep_to_its_vendor(shot: Shot) -> None:
+    """What a run says of vendor and model holds for shots that were never bought; a void submit bought nothing."""
+    bought = [purchase.intent for purchase in shot.attempts if purchase.is_charged and purchase.intent]
+    if not bought:
+        return
+    shot.vendor = bought[-1].account
+    if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
+        shot.request = shot.request.model_copy(update={"model": model})
+
+
+def _without_names(known: _Known, shot: Shot) -> str:
+    """The `shot_id` that a shot would have if its row named neither reel nor id; "" where that cannot be told."""
+    try:
+        return f"{nameless_reel(known.identities.of_request(shot.row.written))}/{LONE_SHOT}"
+    except OSError:  # a reference that cannot be read; told elsewhere
+        return ""
+
+
+def _bought_model(shot: Shot) -> Model | None:
+    intent = shot.purchase.intent if shot.purchase else None
+    if intent is None:
+        return None
+    try:
+        adapter = adapter_named(intent.vendor)
+    except UnknownVendorError:
+        return None
+    return next((model for model in adapter.models if model.wire == intent.wire_model), None)
+
+
+def _state(identity: str, known: _Known) -> State | None:
+    attempts = attempts_in(identity, known.purchases)
+    return attempts[-1].state(known.now) if attempts else None
+
+
+def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:
+    found: dict[str, list[Purchase]] = {}
+    for purchase in purchases.values():
+        if purchase.intent and not purchase.is_replaced_by_a_changed_row:
+            found.setdefault(purchase.intent.shot_id, []).append(purchase)
+    return found

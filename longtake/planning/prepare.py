@@ -1,0 +1,261 @@
+"""One manifest for one output, prepared: read, checked, measured, planned and priced. Nothing is bought here.
+
+Plain asyncio; the flows hand in their steps and their way of loading accounts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from longtake.accounts.account import Account, account_name
+from longtake.accounts.assets import AssetLibrary
+from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
+from longtake.accounts.session import LoadAccount
+from longtake.costs.budget import Budget
+from longtake.costs.price_book import Quotes
+from longtake.domain.errors import (
+    InvalidManifestError,
+    LongtakeError,
+    MissingCredentialsError,
+    UnknownVendorError,
+)
+from longtake.domain.violations import Violation
+from longtake.files.store import Store, open_store
+from longtake.files.web.guard import GuardedClient
+from longtake.ledger.ledger import Ledger, require_own_identities
+from longtake.ledger.ledger import notices as ledger_notices
+from longtake.ledger.records import Purchase
+from longtake.manifests.checker import CheckedManifest, check_manifest
+from longtake.manifests.reader import read_manifest
+from longtake.manifests.schema import Manifest, ManifestRow
+from longtake.planning.bought_before.repairs import remembered, repair_words
+from longtake.planning.bought_before.retry_origin import origin_roots
+from longtake.planning.bought_before.twins import alike_rows
+from longtake.planning.forecast import forecast, learned_times
+from longtake.planning.missing_prices import missing_prices
+from longtake.planning.needs import needs_of
+from longtake.planning.options import Wishes
+from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.planner import Planner
+from longtake.planning.preview import PlanView
+from longtake.planning.prompts import extension_template
+from longtake.planning.references.fix import fix_references
+from longtake.planning.references.measure import measure_references, reference_sources, reference_violations, shown
+from longtake.planning.samples import first_reels, named_reels
+from longtake.vendors import adapter_named
+
+
+@dataclass
+class Production:
+    """A prepared run: the manifest, its plan, and the ledger as it stood."""
+
+    wishes: Wishes
+    manifest: Manifest
+    plan: Plan
+    ledger: Ledger
+    purchases: Mapping[str, Purchase]
+    hosting: Hosting
+    quotes: Quotes
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        """The output."""
+        return self.ledger.store
+
+    def refusal(self) -> LongtakeError | None:
+        """Why nothing may be spent on this manifest, None where rendering may begin."""
+        # What is wrong with the manifest as a whole is wrong with every row of it.
+        skips = self.wishes.skip_refused and self.rendered_shots and all(each.row for each in self.refusals)
+        if self.refusals and not skips:
+            return InvalidManifestError(self.refusals)
+        replaced = [shot for shot in self.rendered_shots if shot.standing in (Standing.REPLACES, Standing.FOLLOWS)]
+        if replaced and not self.wishes.replace:
+            return WouldReplaceError(replaced)
+        return None
+
+    def budget(self) -> Budget | None:
+        """What the run may spend; None where nothing bounds it."""
+        caps = {name: account.max_spend_usd for name, account in self.accounts.items()}
+        bounded = {name: cap for name, cap in caps.items() if cap is not None}
+        if self.wishes.budget_usd is None and not bounded:
+            return None
+        return Budget(
+            self.ledger,
+            budget_usd=self.wishes.budget_usd,
+            caps=bounded,
+            reprice=self.quotes.reprice,
+            settle=self.quotes.settled,
+        )
+
+    async def forecast(self) -> PlanView:
+        """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
+        budget = self.budget()
+        held = await (await budget.open(self.purchases)).preview(needs_of(self.plan)) if budget else {}
+        learned = learned_times(self.purchases.values())
+        return PlanView(
+            plan=self.plan,
+            held=held,
+            forecast=forecast(self.plan.shots, self.accounts, learned, held=held),
+            notices=self.notices,
+            budget_usd=self.wishes.budget_usd,
+            spent_usd=budget.spent_usd if budget else None,
+        )
+
+    @property
+    def asked_shots(self) -> list[Shot]:
+        """The shots of the reels asked for."""
+        only = set(self.wishes.reels)
+        return [shot for shot in self.plan.shots if not only or shot.row.reel in only]
+
+    @property
+    def rendered_shots(self) -> list[Shot]:
+        """The shots of this run: those of the reels asked for without a refused shot."""
+        asked = self.asked_shots
+        refused = {shot.row.reel for shot in asked if shot.is_refused}
+        return [shot for shot in asked if shot.row.reel not in refused]
+
+    @property
+    def refusals(self) -> list[Violation]:
+        """Violations, warnings left aside, of the manifest as a whole and of the reels asked for."""
+        rows = {shot.row.row for shot in self.asked_shots} | {0}
+        return [violation for violation in self.plan.refusals if violation.row in rows]
+
+
+class WouldReplaceError(LongtakeError):
+    """Shots that were bought would be bought again, though their take was not raised."""
+
+    def __init__(self, shots: Sequence[Shot] = ()) -> None:
+        ids = [f"{shot.shot_id} (bought as {shot.bought_as})" if shot.bought_as else shot.shot_id for shot in shots]
+        prices = [shot.quote.high_usd for shot in shots if shot.quote]
+        price = f"at most {sum(prices):.4f} USD" if len(prices) == len(ids) else "price unknown"
+        some = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+        super().__init__(
+            f"{len(ids)} shot(s) that were bought already would be bought again ({price}): {some}. "
+            "Raise their `take`, or render with --replace"
+        )
+
+
+async def prepare(
+    wishes: Wishes,
+    *,
+    load_account: LoadAccount,
+    clip_store: Store | None = None,
+    need_keys: bool = True,
+    reference_roots: Sequence[str] = (),
+) -> Production:
+    """Reads, checks and plans; spends nothing and writes nothing but a probe of the store.
+
+    Args:
+        wishes: What is asked.
+        load_account: Loads `vendor/document`.
+        clip_store: Where references may be hosted.
+        need_keys: Whether missing credentials stop the run (a plan goes on without).
+        reference_roots: Folders and buckets, beside the manifest's own, that references may come from.
+
+    Raises:
+        UnreadableManifestError: The manifest cannot be read.
+        MissingCredentialsError: A vendor of the manifest has no credentials.
+        UnsafeStoreError: The output cannot keep a ledger.
+        ConfigurationError: The output's ledger is not this release's, or the extension template cannot be used.
+    """
+    extension = extension_template(wishes.extension_template)
+    manifest = await asyncio.to_thread(read_manifest, wishes.manifest)
+    ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
+    origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if wishes.output else []
+    checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=[*reference_roots, *origin])
+    accounts, notices = await _accounts(checked, wishes, load_account, need_keys=need_keys)
+    quotes = Quotes(accounts)
+    notices += [f"{name}: the prices are fictitious" for name in quotes.fictitious]
+    if clip_store is not None and not clip_store.can_presign:
+        notices.append(f"the ClipStore {clip_store.url} gives no links and is not used; {CLIP_STORE_FIX}")
+    if need_keys:
+        await asyncio.to_thread(ledger.store.prove_exclusive)
+    purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
+    require_own_identities(purchases.values())
+    notices += ledger_notices(purchases.values())
+    hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
+    planner = Planner(wishes.vendor, checked.digest, hosting=hosting, quote=quotes, extension=extension)
+    planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
+    reels, found = checked.reels(), checked.violations
+    wishes = wishes.model_copy(update={"reels": named_reels(wishes.reels, reels)})
+    plan = planner.plan(reels, purchases, time.time(), found)
+    if elsewhere := await _accounts_of_the_ledger(plan, accounts, load_account):
+        accounts |= elsewhere
+        planner.quote = quotes = Quotes(accounts)
+        plan = planner.plan(reels, purchases, time.time(), found)
+    if wishes.limit_reels is not None:
+        sample, beyond = first_reels(plan, wishes)
+        wishes, notices = wishes.model_copy(update={"reels": sample}), [*notices, *beyond]
+    if to_measure := _unmeasured(plan, wishes.reels):
+        async with GuardedClient() as media:
+            planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
+            unreadable = reference_violations(to_measure, problems)
+            plan = planner.plan(reels, purchases, time.time(), found, unreadable)
+            if wishes.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
+                folder = await asyncio.to_thread(ledger.store.work_folder, "references/fixed")
+                planner.fixed, unfixed = await fix_references(refused, folder, media=media)
+                notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
+                plan = planner.plan(reels, purchases, time.time(), found, unreadable)
+    notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
+    return Production(
+        wishes=wishes,
+        manifest=manifest,
+        plan=plan,
+        ledger=ledger,
+        purchases=purchases,
+        hosting=planner.hosting,
+        quotes=quotes,
+        accounts=accounts,
+        notices=notices,
+    )
+
+
+def _unmeasured(plan: Plan, only: Collection[str]) -> list[ManifestRow]:
+    """Rows of the reels asked for that are still to be bought and refer to media."""
+    settled = (Standing.DONE, Standing.RESUME)
+    rows = {shot.row.row: shot.row for shot in plan.shots if shot.standing not in settled}
+    asked = [row for row in rows.values() if not only or row.reel in only]
+    return [row for row in asked if row.written.request.references]
+
+
+async def _accounts(
+    checked: CheckedManifest,
+    wishes: Wishes,
+    load_account: LoadAccount,
+    *,
+    need_keys: bool,
+) -> tuple[dict[str, Account], list[str]]:
+    accounts: dict[str, Account] = {}
+    notices: list[str] = []
+    for written in dict.fromkeys(row.written.vendor or wishes.vendor or "" for row in checked.rows):
+        try:
+            adapter_named(written)
+        except UnknownVendorError:
+            continue
+        try:
+            accounts[account_name(written)], said = await load_account(written)
+            notices += said
+        except MissingCredentialsError as error:
+            if need_keys:
+                raise
+            notices.append(str(error))
+    return accounts, notices
+
+
+async def _accounts_of_the_ledger(
+    plan: Plan, known: Mapping[str, Account], load_account: LoadAccount
+) -> dict[str, Account]:
+    """The accounts at which shots go on that were bought there, though neither row nor run names them any more."""
+    names = dict.fromkeys(shot.account for shot in plan.shots if shot.attempts and shot.standing is not Standing.DONE)
+    found: dict[str, Account] = {}
+    for name in names:
+        if name not in known:
+            with contextlib.suppress(MissingCredentialsError, UnknownVendorError):  # told when the job is taken up
+                found[name], _ = await load_account(name)
+    return found

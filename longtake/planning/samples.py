@@ -1,0 +1,72 @@
+"""Which reels a run is about: named ones, patterns of names, and the first so many that still want something."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from longtake.domain.errors import ConfigurationError
+from longtake.planning.plan import Plan, Shot, Standing
+
+if TYPE_CHECKING:
+    from longtake.planning.prepare import Wishes  # which is narrowed here before a run begins
+
+
+def named_reels(wanted: Sequence[str], reels: Collection[str]) -> tuple[str, ...]:
+    """The reels that are named, in manifest order where a pattern names several.
+
+    Args:
+        wanted: Names, or patterns with `*`, `?` and `[…]`; a reel of exactly that name goes first.
+        reels: All reels of the manifest, in its order.
+
+    Raises:
+        ConfigurationError: A name or pattern that no reel has.
+    """
+    found: dict[str, None] = {}
+    unknown: list[str] = []
+    for name in wanted:
+        matching = [name] if name in reels else [reel for reel in reels if fnmatchcase(reel, name)]
+        found |= dict.fromkeys(matching)
+        if not matching:
+            unknown.append(name)
+    if unknown:
+        some = ", ".join(list(reels)[:5]) + (", …" if len(reels) > 5 else "")
+        raise ConfigurationError(
+            f"the manifest has no reel {', '.join(unknown)}. It has {some}; 'sku00*' names several"
+        )
+    return tuple(found)
+
+
+def first_reels(plan: Plan, wishes: Wishes) -> tuple[tuple[str, ...], list[str]]:
+    """The first `limit_reels` reels that still want something, and in a line what lies beyond them.
+
+    Reels with a refused shot count, and refuse the run, unless `skip_refused` passes them over.
+    """
+    most, only = wishes.limit_reels, frozenset(wishes.reels)
+    wanting = [
+        (name, shots)
+        for name, shots in plan.reels.items()
+        if (not only or name in only)
+        and any(_wants_something(shot, wishes) for shot in shots)
+        and not (wishes.skip_refused and any(shot.is_refused for shot in shots))
+    ]
+    if most is None or not wanting:  # nothing to choose from: the run finds everything as it stands
+        return wishes.reels, []
+    beyond = wanting[most:]
+    count = sum(len(shots) for _, shots in beyond)
+    words = f"{len(beyond)} more reels ({count} shots) lie beyond the first {most}; the next run goes on with them"
+    return tuple(name for name, _ in wanting[:most]), [words] if beyond else []
+
+
+def _wants_something(shot: Shot, wishes: Wishes) -> bool:
+    verdict = shot.purchase.verdict if shot.purchase else None
+    match shot.standing:
+        case Standing.DONE | Standing.UNREADABLE:
+            return False
+        case Standing.UNKNOWN:
+            return wishes.on_unknown == "resubmit"
+        case Standing.OVER if verdict is not None:
+            return verdict.resubmitted or (verdict.again and len(shot.attempts) < wishes.max_attempts)
+        case _:
+            return True

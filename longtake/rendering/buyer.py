@@ -1,0 +1,75 @@
+"""Buying one attempt within a run: its place under the run's limit, its slot, its order, its submit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from longtake.accounts.session import Desk, raise_trouble
+from longtake.domain.identity import attempt_identity
+from longtake.domain.job import Job
+from longtake.jobs.submit import Order
+from longtake.jobs.takeover import JobSlot
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase
+from longtake.planning.plan import Shot
+from longtake.rendering.brake import Brake
+from longtake.rendering.chaining import Parent
+from longtake.rendering.order_builder import Orders
+from longtake.rendering.places import Places
+
+
+@dataclass
+class Buyer:
+    """Makes the purchases of one run; `sent` are the identities whose submit it has begun."""
+
+    ledger: Ledger
+    orders: Orders
+    places: Places
+    brake: Brake
+    submit: Callable[[Order], Awaitable[Job]]
+    sent: set[str] = field(default_factory=set)
+
+    async def buy(
+        self, shot: Shot, number: int, parent: Parent | None, *, desk: Desk, turn: int, queued: Callable[[], None]
+    ) -> tuple[JobSlot, Job] | None:
+        """A slot and the job that it is for; None where the run's limit leaves the shot to the next run.
+
+        Where nothing was bought, slot and place go to the next in line.
+        """
+        raise_trouble(desk)
+        if not await self.places.take(turn):
+            return None
+        identity, lease = attempt_identity(shot.identity, number), None
+        try:
+            queued()
+            lease = await desk.slots.acquire(turn)
+            await self.brake.room(shot.account)
+            raise_trouble(desk)
+            order = await self.orders.order(shot, number, parent, desk)
+            await desk.slots.keep(lease, desk.job_seconds)
+            self.sent.add(identity)
+            job = await self.submit(order.model_copy(update={"slot": lease.slot}))
+        except BaseException as error:
+            purchase = await self._after(identity)
+            may_be_bought = purchase is None or purchase.is_charged
+            # A cancelled run gives no slot back in which the vendor may be at work: the next run takes it over.
+            if lease is not None and not (may_be_bought and isinstance(error, asyncio.CancelledError)):
+                desk.slots.release(lease)
+            if may_be_bought:
+                self.places.keep()
+            else:
+                self.places.give_back()
+            raise
+        self.places.keep()
+        return JobSlot(identity, lease, desk, self.ledger), job
+
+    async def _after(self, identity: str) -> Purchase | None:
+        """The purchase after its submit ended badly; None where the ledger cannot be asked, and it may be bought."""
+        if identity not in self.sent:
+            return Purchase(identity=identity)
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            return await asyncio.to_thread(self.ledger.purchase, identity)
+        return None

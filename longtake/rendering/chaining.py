@@ -1,0 +1,132 @@
+"""How a shot goes on from the one before it: what part of the clip fits as a reference, and how the vendor reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from longtake.accounts.hosting import Hosting
+from longtake.accounts.session import Desk
+from longtake.domain.job import Clip
+from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
+from longtake.ledger.ledger import Ledger
+from longtake.media.checking.drift import DriftLimits, measure_drift
+from longtake.media.cutting.frames import last_frame
+from longtake.media.cutting.tail import TailLimits, cut_tail
+from longtake.media.workers import Crew, in_child
+from longtake.planning.coming_clip import own_video_seconds, room_for_tail, tail_to_cut
+from longtake.vendors.limits import Limits, MediaLimits
+
+LINK_MARGIN_SECONDS = 1800.0
+"""A link must outlive the vendor's queue to be worth passing on."""
+CUT_DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The finished shot that another goes on from. `link` is the vendor's own, alive until `link_dies_at`."""
+
+    identity: str
+    clip: Clip
+    link: str | None = None
+    link_dies_at: float = 0.0
+    last_frame_link: str | None = None
+
+    @property
+    def link_is_alive(self) -> bool:
+        """Whether the vendor's link will outlive a queue."""
+        return self.link is not None and self.link_dies_at - time.time() > LINK_MARGIN_SECONDS
+
+    @property
+    def facts(self) -> MediaFacts:
+        """The clip's figures, as a reference."""
+        numerator, _, denominator = self.clip.fps.partition("/")
+        return MediaFacts(
+            kind="video",
+            container="mp4",
+            size_bytes=self.clip.size_bytes,
+            width=self.clip.width,
+            height=self.clip.height,
+            duration_seconds=self.clip.duration_seconds,
+            fps=float(numerator) / float(denominator or 1),
+        )
+
+
+async def continued_from_clip(
+    request: ShotRequest,
+    parent: Parent,
+    *,
+    limits: Limits,
+    desk: Desk,
+    ledger: Ledger,
+    hosting: Hosting,
+    wanted_seconds: float | None = None,
+) -> ShotRequest:
+    """The request with the parent's clip (or its fitting tail) as video 1.
+
+    Raises:
+        UnfitClipError: It cannot be made to fit, or there is no way to host it.
+    """
+    cut = tail_to_cut(
+        parent.clip.duration_seconds, room_for_tail(limits.video, own_video_seconds(request)), wanted_seconds
+    )
+    facts = parent.facts
+    if cut is None and parent.link_is_alive and desk.adapter.parent_link_ok:
+        link = parent.link or ""
+        url = await hosting.given(link, "video", desk, limits.video, sha256=parent.clip.sha256)
+    else:
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
+            if cut is not None:
+                path, facts = await _cut(path, cut, Path(folder) / "tail.mp4", limits.video, facts)
+            url = await hosting.link(path, "video", desk, limits.video)
+    video = Reference(role=Role.REFERENCE_VIDEO, source=f"clip:{parent.identity}", url=url, facts=facts)
+    return request.model_copy(update={"references": (video, *request.references)})
+
+
+async def _cut(
+    path: Path, seconds: float, target: Path, limits: MediaLimits, facts: MediaFacts
+) -> tuple[Path, MediaFacts]:
+    bounds = limits.model_dump(include=set(TailLimits.model_fields), exclude_none=True)
+    await in_child(cut_tail, path, seconds, target, TailLimits(**bounds), deadline_seconds=CUT_DEADLINE_SECONDS)
+    return target, facts.model_copy(update={"duration_seconds": seconds, "size_bytes": target.stat().st_size})
+
+
+async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledger, crew: Crew) -> str:
+    """How the last link of a chain passes the limits of drift from the first, "" where it keeps them.
+
+    Raises:
+        MediaError: One of the clips cannot be measured.
+    """
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        paths = [
+            await asyncio.to_thread(ledger.store.fetch, clip.key, Path(folder) / f"{place}.mp4")
+            for place, clip in enumerate((first, last))
+        ]
+        _, drift = await crew.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
+    return ", ".join(drift.beyond(limits))
+
+
+async def continued_from_last_frame(
+    request: ShotRequest, parent: Parent, *, limits: Limits, desk: Desk, ledger: Ledger, hosting: Hosting
+) -> ShotRequest:
+    """The request with the last frame of the parent's clip as its first frame.
+
+    Raises:
+        UnfitClipError: There is no way to host the picture.
+    """
+    facts = MediaFacts(kind="image", container="png", size_bytes=0, width=parent.clip.width, height=parent.clip.height)
+    if parent.last_frame_link and parent.link_is_alive:
+        url = await hosting.given(parent.last_frame_link, "image", desk, limits.image)
+    else:
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
+            picture = Path(folder) / "last_frame.png"
+            await in_child(last_frame, path, picture, deadline_seconds=CUT_DEADLINE_SECONDS)
+            facts = facts.model_copy(update={"size_bytes": picture.stat().st_size})
+            url = await hosting.link(picture, "image", desk, limits.image)
+    frame = Reference(role=Role.FIRST_FRAME, source=f"last_frame:{parent.identity}", url=url, facts=facts)
+    return request.model_copy(update={"references": (frame, *request.references)})

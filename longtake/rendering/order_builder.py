@@ -1,0 +1,169 @@
+"""What a shot's purchase is made of: its request with every reference hosted, the clip before it among them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
+from longtake.accounts.session import Desk, raise_trouble
+from longtake.domain.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
+from longtake.domain.identity import attempt_identity
+from longtake.domain.job import JobSnapshot
+from longtake.domain.request import Reference, ShotRequest
+from longtake.domain.violations import refusal
+from longtake.jobs.gate import expectation
+from longtake.jobs.resources import Office
+from longtake.jobs.submit import Order, stored_request
+from longtake.ledger.ledger import Ledger
+from longtake.media.checking.inspect import GatePolicy
+from longtake.planning.plan import Shot
+from longtake.planning.references.measure import shown
+from longtake.rendering.chaining import Parent, continued_from_clip, continued_from_last_frame
+from longtake.rendering.shot_result import ShotResult
+from longtake.vendors import adapter_named
+from longtake.vendors.limits import Limits
+
+HOSTING_FIX = f"give a public URL, or {CLIP_STORE_FIX}"
+REFUSED_FIX = "give another file; nothing of this shot was bought"
+REFUSED_CLIP_FIX = "change the shot before it, or raise its take; nothing of this shot was bought"
+CHAIN_FIX = f"make the shot before it shorter, or {CLIP_STORE_FIX}"
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Makes the orders of one run. `run` names it in the ledger; `gate` says what the checks of its clips mean."""
+
+    output: str
+    run: str
+    gate: GatePolicy
+    ledger: Ledger
+    office: Office
+    hosting: Hosting
+
+    async def parent(self, before: ShotResult) -> Parent | None:
+        """What the shot after this one continues; None where this one is not done."""
+        if not before.is_done or before.clip is None or before.job is None:
+            return None
+        snapshot = before.snapshot or await self._look_for_link(before)
+        desk = await self.office.desk(before.job.account)
+        started = before.finished_at or time.time()
+        return Parent(
+            identity=before.job.identity,
+            clip=before.clip,
+            link=snapshot.video_url if snapshot else None,
+            link_dies_at=started + desk.adapter.link_seconds,
+            last_frame_link=snapshot.last_frame_url if snapshot else None,
+        )
+
+    async def order(self, shot: Shot, number: int, parent: Parent | None, desk: Desk) -> Order:
+        """The order of a shot's attempt.
+
+        Raises:
+            UnsupportedRequestError: A reference, or the clip before, cannot be made what the vendor takes.
+        """
+        if shot.model is None:
+            raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
+        request = await self._complete_request(shot, shot.model.limits, parent, desk)
+        return Order(
+            output=self.output,
+            account=shot.account,
+            shot_id=shot.shot_id,
+            request=request,
+            identity=attempt_identity(shot.identity, number),
+            take=shot.take,
+            row_take=shot.row.take,
+            variant=shot.variant + 1,
+            attempt=number,
+            written=await asyncio.to_thread(stored_request, request) | ({"fixes": shot.fixes} if shot.fixes else {}),
+            expected=expectation(request, shot.model.limits, self.gate),
+            quote=shot.quote,
+            run=self.run,
+        )
+
+    async def register(self, shot: Shot) -> None:
+        """Registers the shot's own references, and asks for its assets, where its vendor takes audited ones alone.
+
+        Raises:
+            UnsupportedRequestError: The vendor refuses one.
+            VendorError: The vendor cannot be asked.
+        """
+        if shot.model is None:
+            return
+        adapter, limits = adapter_named(shot.account), shot.model.limits
+        wanted = [
+            each
+            for each in shot.request.references
+            if self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
+        ]
+        if wanted:
+            desk = await self.office.desk(shot.account)
+            raise_trouble(desk)
+            await asyncio.gather(*(self._readied(shot, each, limits, desk) for each in wanted))
+
+    async def _hosted(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> Reference:
+        with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
+            return await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+
+    async def _readied(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> None:
+        if reference.scheme != "asset":
+            await self._hosted(shot, reference, limits, desk)
+            return
+        with _refused_as(shot, reference.role.column, reference.source, HOSTING_FIX):
+            await self.hosting.assets.require_passed(reference.wire_url.partition("://")[2], desk)
+
+    async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
+        """The request with every reference where the vendor can read it, the parent's clip first."""
+        hosted = [await self._hosted(shot, reference, limits, desk) for reference in shot.request.references]
+        request = shot.request.model_copy(update={"references": tuple(hosted)})
+        if parent is None:
+            return request
+        with _refused_as(shot, "continue_from", shot.row.written.continue_from or "", CHAIN_FIX):
+            return await self._continued(shot, request, limits, parent, desk)
+
+    async def _continued(
+        self, shot: Shot, request: ShotRequest, limits: Limits, parent: Parent, desk: Desk
+    ) -> ShotRequest:
+        """The request with the parent's clip, or its last frame, before its own references."""
+        if shot.row.written.continue_from == "last_frame":
+            return await continued_from_last_frame(
+                request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
+            )
+        return await continued_from_clip(
+            request,
+            parent,
+            limits=limits,
+            desk=desk,
+            ledger=self.ledger,
+            hosting=self.hosting,
+            wanted_seconds=shot.row.written.reference_tail_seconds,
+        )
+
+    async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:
+        """The vendor's own link of a clip bought by an earlier run, if it still has one."""
+        job = before.job
+        if job is None:
+            return None
+        desk = await self.office.desk(job.account)
+        if job.base_url != desk.account.base_url:
+            return None
+        try:
+            return await desk.client.look(job.job_id)
+        except VendorError:
+            return None
+
+
+@contextlib.contextmanager
+def _refused_as(shot: Shot, column: str, value: str, fix: str) -> Generator[None]:
+    """Media that cannot be given to the vendor refuses the row, as a violation of its column."""
+    try:
+        yield
+    except MediaError as error:
+        if isinstance(error, RefusedReferenceError):
+            fix = REFUSED_CLIP_FIX if column == "continue_from" else REFUSED_FIX
+        found = refusal(column, value, str(error), fix)
+        update = {"row": shot.row.row, "shot_id": shot.shot_id}
+        raise UnsupportedRequestError([found.model_copy(update=update)]) from None

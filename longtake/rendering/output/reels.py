@@ -1,0 +1,226 @@
+"""Making reels: the finished clips of one reel joined in order, published with a receipt, and not made twice."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from glob import escape
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from longtake.domain.errors import PublishConflictError
+from longtake.domain.job import Clip
+from longtake.files.json_files import read_json, write_json
+from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes
+from longtake.files.store import Store
+from longtake.files.web.fetch import part_file
+from longtake.media.checking.drift import measure_drift
+from longtake.media.checking.echo import find_echo
+from longtake.media.stitching.film import Progress
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.media.stitching.stitch import stitch_clips
+from longtake.media.workers import Crew
+from longtake.rendering.output.outputs import reel_key, sidecar_key
+
+SECONDS_PER_CLIP = 30.0
+"""Deadline for a stitch: so long per clip, two minutes at least."""
+OTHER_RUN_PAUSE_SECONDS = 0.5
+SURE = 0.6
+"""Below this confidence nothing is trimmed."""
+
+
+class ReelPart(BaseModel):
+    """One clip of a reel.
+
+    Attributes:
+        continues: It was made to go on from the clip before it, so it may repeat its end.
+        linked: It was made from the clip before it or from its last frame, so it may drift.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shot_id: str
+    clip: Clip
+    continues: bool = False
+    linked: bool = False
+
+
+class ReelOrder(BaseModel):
+    """One reel to make. `missing` names shots that are not there; a reel with any is partial."""
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str
+    reel: str
+    parts: tuple[ReelPart, ...]
+    missing: tuple[str, ...] = ()
+    options: StitchOptions = StitchOptions()
+
+    @property
+    def key(self) -> str:
+        """Where the reel goes."""
+        return reel_key(self.reel, partial=bool(self.missing))
+
+    def recipe(self) -> dict[str, Any]:
+        """What the film depends on; the same recipe needs no new film."""
+        return {
+            "clips": [[part.shot_id, part.clip.sha256, part.continues] for part in self.parts],
+            "missing": list(self.missing),
+            "options": self.options.model_dump(mode="json"),
+        }
+
+
+class MadeReel(BaseModel):
+    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's film."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reel: str
+    key: str
+    frames: int
+    made_now: bool
+    receipt: dict[str, Any]
+    kept: str = ""
+
+
+async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progress | None = None) -> MadeReel:
+    """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
+
+    Args:
+        order: What to join.
+        store: Where the clips lie and the reel goes.
+        crew: Decodes and encodes.
+        progress: Called with the share of the film that is made, 0 to 1.
+
+    Raises:
+        MediaError: A clip cannot be used.
+        StorageError: The store did not take the film.
+    """
+    while (made := await asyncio.to_thread(standing_reel, order, store)) is None:
+        work = await asyncio.to_thread(store.work_folder, order.key)
+        try:
+            with part_file(work, f".{Path(order.key).stem}") as part:
+                return await _make(order, store, crew, part, progress)
+        except PublishConflictError:
+            await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
+    return made
+
+
+def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
+    """The reel, where it stands there already as ordered and published; blocking."""
+    receipt = read_json(store, sidecar_key(order.key))
+    if receipt is None or receipt.get("recipe") != order.recipe():
+        return None
+    if store.size(order.key) != receipt.get("size_bytes"):
+        return None
+    if (stamp := store.stamp(order.key)) != receipt.get(STAMP):
+        if (known := published_hashes(receipt)) and bytes_hash(store, order.key) not in known:
+            return None
+        write_json(store, sidecar_key(order.key), receipt | {STAMP: stamp})
+    return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
+
+
+async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> MadeReel:
+    """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
+    try:
+        receipt, kept = await (
+            _link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part, progress)
+        )
+    finally:
+        part.unlink(missing_ok=True)
+    receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
+    receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
+    await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
+    made = MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
+    return made.model_copy(update={"kept": kept})
+
+
+def _make_way(order: ReelOrder, store: Store, sha256: str) -> str:
+    """Keeps a person's film that stands where the reel goes, and says so; notes which bytes are coming. Blocking."""
+    beside = read_json(store, sidecar_key(order.key)) or {}
+    kept, stands = None, bytes_hash(store, order.key)
+    if stands is not None and stands != sha256 and stands not in published_hashes(beside):
+        kept = keep_aside(store, order.key)
+    write_json(store, sidecar_key(order.key), beside | {COMING: sha256})
+    return kept_words(order.key, kept) if kept else ""
+
+
+def _is_single(order: ReelOrder) -> bool:
+    return len(order.parts) == 1 and order.options == StitchOptions()
+
+
+async def _link_single(order: ReelOrder, store: Store) -> tuple[dict[str, Any], str]:
+    """A reel of one clip is that clip, bit for bit. Returns its receipt, and what is told of a person's film."""
+    clip = order.parts[0].clip
+    kept = await asyncio.to_thread(_make_way, order, store, clip.sha256)
+    await asyncio.to_thread(store.link, clip.key, order.key)
+    return {
+        "how": "the only clip, untouched",
+        "frames": clip.frames,
+        "sha256": clip.sha256,
+        "size_bytes": clip.size_bytes,
+        "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames}],
+    }, kept
+
+
+async def _stitch(
+    order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None
+) -> tuple[dict[str, Any], str]:
+    """Joins and publishes. Returns the receipt, and what is told of a person's film."""
+    deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        paths = [
+            await asyncio.to_thread(store.fetch, part.clip.key, Path(folder) / f"{place:05}.mp4")
+            for place, part in enumerate(order.parts)
+        ]
+        options, echoes = await _without_echoes(order, paths, crew)
+        drift = await _drift(order, paths, crew)
+        film = part.with_suffix(".film.part")
+        try:
+            made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
+            size_bytes = film.stat().st_size
+            kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
+            await asyncio.to_thread(store.publish, film, order.key)
+        finally:
+            of_killed_child = film.parent.glob(f".{escape(film.name)}.*.part")
+            for left in (film, *of_killed_child):
+                left.unlink(missing_ok=True)
+    receipt: dict[str, Any] = made.model_dump(mode="json")
+    for clip, each in zip(receipt["clips"], order.parts, strict=True):
+        clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
+    receipt |= {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes, "drift": drift}
+    return receipt, kept
+
+
+async def _drift(order: ReelOrder, paths: Sequence[Path], crew: Crew) -> list[dict[str, Any]]:
+    """How far each link of each chain has moved from the chain's first clip."""
+    heads = [place for place, part in enumerate(order.parts) if not part.linked]
+    drift: list[dict[str, Any]] = []
+    for head, end in pairwise([*heads, len(paths)]):
+        if end - head > 1:
+            links = await crew.call(measure_drift, paths[head:end], deadline_seconds=SECONDS_PER_CLIP * (end - head))
+            drift += [{"shot_id": order.parts[head + link.link].shot_id} | link.model_dump() for link in links]
+    return drift
+
+
+async def _without_echoes(
+    order: ReelOrder, paths: Sequence[Path], crew: Crew
+) -> tuple[StitchOptions, list[dict[str, Any]]]:
+    """Options that drop the pictures with which a continued clip repeats the end of the one before it."""
+    trims = list(order.options.trims) or [(0, 0)] * len(paths)
+    echoes: list[dict[str, Any]] = []
+    for place, part in enumerate(order.parts):
+        if not part.continues or place == 0:
+            continue
+        echo = await crew.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
+        trimmed = echo.verdict == "found" and echo.confidence >= SURE
+        echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
+        if trimmed and echo.frames < part.clip.frames:
+            trims[place] = (max(trims[place][0], echo.frames), trims[place][1])
+    if not any(sum(trim) for trim in trims):
+        return order.options, echoes
+    return order.options.model_copy(update={"trims": tuple(trims)}), echoes

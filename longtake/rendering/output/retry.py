@@ -1,0 +1,178 @@
+"""The tables of an output: results of every row that was rendered into it, and `retry.*`, what to hand in next.
+
+`retry.json` tells which folders and buckets the references of `retry.*` came from, and for whose purchases its rows
+stand.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+import pyarrow
+import pyarrow.parquet
+
+from longtake.files.json_files import read_json, write_json
+from longtake.files.store import Store
+from longtake.ledger.records import Intent, Purchase
+from longtake.manifests.merged import merged
+from longtake.manifests.reader import cells_of
+from longtake.manifests.retry_rows import retry_rows, retry_table, rows_csv
+from longtake.manifests.schema import Manifest, joined
+from longtake.manifests.writer import RowResult, results_arrow, table_files
+from longtake.planning.bought_before.repairs import shot_key
+from longtake.planning.bought_before.retry_origin import ORIGIN, RETRY, RETRY_TYPED, is_retry, known_roots
+from longtake.planning.plan import Shot
+from longtake.rendering.output.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
+
+
+def stands_for(
+    store: Store, manifest: Manifest, shots: Sequence[Shot], purchases: Mapping[str, Purchase]
+) -> dict[str, list[str]]:
+    """For whose purchases the shots of a manifest stand, by shot and variant.
+
+    Those of our own `retry.*` as written; of any other manifest, such as a copy of it, those with a raised take.
+    """
+    told = _told_to_stand_for(store)
+    if is_retry(store, manifest.source):
+        return told
+    keys = {shot_key(shot): shot.row.take for shot in shots}
+    return {
+        key: identities
+        for key, identities in told.items()
+        if key in keys and keys[key] > max((_row_take(one, purchases) for one in identities), default=0)
+    }
+
+
+def _row_take(identity: str, purchases: Mapping[str, Purchase]) -> int:
+    bought = purchases.get(identity)
+    return bought.intent.row_take or bought.intent.take if bought and bought.intent else 1
+
+
+def _told_to_stand_for(store: Store) -> dict[str, list[str]]:
+    told: object = (read_json(store, ORIGIN) or {}).get("stands_for")
+    if not isinstance(told, dict):
+        return {}
+    lists = {key: value for key, value in cast("dict[str, object]", told).items() if isinstance(value, list)}
+    return {key: [str(one) for one in cast("list[object]", value)] for key, value in lists.items()}
+
+
+def write_results(
+    store: Store, manifest: Manifest, rows: Sequence[RowResult], purchases: Mapping[str, Purchase]
+) -> None:
+    """Writes the results alone: what is to be handed in next is known when a run has ended."""
+    results = results_arrow(manifest, rows)
+    _write_results(store, results, kept(store, {row.shot_id for row in rows}, purchases))
+
+
+def _write_results(store: Store, results: pyarrow.Table, others: Sequence[RenderedRows]) -> None:
+    parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
+    store.write("results.parquet", parquet)
+    store.write("results.csv", table)
+
+
+def write_tables(
+    store: Store,
+    manifest: Manifest,
+    rows: Sequence[RowResult],
+    raise_take: Iterable[int],
+    *,
+    shots: Sequence[Shot] = (),
+    purchases: Mapping[str, Purchase] | None = None,
+) -> None:
+    """Writes results and retry tables: the manifest at hand first, then all others that were rendered here.
+
+    Args:
+        store: The output.
+        manifest: The manifest at hand.
+        rows: Its rows as they ended.
+        raise_take: Rows that only another purchase completes.
+        shots: Its shots as planned.
+        purchases: The ledger.
+    """
+    purchases = purchases or {}
+    told = {row.shot_id for row in rows}
+    others = kept(store, told, purchases)
+    results = results_arrow(manifest, rows)
+    again = retry_rows(manifest, rows, set(raise_take), _bought_takes(shots, purchases))
+    retry = _with_shots(retry_table(manifest, again), again, rows)
+    is_typed = manifest.typed is not None
+    keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
+    _write_results(store, results, others)
+    roots = [*known_roots(store), _root(manifest.base)]
+    origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
+    write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again, purchases)})
+    whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
+    if is_typed or any(one.is_typed for one in others):
+        store.write(RETRY_TYPED, _parquet(whole))
+    else:
+        store.remove(RETRY_TYPED)
+    rest = [row for one in others for row in _texts(one.retry)]
+    store.write(RETRY, rows_csv(whole.column_names, [*again.values(), *rest]))
+
+
+def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> dict[int, int]:
+    """The highest take, as rows count them, that was charged of each row's shot."""
+    charged: dict[str, list[Intent]] = {}
+    for purchase in purchases.values():
+        if purchase.intent and purchase.is_charged:
+            charged.setdefault(purchase.intent.shot_id, []).append(purchase.intent)
+    return {
+        shot.row.row: max(one.row_take or (one.take - 1) // shot.row.variants + 1 for one in charged[shot.shot_id])
+        for shot in shots
+        if shot.shot_id in charged
+    }
+
+
+def _stands_for(
+    store: Store,
+    manifest: Manifest,
+    shots: Sequence[Shot],
+    again: Mapping[int, object],
+    purchases: Mapping[str, Purchase],
+) -> dict[str, list[str]]:
+    """As `stands_for` will find it; what was told of rows of other manifests stays told."""
+    before, here = stands_for(store, manifest, shots, purchases), {shot_key(shot) for shot in shots}
+    others = {key: identities for key, identities in _told_to_stand_for(store).items() if key not in here}
+    return others | {
+        shot_key(shot): list(dict.fromkeys([*before.get(shot_key(shot), ()), shot.as_written]))
+        for shot in shots
+        if shot.row.row in again and shot.as_written
+    }
+
+
+def _with_identities(table: pyarrow.Table, rows: Sequence[RowResult], shots: Sequence[Shot]) -> pyarrow.Table:
+    by_row: dict[int, list[str]] = {}
+    for shot in shots:
+        by_row.setdefault(shot.row.row, []).append(shot.identity)
+    identities = [" ".join(by_row.get(number, ())) or None for number in range(1, len(table) + 1)]
+    return table.append_column(IDENTITY, pyarrow.array(identities, pyarrow.string()))
+
+
+def _with_shots(table: pyarrow.Table, again: Mapping[int, object], rows: Sequence[RowResult]) -> pyarrow.Table:
+    by_row = {row.row: row.shot_id for row in rows}
+    if SHOT in table.column_names:  # a manifest's own column of that name is none of ours
+        table = table.drop_columns([SHOT])
+    return table.append_column(SHOT, pyarrow.array([by_row.get(number) for number in again], pyarrow.string()))
+
+
+def _for_people(tables: Sequence[pyarrow.Table], without: str) -> pyarrow.Table:
+    return merged([table.drop_columns([without]) if without in table.column_names else table for table in tables])
+
+
+def _texts(retry: pyarrow.Table) -> list[dict[str, str]]:
+    names = [name for name in retry.column_names if name != SHOT]
+    cells = [[joined(cell) for cell in cells_of(retry.column(name))] for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _parquet(table: pyarrow.Table) -> bytes:
+    data = io.BytesIO()
+    pyarrow.parquet.write_table(table, data, compression="zstd")
+    return data.getvalue()
+
+
+def _root(base: str) -> str:
+    # References of a manifest in a bucket may lie anywhere in that bucket.
+    return "/".join(base.split("/")[:3]) if base.startswith("s3://") else base

@@ -1,0 +1,314 @@
+"""Rendering a prepared production: shots to their verdicts, clips shown, reels made, results and report written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from longtake.costs.usage import answered_twice
+from longtake.domain.verdicts import Verdict
+from longtake.jobs.resources import Office
+from longtake.ledger.ledger import FOLDER
+from longtake.ledger.records import Purchase
+from longtake.manifests.writer import RowResult
+from longtake.media.stitching.receipt import StitchOptions
+from longtake.planning.bought_before.repairs import remember
+from longtake.planning.needs import needs_of
+from longtake.planning.plan import Plan, Shot
+from longtake.planning.prepare import Production
+from longtake.rendering.output.findings import seam_warnings
+from longtake.rendering.output.outputs import publish_clip
+from longtake.rendering.output.posters import make_pictures
+from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel
+from longtake.rendering.output.rendered_rows import keep_earlier_release
+from longtake.rendering.output.results import row_result, rows_to_retake
+from longtake.rendering.output.retry import stands_for, write_results, write_tables
+from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
+from longtake.rendering.run import OnEnd, OnEvent, Run, RunOptions, Steps
+from longtake.rendering.shot_result import ShotResult
+from longtake.reports.run.view import Totals
+
+log = logging.getLogger("longtake.rendering.render")
+
+
+@dataclass
+class Summary:
+    """How a run ended: `verdicts` of the rows asked for, `rows` of the whole manifest, `line` that says it all."""
+
+    verdicts: Counter[str]
+    reels_made: list[MadeReel]
+    reels_missing: dict[str, str]
+    rows: list[RowResult]
+    bought_now: int
+    notices: list[str] = field(default_factory=list)
+    totals: Totals | None = None
+    """Counts and money, as the report has them."""
+    beyond_limit: int = 0
+    """Shots that the run's limit leaves to the next run."""
+
+    @property
+    def all_done(self) -> bool:
+        """Whether every row is done and every reel made."""
+        return set(self.verdicts) <= {Verdict.DONE.value} and not self.reels_missing
+
+    @property
+    def line(self) -> str:
+        """Rows, purchases and reels in a line."""
+        done, total = self.verdicts[Verdict.DONE.value], sum(self.verdicts.values())
+        rest = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != "done")
+        parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", f"{len(self.reels_made)} reels"]
+        beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
+        return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")
+
+
+StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
+
+
+async def render(
+    production: Production,
+    office: Office,
+    *,
+    steps: Steps,
+    stitch: StitchStep,
+    on_event: OnEvent,
+    on_end: OnEnd = lambda result: None,
+) -> Summary:
+    """Renders a prepared production to its end and writes it up, also when it is cancelled on the way.
+
+    Raises:
+        ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
+    """
+    await office.receive_callbacks()
+    await asyncio.to_thread(_part_from_the_ledger, production)
+    await asyncio.to_thread(_remember, production)
+    plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
+    async with contextlib.AsyncExitStack() as stack:
+        if (budget := production.budget()) is not None:
+            await budget.open(production.purchases)
+            office.budget = await stack.enter_async_context(budget)
+            held = await budget.admit_reels(needs_of(plan))
+        report = RunReport(production, on_event)
+        run = Run(
+            plan,
+            ledger=production.ledger,
+            office=office,
+            hosting=production.hosting,
+            steps=steps,
+            options=RunOptions(
+                output=wishes.output,
+                run=wishes.run,
+                on_unknown=wishes.on_unknown,
+                max_attempts=wishes.max_attempts,
+                limit=wishes.limit,
+                brake=wishes.brake,
+                gate=wishes.gate,
+                drift_limits=wishes.drift_limits,
+                held=held,
+            ),
+            on_event=report.tell,
+            on_end=on_end,
+        )
+        return await _to_the_end(production, run, stitch, report)
+
+
+def _remember(production: Production) -> None:
+    """What was rendered here before stays told, and what a `retry.*` buys stands for its first manifest. Blocking."""
+    store = production.store
+    keep_earlier_release(store)
+    shots = production.rendered_shots
+    remember(store, shots, stands_for(store, production.manifest, shots, production.purchases))
+
+
+def _part_from_the_ledger(production: Production) -> None:
+    """Earlier releases let what people see share its bytes with the ledger's; each gets its own. Blocking."""
+    try:
+        for folder in (FOLDER, "clips", "reels"):
+            production.store.part_links(folder)
+    except OSError as error:
+        _tell(production, f"films in clips/ and reels/ still share their bytes with the ledger's: {error}")
+
+
+async def _to_the_end(production: Production, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
+    ends: dict[str, ReelEnd] = {}
+
+    async def with_reel(shots: Sequence[Shot]) -> None:
+        reel = shots[0].row.reel
+        try:
+            ends[reel] = await _reel_when_done(production, shots, run, stitch)
+        except Exception as error:  # one reel that cannot be made stops no other
+            log.warning("%s: the reel was not made: %s", reel, error)
+            ends[reel] = None, f"{type(error).__name__}: {error}"
+
+    tables = partial(_write_results_now, production, report, run.results)
+    watching = asyncio.create_task(report.keep(run.results, ends, tables))
+    try:
+        await run.finish(with_reel)
+    finally:
+        watching.cancel()
+        made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
+        written = asyncio.to_thread(write_up, production, run.results, made, report, [run.options.run])
+        summary = await asyncio.shield(written)
+    return summary
+
+
+async def _reel_when_done(production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:
+    """Publishes a reel's clips as they come, then makes the reel; tells why where it is not made."""
+    reel = shots[0].row.reel
+    tell = partial(_tell, production)
+    results: list[ShotResult] = []
+    fresh: list[ShotResult] = []
+    for shot in shots:
+        result = await asyncio.shield(run.results[shot])
+        results.append(result)
+        if result.is_done and result.job is not None:
+            purchase = await asyncio.to_thread(production.ledger.purchase, result.job.identity)
+            if await asyncio.to_thread(publish_clip, production.store, result, purchase, tell):
+                fresh.append(result)
+    if fresh:
+        await make_pictures(reel, results, production.store, run.office.crew, fresh=fresh)
+    order = _reel_order(production, reel, results)
+    if isinstance(order, str):
+        return None, order
+    made = await asyncio.to_thread(standing_reel, order, production.store) or await stitch(order)
+    if made.kept:
+        tell(made.kept)
+    return made, ""
+
+
+def _tell(production: Production, words: str) -> None:
+    """Something that a person should know of this run, in its log and its report."""
+    log.warning("%s", words)
+    production.notices.append(words)
+
+
+def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
+    """The reel to make of a reel's shots, or why none is made."""
+    first = [result for result in results if result.shot.variant == 0]
+    missing = tuple(result.shot.shot_id for result in first if not result.is_done)
+    if missing and not (production.wishes.partial_reels and len(missing) < len(first)):
+        return f"{len(missing)} of {len(first)} shots are not done"
+    parts = tuple(
+        ReelPart(
+            shot_id=result.shot.shot_id,
+            clip=result.clip,
+            continues=before_is_done and result.shot.row.written.continue_from == "clip",
+            linked=before_is_done and bool(result.shot.row.written.continue_from),
+        )
+        for before_is_done, result in zip([False, *(other.is_done for other in first)], first, strict=False)
+        if result.clip is not None and result.is_done
+    )
+    options = StitchOptions(**dict(production.wishes.reel_style))
+    return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=options)
+
+
+async def as_recorded(production: Production, runs: Collection[str]) -> Summary:
+    """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them.
+
+    Args:
+        production: As it was prepared before the others began.
+        runs: The others, as the ledger names runs.
+    """
+    await asyncio.to_thread(_read_again, production)
+    made: dict[str, ReelEnd] = {}
+    for reel, shots in Plan(production.rendered_shots, []).reels.items():
+        order = _reel_order(production, reel, [result_of(shot, {}, production.wishes.output) for shot in shots])
+        if isinstance(order, str):
+            made[reel] = None, order
+            continue
+        there = await asyncio.to_thread(standing_reel, order, production.store)
+        made[reel] = there, "" if there else "the reel was not made"
+    report = RunReport(production, lambda event, shot, words: None)
+    return await asyncio.to_thread(write_up, production, {}, made, report, runs)
+
+
+def _read_again(production: Production) -> dict[str, Purchase]:
+    """Every shot's purchases as the ledger holds them now; blocking."""
+    purchases, now = production.ledger.load(), time.time()
+    for shot in production.plan.shots:
+        shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
+    return purchases
+
+
+def _bought_now(production: Production, purchases: Mapping[str, Purchase], runs: Collection[str]) -> int:
+    """What these runs bought since the production was prepared, by the ledger: runs that meet count nothing twice."""
+    bought = [one for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
+    before = {identity for identity, one in production.purchases.items() if one.accepted}
+    return sum(one.identity not in before for one in bought)
+
+
+def _rows(
+    results: Sequence[ShotResult], purchases: Mapping[str, Purchase], seams: Mapping[str, str] | None = None
+) -> list[RowResult]:
+    """One result per row of the manifest, in its order; a row that cannot be told of takes no other away."""
+    by_row: dict[int, list[ShotResult]] = {}
+    for result in results:
+        by_row.setdefault(result.shot.row.row, []).append(result)
+    rows: list[RowResult] = []
+    for number, of_row in sorted(by_row.items()):
+        try:
+            rows.append(row_result(of_row, purchases, seams or {}))
+        except Exception as error:
+            log.exception("%s: its result could not be written up", of_row[0].shot.shot_id)
+            verdict = min(of_row, key=lambda result: result.is_done).outcome.verdict
+            words = f"our machine: the row could not be written up ({type(error).__name__})"
+            rows.append(RowResult(row=number, shot_id=of_row[0].shot.shot_id, verdict=verdict, error=words))
+    return rows
+
+
+def _write_results_now(
+    production: Production, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
+) -> None:
+    """Results while the run goes on, so that a row that takes for ever keeps no other from being told. Blocking."""
+    rows = _rows([report.result_so_far(shot, ended) for shot in production.plan.shots], purchases)
+    write_results(production.store, production.manifest, rows, purchases)
+
+
+def write_up(
+    production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
+) -> Summary:
+    """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
+    purchases = _read_again(production)
+    twice = answered_twice(purchases)
+    results = [result_of(shot, ended, production.wishes.output) for shot in production.plan.shots]
+    for result in results:
+        bought = result.shot.purchase
+        if bought is not None and (words := twice.get(bought.identity)):
+            log.warning("%s: %s", result.shot.shot_id, words)
+            evidence = "; ".join(part for part in (result.outcome.evidence, words) if part)
+            result.outcome = result.outcome.model_copy(update={"evidence": evidence})
+    beyond_limit = sum(result.beyond_limit for result in results)
+    asked = {shot.row.row for shot in production.asked_shots}
+    seams = seam_warnings(reel for reel, _ in made.values())
+    rows = _rows(results, purchases, seams)
+    totals: Totals | None = None
+    try:
+        write_tables(
+            production.store,
+            production.manifest,
+            rows,
+            rows_to_retake(rows),
+            shots=production.plan.shots,
+            purchases=purchases,
+        )
+    finally:  # neither takes the other away
+        try:
+            totals = report.write(ended, made, purchases, finished=True)
+        except Exception as error:
+            log.exception("the report could not be written")
+            production.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
+    return Summary(
+        verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
+        reels_made=[reel for reel, _ in made.values() if reel is not None],
+        reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
+        rows=rows,
+        notices=list(production.notices),
+        bought_now=_bought_now(production, purchases, runs),
+        totals=totals,
+        beyond_limit=beyond_limit,
+    )

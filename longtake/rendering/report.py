@@ -1,0 +1,174 @@
+"""The report of a run while it goes and when it ends: what each shot is doing, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import ClassVar
+
+from longtake.domain.verdicts import Outcome, Verdict
+from longtake.jobs.decisions import with_command
+from longtake.ledger.records import Purchase
+from longtake.planning.plan import Shot, Standing
+from longtake.planning.prepare import Production
+from longtake.rendering.output.reels import MadeReel
+from longtake.rendering.report_view import report_view
+from longtake.rendering.run import OnEvent
+from longtake.rendering.shot_result import ShotResult
+from longtake.reports.run.retold import with_other_reels
+from longtake.reports.run.rewrite import told_before, write_report
+from longtake.reports.run.view import ReportView, Totals
+
+log = logging.getLogger("longtake.rendering.report")
+
+EVERY_SECONDS = 5.0
+"""The report is written anew at most so often while a run goes on."""
+
+Ended = Mapping[Shot, asyncio.Future[ShotResult]]
+"""A run's shots; those of other runs are not in it."""
+ReelEnd = tuple[MadeReel | None, str]
+"""A reel, or why it is not made."""
+
+
+class RunReport:
+    """Listens to a run's events and writes `report.html`.
+
+    Args:
+        production: What is rendered.
+        on_event: Who else listens.
+    """
+
+    STAGES: ClassVar[Mapping[str, str]] = {
+        "queued": "queued",
+        "bought": "running",
+        "resumed": "running",
+        "finished": "downloading",
+    }
+
+    def __init__(self, production: Production, on_event: OnEvent) -> None:
+        self._production = production
+        self._on_event = on_event
+        self._moments: dict[Shot, tuple[str, float]] = {}
+        self._changes = 0
+        self._writing = threading.Lock()
+        self._is_finished = False
+        self._looked_before = False
+        self._told_before: ReportView | None = None
+
+    def tell(self, event: str, shot: Shot, words: str) -> None:
+        """Notes an event and passes it on."""
+        self._changes += 1
+        if event in self.STAGES:
+            since = self._moments[shot][1] if shot in self._moments else time.time()
+            self._moments[shot] = (self.STAGES[event], since)
+        self._on_event(event, shot, words)
+
+    async def keep(
+        self,
+        ended: Ended,
+        made: Mapping[str, ReelEnd],
+        write_results: Callable[[Mapping[str, Purchase]], None] = lambda purchases: None,
+    ) -> None:
+        """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time.
+
+        Args:
+            ended: The run's shots.
+            made: Its reels so far.
+            write_results: Writes the results so far, from the ledger.
+        """
+        seen = -1
+        while True:
+            begun = time.monotonic()
+            if self._changes != seen:
+                seen = self._changes
+                try:
+                    purchases = await asyncio.to_thread(self._production.ledger.load)
+                    await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
+                    await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
+                except Exception as error:  # S3 errors are of many families; the next writing may do
+                    log.warning("the report could not be written now: %s", error)
+            await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
+
+    def _unless_finished(self, write: Callable[[], None]) -> None:
+        with self._writing:
+            if not self._is_finished:
+                write()
+
+    def result_so_far(self, shot: Shot, ended: Ended) -> ShotResult:
+        """A shot's result, or what it is doing while the run goes on."""
+        if (result := _result_now(shot, ended)) is not None:
+            return result
+        stage = self._moments[shot][0] if shot in self._moments else ""
+        verdict = Verdict.STILL_RUNNING if stage in ("running", "downloading") else Verdict.NOT_STARTED
+        return ShotResult(shot, Outcome(verdict=verdict, evidence="the run goes on"))
+
+    def write(
+        self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
+    ) -> Totals | None:
+        """Writes the report and returns its totals; one not finished never replaces one that is. Blocking."""
+        production = self._production
+        tell = result_of if finished else _result_now
+        with self._writing:
+            if self._is_finished:
+                return None
+            view = report_view(
+                {shot: tell(shot, ended) for shot in production.plan.shots},
+                purchases,
+                made,
+                title=production.wishes.manifest.rsplit("/", 1)[-1],
+                output=production.store.url,
+                run=production.wishes.run,
+                moments=self._moments,
+                finished=finished,
+                notices=production.notices,
+                pictures=production.store.list("posters"),
+                manifest=production.manifest,
+                before=(before := self._before(anew=finished)),
+            )
+            view = with_other_reels(view, before, purchases)
+            write_report(production.store, view)
+            self._is_finished = finished
+            return view.totals
+
+    def _before(self, *, anew: bool) -> ReportView | None:
+        """What the report told before this run; read again at the end, when other runs of this output have written."""
+        if anew or not self._looked_before:
+            self._looked_before, self._told_before = True, told_before(self._production.store)
+        return self._told_before
+
+
+def _result_now(shot: Shot, ended: Ended) -> ShotResult | None:
+    """A shot's result while the run goes on, None where it has none yet."""
+    task = ended.get(shot)
+    return None if task is not None and not task.done() else result_of(shot, ended)
+
+
+def result_of(shot: Shot, ended: Ended, output: str = "") -> ShotResult:
+    """How a shot ended in a run, or how the ledger held it where the run did not bring it to an end."""
+    task = ended.get(shot)
+    if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+        return task.result()
+    if shot.standing is Standing.REFUSED:
+        words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
+        return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
+    return _as_recorded(shot, output)
+
+
+def _as_recorded(shot: Shot, output: str) -> ShotResult:
+    """A shot that this run did not bring to an end, by what the ledger held at its start."""
+    purchase: Purchase | None = shot.purchase
+    if purchase is not None and purchase.clip is not None:
+        return ShotResult(shot, Outcome(verdict=Verdict.DONE), purchase.job, purchase.clip.clip)
+    if shot.standing is Standing.RESUME:
+        return ShotResult(shot, Outcome(verdict=Verdict.STILL_RUNNING, evidence="the run ended before the job"))
+    if shot.standing in (Standing.UNKNOWN, Standing.UNREADABLE) and purchase is not None:
+        outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=purchase.evidence_of_unknown())
+        is_alone = shot.row.variants == 1
+        return ShotResult(shot, with_command(outcome, output, purchase, shot.shot_id, is_alone=is_alone))
+    if shot.standing is Standing.OVER and purchase is not None and purchase.verdict is not None:
+        return ShotResult(shot, Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence))
+    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn"))

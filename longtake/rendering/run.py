@@ -1,0 +1,372 @@
+"""One run over a plan: reels in parallel, chains in series, every shot to a verdict, each branch on its own.
+
+Plain asyncio. The steps (submit, await, download, stitch) are handed in, so that a flow can wrap them as tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from longtake.accounts.hosting import Hosting
+from longtake.domain.errors import (
+    BudgetExceededError,
+    LongtakeError,
+    UnknownOutcomeError,
+    UnreadableRecordError,
+    UnsupportedRequestError,
+)
+from longtake.domain.identity import attempt_identity
+from longtake.domain.job import Clip, Job, JobSnapshot
+from longtake.domain.machine import as_ours
+from longtake.domain.verdicts import Outcome, Verdict, outcome_of
+from longtake.jobs.decisions import with_command
+from longtake.jobs.resources import Office
+from longtake.jobs.submit import Order, wait_for_other_run
+from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
+from longtake.jobs.wait import is_at_home
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase, State, VerdictRecord
+from longtake.media.checking.drift import DriftLimits
+from longtake.media.checking.inspect import GatePolicy
+from longtake.planning.options import IN_A_ROW
+from longtake.planning.plan import TO_BUY, Plan, Shot
+from longtake.rendering.brake import Brake
+from longtake.rendering.buyer import Buyer
+from longtake.rendering.chaining import Parent, drift_words
+from longtake.rendering.order_builder import Orders
+from longtake.rendering.places import Places
+from longtake.rendering.readiness import Readiness
+from longtake.rendering.scheduler import Bring, bring_in_turn, opening_order
+from longtake.rendering.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
+
+log = logging.getLogger("longtake.rendering.run")
+
+RESUMED_FIRST = -1e9
+"""Priority of slots for jobs that are in flight already: they count before anything new is bought."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves.
+
+    `limit` bounds the purchases of this run, `brake` those in a row that bring no clip at one account (0: no bound);
+    `run` names it in the ledger.
+    """
+
+    output: str
+    run: str = ""
+    on_unknown: Literal["hold", "resubmit"] = "hold"
+    max_attempts: int = 1
+    limit: int | None = None
+    brake: int = IN_A_ROW
+    gate: GatePolicy = field(default_factory=GatePolicy)
+    """What the checks of what this run buys mean."""
+    drift_limits: DriftLimits | None = None
+    """A chain whose last clip has drifted beyond them is not gone on with."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Reels that the budget does not admit, with the reason."""
+
+
+@dataclass
+class Steps:
+    """The verbs of a run. `await_job` gets True for a job taken up from an earlier run."""
+
+    submit: Callable[[Order], Awaitable[Job]]
+    await_job: Callable[[Job, bool], Awaitable[JobSnapshot]]
+    download: Callable[[Job, str | None], Awaitable[Clip]]
+
+
+OnEvent = Callable[[str, Shot, str], None]
+"""Called with an event's name, its shot and words: `queued`, `bought`, `resumed`, `finished`, and at the end `done`,
+`ended`, or `beyond` for a shot that the run's limit leaves to the next run."""
+OnEnd = Callable[[ShotResult], None]
+"""Called with every shot's result when it has come to its end, before the event that tells of it."""
+
+
+class Run:
+    """Brings every shot of a plan to a verdict."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        ledger: Ledger,
+        office: Office,
+        hosting: Hosting,
+        steps: Steps,
+        options: RunOptions,
+        on_event: OnEvent = lambda event, shot, words: None,
+        on_end: OnEnd = lambda result: None,
+    ) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.office = office
+        self.steps = steps
+        self.options = options
+        self.on_event = on_event
+        self.on_end = on_end
+        self._reels = opening_order(plan)
+        turns = itertools.chain.from_iterable(self._reels)
+        self._order = {shot: place for place, shot in enumerate(turns)}
+        to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in options.held)
+        self._brake = Brake(options.brake)
+        self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
+        self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
+        self._readiness = Readiness(self._orders, plan.reels, options.held)
+        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
+        self.results: dict[Shot, asyncio.Future[ShotResult]] = {
+            shot: asyncio.get_running_loop().create_future() for shot in plan.shots
+        }
+
+    async def finish(self, with_reel: Bring) -> None:
+        """Brings all shots to their end, reel by reel as the window opens. Never raises for a single shot.
+
+        Args:
+            with_reel: Awaited beside the shots of each reel; never raises.
+        """
+
+        async def bring(shots: Sequence[Shot]) -> None:
+            async with asyncio.TaskGroup() as group:
+                for shot in shots:
+                    group.create_task(self._settle(shot), name=shot.shot_id)
+                group.create_task(with_reel(shots))
+
+        await bring_in_turn(self._reels, bring)
+
+    async def _settle(self, shot: Shot) -> None:
+        try:
+            self.results[shot].set_result(await self._guarded(shot))
+        except asyncio.CancelledError:
+            self.results[shot].cancel()
+            raise
+
+    async def _guarded(self, shot: Shot) -> ShotResult:
+        result = await self._shot(shot)
+        if result.outcome.verdict is Verdict.UNKNOWN_OUTCOME:
+            with contextlib.suppress(Exception):  # the advice that is good for all such shots stays
+                result.outcome = await asyncio.to_thread(self._with_command, shot, result.outcome)
+        self._places.leave(self._order[shot])
+        result.finished_at = result.finished_at or time.time()
+        self.on_end(result)
+        event = "done" if result.is_done else "beyond" if result.beyond_limit else "ended"
+        self.on_event(event, shot, result.outcome.evidence or result.outcome.verdict)
+        return result
+
+    def _with_command(self, shot: Shot, outcome: Outcome) -> Outcome:
+        number = max(1, len(shot.attempts))
+        purchase = self.ledger.purchase(attempt_identity(shot.identity, number))
+        while (later := self.ledger.purchase(attempt_identity(shot.identity, number + 1))).last_try:
+            purchase, number = later, number + 1
+        return with_command(outcome, self.options.output, purchase, shot.shot_id, is_alone=shot.row.variants == 1)
+
+    async def _shot(self, shot: Shot) -> ShotResult:
+        number = max(1, len(shot.attempts))
+        while True:
+            result = await self._tried(shot, number)
+            try:
+                if not await self._may_buy_again(shot, number, result):
+                    return result
+            except Exception:  # as below; how the attempt ended is known
+                log.exception("%s: whether another attempt may follow cannot be told", shot.shot_id)
+                return result
+            number += 1
+
+    async def _tried(self, shot: Shot, number: int) -> ShotResult:
+        """One attempt to its end, whatever happens on the way."""
+        identity = attempt_identity(shot.identity, number)
+        try:
+            result = await self._attempt(shot, number)
+            if number > len(shot.attempts) and result.outcome.verdict in NOT_BOUGHT:
+                return result  # it was never begun, and there is nothing to ask
+        except LongtakeError as error:
+            result = ShotResult(shot, outcome_of(error), cause=error)
+        except Exception as error:  # a fault of ours ends one branch, loudly, never the others
+            log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
+            ours = isinstance(error, OSError | MemoryError)
+            words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
+            result = ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))
+        result = await self._by_the_ledger(result, number)
+        if identity in self._buyer.sent:
+            trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
+            desk = self.office.desks.get(shot.account)
+            if trouble is not None and desk is not None and desk.trouble is None:
+                log.warning("%s", trouble)
+                desk.trouble = trouble
+        return result
+
+    async def _by_the_ledger(self, result: ShotResult, number: int) -> ShotResult:
+        """A result put right by what the ledger knows of the attempt: whatever kept us from following a job."""
+        if result.outcome.verdict not in NOT_BOUGHT:
+            return result
+        shot, identity = result.shot, attempt_identity(result.shot.identity, number)
+        sent = identity in self._buyer.sent
+        try:
+            return by_the_ledger(result, await asyncio.to_thread(self.ledger.purchase, identity), sent=sent)
+        except Exception as error:
+            log.exception("%s: the ledger cannot be asked", shot.shot_id)
+            words = f"{result.outcome.evidence}; the ledger cannot be asked: {error}"
+            if sent:
+                return ShotResult(shot, Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words), cause=result.cause)
+            known = shot.attempts[number - 1 : number]  # as it stood at the start
+            return by_the_ledger(result, known[0], sent=False) if known else result
+
+    async def _may_buy_again(self, shot: Shot, number: int, result: ShotResult) -> bool:
+        """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""
+        if result.is_done:
+            return False
+        purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
+        state = purchase.state(time.time())
+        # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
+        # every answer is lost would be paid without end. Torn records may prove a job: each needs a word of its own.
+        resubmits = self.options.on_unknown == "resubmit" and purchase.identity not in self._buyer.sent
+        if resubmits and state is State.UNKNOWN:
+            record = VerdictRecord(
+                identity=purchase.identity,
+                verdict=Verdict.UNKNOWN_OUTCOME,
+                evidence=f"{purchase.evidence_of_unknown()}; resubmitted on a person's word",
+                resubmitted=True,
+            )
+            return await asyncio.to_thread(self.ledger.add_once, record)
+        verdict = purchase.verdict
+        if state is not State.OVER or verdict is None:
+            return False
+        return verdict.resubmitted or (verdict.again and number < self.options.max_attempts)
+
+    async def _attempt(self, shot: Shot, number: int) -> ShotResult:
+        known = number <= len(shot.attempts)
+        purchase = shot.attempts[number - 1] if known else Purchase(identity=attempt_identity(shot.identity, number))
+        return await self._as_it_stands(shot, purchase) or await self._buy(shot, number)
+
+    async def _as_it_stands(self, shot: Shot, purchase: Purchase) -> ShotResult | None:
+        """Goes on with a purchase that was made; None where there is none yet."""
+        state = purchase.state(time.time())
+        if state is State.DONE and purchase.clip is not None:
+            return await self._done(shot, purchase)
+        if state is State.UNREADABLE:
+            raise UnreadableRecordError(purchase.evidence_of_unknown())
+        if state is State.UNKNOWN:
+            raise UnknownOutcomeError(purchase.evidence_of_unknown())
+        if state is State.OVER and purchase.verdict is not None:
+            outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
+            return ShotResult(shot, outcome, job=purchase.accepted.job if purchase.accepted else None)
+        return await self._resume(shot, purchase.accepted.job) if purchase.accepted is not None else None
+
+    async def _done(self, shot: Shot, purchase: Purchase) -> ShotResult:
+        record, accepted = purchase.clip, purchase.accepted
+        if record is None:
+            raise UnreadableRecordError("a clip without its record")
+        done = Outcome(verdict=Verdict.DONE)
+        if await asyncio.to_thread(is_at_home, self.ledger, record.clip):
+            return ShotResult(shot, done, purchase.job, record.clip, record.at)
+        if accepted is None:
+            raise UnreadableRecordError("the clip is not there, and the record of its job cannot be read")
+        log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
+        clip = await self.steps.download(accepted.job, None)
+        return ShotResult(shot, done, accepted.job, clip, record.at)
+
+    async def _resume(self, shot: Shot, job: Job) -> ShotResult:
+        self.on_event("resumed", shot, f"job {job.job_id}")
+        desk = await self.office.desk(job.account)
+        held = await claim_slot(job, desk, self.ledger, run=self.options.run, is_needed=True)
+        filling = asyncio.create_task(held.fill(RESUMED_FIRST))
+        try:
+            snapshot = await self.steps.await_job(job, True)
+        except BaseException as error:
+            if may_run_on(error, job, desk):
+                filling.cancel()  # a slot that it has already stays taken
+            else:
+                await _let_go(held, filling)
+            raise
+        await _let_go(held, filling)
+        return await self._bring_home(shot, job, snapshot)
+
+    async def _buy(self, shot: Shot, number: int) -> ShotResult:
+        if shot.is_refused:
+            raise UnsupportedRequestError([found for found in shot.violations if not found.warning])
+        if (reason := self.options.held.get(shot.row.reel)) is not None:
+            held = Outcome(verdict=Verdict.HELD, evidence=reason)
+            return ShotResult(shot, held, cause=BudgetExceededError(reason))
+        parent = await self._parent(shot)
+        if (waits := await self._waits_for(shot, parent)) is not None:
+            return waits
+        if number <= len(shot.attempts):
+            # Before a slot is taken: a run that was killed in its submit would else keep it from others till the
+            # deadline.
+            identity = attempt_identity(shot.identity, number)
+            await wait_for_other_run(identity, self.ledger)
+            purchase = await asyncio.to_thread(self.ledger.purchase, identity)
+            if (result := await self._as_it_stands(shot, purchase)) is not None:
+                return result
+        if self.options.limit != 0 and (refused := await self._readiness.refusal(shot)) is not None:
+            return refused
+        desk = await self.office.desk(shot.account)
+        tell = partial(self.on_event, "queued", shot, "")
+        bought = await self._buyer.buy(shot, number, parent, desk=desk, turn=self._order[shot], queued=tell)
+        if bought is None:
+            return _beyond_limit(shot)
+        held, job = bought
+        self.on_event("bought", shot, f"job {job.job_id}")
+        try:
+            snapshot = await self.steps.await_job(job, False)
+        except BaseException as error:
+            if not may_run_on(error, job, desk):
+                await held.give_back()
+            raise
+        await held.give_back()
+        return await self._bring_home(shot, job, snapshot)
+
+    async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
+        self.on_event("finished", shot, "")
+        if job.identity in self._buyer.sent:
+            self._brake.finished(job.account, job.identity)
+        clip = await self.steps.download(job, snapshot.video_url)
+        return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
+
+    async def _waits_for(self, shot: Shot, parent: Parent | None) -> ShotResult | None:
+        """Why a chain does not go on with this shot, None where it does."""
+        if shot.parent is not None and parent is None:
+            before = self.results[shot.parent].result()
+            if before.beyond_limit:
+                return _beyond_limit(shot)
+            evidence = f"{shot.parent.shot_id} is {before.outcome.verdict}"
+            return ShotResult(shot, Outcome(verdict=Verdict.BLOCKED, evidence=evidence))
+        if (drifted := await self._drifted(shot)) is not None:
+            return ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=drifted))
+        return None
+
+    async def _parent(self, shot: Shot) -> Parent | None:
+        """What a chained shot continues, None where the shot before it is not there."""
+        return await self._orders.parent(await asyncio.shield(self.results[shot.parent])) if shot.parent else None
+
+    async def _drifted(self, shot: Shot) -> str | None:
+        """Why a chain is not gone on with: its last clip looks too unlike its first."""
+        limits, last = self.options.drift_limits, shot.parent
+        if limits is None or last is None or last.parent is None:
+            return None
+        first = last
+        while first.parent is not None:
+            first = first.parent
+        clips = [self.results[link].result().clip for link in (first, last)]
+        if clips[0] is None or clips[1] is None:
+            return None
+        words = await drift_words(clips[0], clips[1], limits, self.ledger, self.office.crew)
+        return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
+
+
+def _beyond_limit(shot: Shot) -> ShotResult:
+    outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence="it lies beyond the run's --limit")
+    return ShotResult(shot, outcome, beyond_limit=True)
+
+
+async def _let_go(held: JobSlot, filling: asyncio.Task[None]) -> None:
+    filling.cancel()
+    await asyncio.gather(filling, return_exceptions=True)
+    await held.give_back()

@@ -1,0 +1,65 @@
+"""How a shot ended in a run, for all that write it up; also where the run could not follow it to its end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from longtake.domain.errors import LongtakeError
+from longtake.domain.job import Clip, Job, JobSnapshot
+from longtake.domain.verdicts import Outcome, Verdict
+from longtake.ledger.records import Purchase, State
+from longtake.planning.plan import Shot
+
+
+@dataclass
+class ShotResult:
+    """How a shot ended in this run; `cause` is the error that kept it from being done, if one did. Times are Unix.
+
+    `beyond_limit`: it is left for the next run, as the run's limit asks.
+    """
+
+    shot: Shot
+    outcome: Outcome
+    job: Job | None = None
+    clip: Clip | None = None
+    finished_at: float | None = None
+    snapshot: JobSnapshot | None = None
+    cause: LongtakeError | None = None
+    beyond_limit: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the clip is here."""
+        return self.outcome.verdict is Verdict.DONE
+
+
+NOT_BOUGHT = frozenset({Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED, Verdict.BLOCKED})
+"""Verdicts that say that nothing was bought: only the ledger can tell whether that is so."""
+
+
+def by_the_ledger(result: ShotResult, purchase: Purchase, *, sent: bool) -> ShotResult:
+    """A result that says that nothing was bought, put right by the purchase as it stands now.
+
+    Args:
+        result: What was found.
+        purchase: The attempt that was under way.
+        sent: Whether this run had begun to submit it.
+    """
+    evidence, job = result.outcome.evidence, purchase.accepted.job if purchase.accepted else None
+    match purchase.state(time.time()):
+        case State.NEW:
+            return result
+        case State.OVER if purchase.verdict is not None:
+            outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
+        case State.UNREADABLE:
+            outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence="; ".join(purchase.unreadable))
+        case State.UNKNOWN:
+            words = f"{purchase.evidence_of_unknown()}; {evidence}"
+            outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words)
+        case State.SUBMITTING if sent:
+            words = f"its submit was begun and has no answer: {evidence}"
+            outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words)
+        case _:  # bought, and this run or another goes on with it
+            outcome = Outcome(verdict=Verdict.STILL_RUNNING, evidence=evidence)
+    return ShotResult(result.shot, outcome, job, cause=result.cause)

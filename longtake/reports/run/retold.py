@@ -1,0 +1,169 @@
+"""What a report told before, read again whatever release wrote it, and brought up to what the ledger tells now."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+from pydantic import ValidationError
+
+from longtake.costs.usage import is_charged_but_failed
+from longtake.domain.verdicts import BOUGHT_AND_OVER, Outcome, Verdict
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase, attempts_in
+from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
+
+MOST_REPAIRS = 50
+
+T = TypeVar("T", bound=Totals)
+Pairs: TypeAlias = "list[tuple[ShotView, Sequence[Purchase]]]"
+
+
+def read_view(data: bytes) -> ReportView | None:
+    """A report's data, also from another release: what this one does not know or cannot read is left out.
+
+    Returns:
+        None where it is no report at all.
+    """
+    try:
+        told: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    for _ in range(MOST_REPAIRS):
+        try:
+            return ReportView.model_validate(told)
+        except ValidationError as error:
+            places = [each["loc"] for each in error.errors(include_url=False, include_input=False)]
+            repaired = [_left_out(told, place) for place in dict.fromkeys(places)]
+            if not any(repaired):
+                return None
+    return None
+
+
+def _left_out(told: object, place: Sequence[int | str]) -> bool:
+    """Takes the member at a place out of its object, or the entry out of its list; False where there is none."""
+    for step in place[:-1]:
+        try:
+            told = cast(Any, told)[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if isinstance(told, dict) and place and place[-1] in told:
+        del told[place[-1]]
+        return True
+    return False
+
+
+def brought_up_to_date(view: ReportView, ledger: Ledger) -> ReportView:
+    """The report with what came home or ended since, through `longtake reconcile`: shots, counts, money and links."""
+    reels, pairs = _retold_reels(view.reels, ledger.load())
+    vendors = [_recounted(one, [pair for pair in pairs if pair[0].vendor == one.vendor]) for one in view.by_vendor]
+    return view.model_copy(update={"reels": reels, "totals": _recounted(view.totals, pairs), "by_vendor": vendors})
+
+
+def _retold_reels(told: Sequence[ReelView], purchases: Mapping[str, Purchase]) -> tuple[list[ReelView], Pairs]:
+    """Reels as the ledger has them now, and their shots, each with its purchases."""
+    by_job = {one.accepted.job.job_id: one.identity for one in purchases.values() if one.accepted}
+
+    def attempts(shot: ShotView) -> list[Purchase]:
+        identity = shot.identity or "-".join(by_job.get(shot.job_id, "").split("-")[:2])
+        return attempts_in(identity, purchases) if identity else []
+
+    reels: list[ReelView] = []
+    pairs: Pairs = []
+    for reel in told:
+        bought = [attempts(shot) for shot in reel.shots]
+        shots = [_retold(shot, own) for shot, own in zip(reel.shots, bought, strict=True)]
+        pairs += zip(shots, bought, strict=True)
+        changes: dict[str, object] = {"shots": shots}
+        if shots != reel.shots and all(shot.verdict == Verdict.DONE.value for shot in shots) and not reel.film:
+            changes["note"] = "all its clips are here; run again to make the reel"
+        reels.append(reel.model_copy(update=changes))
+    return reels, pairs
+
+
+def with_other_reels(view: ReportView, before: ReportView | None, purchases: Mapping[str, Purchase]) -> ReportView:
+    """The report of a manifest, with the reels that the output's report told of other manifests after its own."""
+    own = {reel.name for reel in view.reels}
+    others = [reel for reel in before.reels if reel.name not in own] if before else []
+    if not others:
+        return view
+    reels, pairs = _retold_reels(others, purchases)
+    vendors = {one.vendor: one for one in view.by_vendor}
+    for vendor in dict.fromkeys(shot.vendor for shot, _ in pairs):
+        told = vendors.get(vendor, VendorTotals(vendor=vendor, done=0, all=0, **_NOTHING))
+        vendors[vendor] = _added(told, [pair for pair in pairs if pair[0].vendor == vendor])
+    changes = {"reels": [*view.reels, *reels], "totals": _added(view.totals, pairs)}
+    return view.model_copy(update=changes | {"by_vendor": list(vendors.values())})
+
+
+_NOTHING = dict.fromkeys(
+    ("spent_low_usd", "spent_high_usd", "projected_low_usd", "projected_high_usd", "charged_but_failed_usd"), 0.0
+)
+
+
+def _added(totals: T, pairs: Pairs) -> T:
+    """The totals with other shots in them; what those may still cost is not this run's."""
+    other = _recounted(Totals(done=0, all=len(pairs)), pairs)
+    intents = [one.intent for _, attempts in pairs for one in attempts if one.is_charged and one.intent]
+    low, high = _sum(one.price_low_usd for one in intents), _sum(one.price_high_usd for one in intents)
+    return totals.model_copy(
+        update={
+            "done": totals.done + other.done,
+            "all": totals.all + other.all,
+            "spent_low_usd": _sum((totals.spent_low_usd, low)),
+            "spent_high_usd": _sum((totals.spent_high_usd, high)),
+            "projected_low_usd": _sum((totals.projected_low_usd, low)),
+            "projected_high_usd": _sum((totals.projected_high_usd, high)),
+            "charged_but_failed_usd": _sum((totals.charged_but_failed_usd, other.charged_but_failed_usd)),
+            "charged_but_failed": totals.charged_but_failed + other.charged_but_failed,
+        }
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def _retold(shot: ShotView, attempts: Sequence[Purchase]) -> ShotView:
+    purchase = attempts[-1] if attempts else None
+    if purchase is None or purchase.unreadable or shot.verdict == Verdict.DONE.value:
+        return shot
+    job = {"job_id": purchase.accepted.job.job_id, "submitted_at": purchase.accepted.at} if purchase.accepted else {}
+    job |= {"finished_at": purchase.terminal.at} if purchase.terminal else {}
+    if purchase.clip is not None:
+        clip = purchase.clip.clip
+        return shot.model_copy(
+            update=job
+            | {
+                "verdict": Verdict.DONE.value,
+                "evidence": "",
+                "next_action": "run again to make the reel",
+                "clip": clip.key,
+                "width": clip.width,
+                "height": clip.height,
+                "clip_seconds": clip.duration_seconds,
+                "downloaded_at": purchase.clip.at,
+            }
+        )
+    if purchase.verdict is not None and purchase.verdict.verdict.value != shot.verdict:
+        outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
+        told = {"verdict": outcome.verdict.value, "evidence": outcome.evidence, "next_action": outcome.next_action}
+        return ShotView.model_validate(shot.model_dump() | job | told)
+    return shot
+
+
+def _recounted(totals: T, pairs: Pairs) -> T:
+    """Counts and what was paid for nothing, anew; what was spent in all stays as it was told."""
+    verdicts = Counter(shot.verdict for shot, _ in pairs)
+    over = {verdict.value for verdict in BOUGHT_AND_OVER}
+    bought = [(shot, one) for shot, attempts in pairs for one in attempts if one.is_charged]
+    wasted = [one.intent.price_high_usd for shot, one in bought if shot.verdict in over and one.intent]
+    changes: dict[str, object] = {"done": verdicts[Verdict.DONE.value]}
+    changes["charged_but_failed"] = sum(is_charged_but_failed(one) for _, one in bought)
+    changes["charged_but_failed_usd"] = None if None in wasted else sum(value for value in wasted if value is not None)
+    if isinstance(totals, VendorTotals):
+        changes |= {"queued": verdicts["queued"], "running": verdicts["running"]}
+    return totals.model_copy(update=changes)

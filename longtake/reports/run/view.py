@@ -1,0 +1,133 @@
+"""What the report shows, as plain data: a run, its reels, its shots. Filled from results and ledger, never read here.
+
+Times are Unix times, prices US dollars; None means unknown. Paths are relative to the output, with `/`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from longtake.domain.text import visible
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, str):
+        return visible(value)
+    return "" if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_shown)]
+"""Text from a manifest or vendor, made harmless on its way in."""
+FreeText = Annotated[str, BeforeValidator(lambda value: _shown(value if value is None else str(value)))]
+"""As `Text`, from a value of any type."""
+Number = Annotated[
+    float | None,
+    BeforeValidator(lambda value: None if isinstance(value, float) and not math.isfinite(value) else value),
+]
+"""A number, or None where it is unknown; tables write NaN for that."""
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShotView(_View):
+    """One shot.
+
+    `verdict` is a value of `longtake.domain.verdicts.Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
+    `downloading`. `evidence` is the reason in words, `warnings` what was noted of a clip that
+    passed. `waiting_since` is when it began to wait for a free slot,
+    `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
+    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's
+    other columns. `identity` names its purchases in the ledger.
+    """
+
+    row: int
+    reel: Text
+    shot: Text
+    shot_id: Text
+    verdict: Text
+    take: int | None = None
+    prompt: Text = ""
+    evidence: Text = ""
+    next_action: Text = ""
+    warnings: Text = ""
+    vendor: Text = ""
+    wire_model: Text = ""
+    job_id: Text = ""
+    identity: str = ""
+    clip: str | None = None
+    poster: str | None = None
+    width: int | None = None
+    height: int | None = None
+    clip_seconds: Number = None
+    price_low_usd: Number = None
+    price_high_usd: Number = None
+    waiting_since: Number = None
+    submitted_at: Number = None
+    started_running_at: Number = None
+    finished_at: Number = None
+    downloaded_at: Number = None
+    continues_from: Text = ""
+    usage: dict[FreeText, float] = Field(default_factory=dict)
+    extra: dict[FreeText, FreeText] = Field(default_factory=dict)
+
+
+class ReelView(_View):
+    """One reel. `receipt` is the JSON beside the film, `note` says why there is no film or what is missing in it."""
+
+    name: Text
+    shots: list[ShotView]
+    film: str | None = None
+    contact_sheet: str | None = None
+    receipt: dict[str, Any] | None = None
+    partial: bool = False
+    note: Text = ""
+
+
+class Totals(_View):
+    """Counts of shots, and money. `projected` is what the run will have cost at its end.
+
+    `charged_but_failed_usd` is what was paid for shots without a clip, at its high bound;
+    `charged_but_failed` counts purchases without a clip for which the vendor still names a charge.
+    """
+
+    done: int
+    all: int
+    spent_low_usd: Number = None
+    spent_high_usd: Number = None
+    projected_low_usd: Number = None
+    projected_high_usd: Number = None
+    charged_but_failed_usd: Number = None
+    charged_but_failed: int = 0
+
+
+class VendorTotals(Totals):
+    """The totals of one vendor. `reported` tells what it says it charged beside our figure."""
+
+    vendor: Text
+    queued: int = 0
+    running: int = 0
+    reported: Text = ""
+
+
+class ReportView(_View):
+    """One run over one manifest into one output. `run` is the run's name, `written_at` when this was told."""
+
+    title: Text
+    output: Text
+    written_at: float
+    finished: bool
+    totals: Totals
+    run: Text = ""
+    by_vendor: list[VendorTotals] = Field(default_factory=list)
+    reels: list[ReelView] = Field(default_factory=list)
+    notices: list[Text] = Field(default_factory=list)
+
+    @property
+    def shots(self) -> list[ShotView]:
+        """All shots, in the order of the reels."""
+        return [shot for reel in self.reels for shot in reel.shots]

@@ -1,0 +1,147 @@
+"""Real MP4s that tell of themselves: every frame carries the frame code, all clips of one format share their SPS/PPS.
+
+Flat pictures, a moving block and a tone, so that a five-second 720p clip costs about a third of a CPU second.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from longtake.sandbox.clips.film import framecode
+
+FPS = 24
+SAMPLE_RATE_HZ = 44_100
+_VIDEO_OPTIONS = {
+    "preset": "ultrafast",
+    "crf": "23",
+    "threads": "1",
+    # B-frames as the vendors' clips have them; closed groups so that any keyframe can start a copy.
+    "x264-params": "bframes=2:b-adapt=0:keyint=48:scenecut=0:open-gop=0:stitchable=1",
+}
+_AUDIO_OPTIONS = {"aac_coder": "fast"}
+_GOLDEN_ANGLE = 0.381966
+
+
+def frame_count(seconds: int) -> int:
+    """Frames of a clip of so many whole seconds: the vendors deliver one more than 24 a second."""
+    return FPS * seconds + 1
+
+
+def render_clip(
+    path: Path | str,
+    *,
+    width: int,
+    height: int,
+    frames: int,
+    job: int,
+    audio: bool = True,
+    fps: int = FPS,
+    head_frames: Sequence[NDArray[np.uint8]] = (),
+) -> None:
+    """Writes an MP4 (H.264 yuv420p with two B-frames, AAC stereo 44.1 kHz or no sound, index in front).
+
+    Args:
+        path: Where to write.
+        width: Even px.
+        height: Even px.
+        frames: Number of frames, head frames included.
+        job: Number stamped into every frame, and what colour and tone are made from.
+        audio: Whether there is a sound track, exactly as long as the pictures.
+        fps: Frames per second.
+        head_frames: Pictures of shape (height * 3/2, width), yuv420p, shown first in place of the clip's own.
+    """
+    tick = Fraction(1, fps * 512)
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        video: Any = container.add_stream("libx264", rate=fps)
+        video.width, video.height, video.pix_fmt, video.time_base = width, height, "yuv420p", tick
+        video.options = dict(_VIDEO_OPTIONS)
+        context = video.codec_context
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1
+        sound: Any = container.add_stream("aac", rate=SAMPLE_RATE_HZ) if audio else None
+        if sound is not None:
+            sound.layout, sound.bit_rate, sound.options = "stereo", 96_000, dict(_AUDIO_OPTIONS)
+        for index, picture in enumerate(_pictures(width, height, frames, job, head_frames)):
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = index * 512, tick
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if sound is not None:
+            for block in _tone(frames / fps, job):
+                container.mux(sound.encode(block))
+            container.mux(sound.encode(None))
+
+
+def _pictures(
+    width: int, height: int, frames: int, job: int, head_frames: Sequence[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.uint8]]:
+    yield from head_frames
+    luma, blue, red = _colour(job)
+    background = np.empty((height * 3 // 2, width), np.uint8)
+    background[:height] = luma
+    chroma = background[height:].reshape(-1)
+    chroma[: chroma.size // 2], chroma[chroma.size // 2 :] = blue, red
+    block = max(16, width // 16)
+    for index in range(len(head_frames), frames):
+        picture = background.copy()
+        left = (job * 37 + index * 7) % (width - block)
+        picture[height // 2 : height // 2 + height // 6, left : left + block] = 200
+        framecode.stamp(picture[:height], job, index)
+        yield picture
+
+
+def _colour(job: int) -> tuple[int, int, int]:
+    """A background of its own for each job, as video-range luma and chroma."""
+    red, green, blue = colorsys.hsv_to_rgb((job * _GOLDEN_ANGLE) % 1, 0.55, 0.55)
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (
+        round(16 + 219 * luma),
+        round(128 + 224 * (blue - luma) / 1.8556),
+        round(128 + 224 * (red - luma) / 1.5748),
+    )
+
+
+def _tone(seconds: float, job: int) -> Iterator[av.AudioFrame]:
+    """A quiet tone on twelve steps of a scale, in blocks of one AAC frame."""
+    total = round(seconds * SAMPLE_RATE_HZ)
+    pitch_hz = 220.0 * 2 ** ((job % 12) / 12)
+    wave = (0.2 * np.sin(2 * np.pi * pitch_hz * np.arange(total) / SAMPLE_RATE_HZ)).astype(np.float32)
+    for start in range(0, total, 1024):
+        part = wave[start : start + 1024]
+        block = av.AudioFrame.from_ndarray(np.stack([part, part]), format="fltp", layout="stereo")
+        block.sample_rate, block.pts, block.time_base = SAMPLE_RATE_HZ, start, Fraction(1, SAMPLE_RATE_HZ)
+        yield block
+
+
+def last_frames(video: bytes, count: int, *, width: int, height: int) -> list[NDArray[np.uint8]]:
+    """The last pictures of a video, scaled, as yuv420p planes of shape (height * 3/2, width)."""
+    kept: list[NDArray[np.uint8]] = []
+    with av.open(io.BytesIO(video), "r") as container:
+        for frame in container.decode(video=0):
+            kept.append(np.asarray(frame.reformat(width=width, height=height, format="yuv420p").to_ndarray(), np.uint8))
+            del kept[:-count]
+    return kept
+
+
+def last_frame_png(clip: Path) -> bytes:
+    """The last picture of a clip as PNG, at the clip's own size."""
+    with av.open(str(clip), "r") as container:
+        stream = container.streams.video[0]
+        if stream.duration is not None:
+            container.seek(stream.duration, stream=stream)
+        last = None
+        for frame in container.decode(stream):
+            last = frame
+    if last is None:
+        raise ValueError(f"{clip} holds no picture")
+    target = io.BytesIO()
+    last.to_image().save(target, "PNG", compress_level=1)
+    return target.getvalue()

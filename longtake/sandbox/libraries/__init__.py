@@ -1,1 +1,0 @@
-"""Routes beside the generations: file hosts, asset libraries and balances, one file per vendor."""

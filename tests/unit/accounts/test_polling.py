@@ -1,0 +1,177 @@
+"""The poller: when it looks, what it believes, when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import pytest
+
+from longtake.accounts.account import polling
+from longtake.accounts.poll_schedule import Cadence
+from longtake.accounts.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Poller
+from longtake.domain.errors import (
+    AuthenticationError,
+    JobLostError,
+    RateLimitedError,
+    RejectedRequestError,
+    StillRunningError,
+    VendorUnavailableError,
+)
+from longtake.domain.job import JobSnapshot, JobStatus
+
+RUNNING = JobSnapshot(status=JobStatus.RUNNING)
+DONE = JobSnapshot(status=JobStatus.SUCCEEDED, video_url="https://media.test/a.mp4")
+
+
+def poller_of(answers, *, max_wait_seconds=5.0, gap=0.01):
+    """A poller that is told the answers in turn; the last one repeats."""
+    calls: list[str] = []
+
+    async def look(job_id):
+        calls.append(job_id)
+        answer = answers[min(len(calls), len(answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    poller = Poller(
+        look, lambda error: error.http_status == 404, shortest_gap_seconds=gap, max_wait_seconds=max_wait_seconds
+    )
+    return poller, calls
+
+
+async def test_waiting_ends_with_the_terminal_snapshot():
+    poller, calls = poller_of([RUNNING, RUNNING, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    assert len(calls) == 3
+    await poller.close()
+
+
+@pytest.mark.parametrize("trouble", [VendorUnavailableError("502", "", 502), RateLimitedError("slow", "", 429, 0.01)])
+async def test_a_look_that_fails_is_looked_again(trouble):
+    poller, _ = poller_of([trouble, trouble, trouble, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    await poller.close()
+
+
+async def test_one_lie_about_an_unknown_job_is_not_believed():
+    lie = RejectedRequestError("no such task", "", 404)
+    poller, _ = poller_of([lie, lie, RUNNING, lie, DONE])
+    assert await poller.wait("j", submitted_at=time.time()) == DONE
+    await poller.close()
+
+
+async def test_a_job_denied_again_and_again_is_lost():
+    poller, calls = poller_of([RejectedRequestError("no such task", "", 404)])
+    with pytest.raises(JobLostError):
+        await poller.wait("j", submitted_at=time.time())
+    assert len(calls) == LOST_AFTER_LOOKS
+    await poller.close()
+
+
+async def test_success_without_a_link_is_its_own_error():
+    poller, calls = poller_of([JobSnapshot(status=JobStatus.SUCCEEDED)])
+    with pytest.raises(JobLostError, match="without a link"):
+        await poller.wait("j", submitted_at=time.time())
+    assert len(calls) == BARE_SUCCESS_LOOKS
+    await poller.close()
+
+
+async def test_an_unknown_word_is_still_running_and_warned_about_once(caplog):
+    odd = JobSnapshot(status=JobStatus.RUNNING, word="pondering", known_word=False)
+    poller, _ = poller_of([odd, odd, odd, DONE])
+    await poller.wait("j", submitted_at=time.time())
+    assert caplog.text.count("pondering") == 1
+    await poller.close()
+
+
+async def test_waiting_too_long_is_still_running_not_failed():
+    poller, _ = poller_of([RUNNING], max_wait_seconds=0.2)
+    with pytest.raises(StillRunningError):
+        await poller.wait("j", submitted_at=time.time())
+    await poller.close()
+
+
+async def test_a_refused_key_ends_the_wait():
+    poller, _ = poller_of([AuthenticationError("bad key", "", 401)])
+    with pytest.raises(AuthenticationError):
+        await poller.wait("j", submitted_at=time.time())
+    await poller.close()
+
+
+async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_than_the_gap():
+    looked: dict[str, list[float]] = {}
+
+    async def look(job_id):
+        looked.setdefault(job_id, []).append(time.monotonic())
+        return DONE if len(looked[job_id]) == 4 else RUNNING
+
+    poller = Poller(look, lambda error: False, shortest_gap_seconds=0.1, max_wait_seconds=10)
+    await asyncio.gather(*(poller.wait(str(n), submitted_at=time.time()) for n in range(20)))
+    await poller.close()
+    gaps = [later - earlier for times in looked.values() for earlier, later in itertools.pairwise(times)]
+    assert min(gaps) >= 0.095
+
+
+@pytest.mark.parametrize("trouble", ["quiet", "hanging", "listener"])
+async def test_waiting_ends_whatever_keeps_a_look_from_being_made(monkeypatch, trouble):
+    """A slot is held as long as somebody waits: no vendor's word, silence or fault of ours may hold it for ever."""
+    monkeypatch.setattr(polling, "LAST_LOOK_SECONDS", 0.2)
+
+    async def look(job_id):
+        if trouble == "hanging":
+            await asyncio.sleep(3600)
+        if trouble == "quiet":
+            raise RateLimitedError("come back tomorrow", "", 429, 86_400)
+        return RUNNING
+
+    def listener(snapshot):
+        if trouble == "listener":
+            raise ZeroDivisionError("a fault of the one who listens")
+
+    poller = Poller(look, lambda error: False, shortest_gap_seconds=0.05, max_wait_seconds=0.3)
+    with pytest.raises(ZeroDivisionError if trouble == "listener" else StillRunningError):
+        await asyncio.wait_for(poller.wait("j", submitted_at=time.time(), on_look=listener), 3)
+    await poller.close()
+
+
+def test_the_first_look_comes_at_the_expected_end():
+    cadence = Cadence(2.0)
+    assert cadence.first_look(None) == 2.0
+    assert cadence.first_look(100.0) == 50.0
+    for age in (80.0, 90.0, 100.0):
+        cadence.learn(age)
+    assert 75 <= cadence.first_look(100.0) <= 80
+
+
+def test_gaps_grow_with_a_jobs_age_and_are_bounded():
+    cadence = Cadence(2.0)
+    assert cadence.gap(10) == 2.0
+    assert cadence.gap(100) == 10.0
+    assert cadence.gap(1e6) == 60.0
+
+
+@pytest.mark.parametrize(("ends", "gap"), [(range(60, 301), 17.5), (range(118, 123), 2.4), (range(10, 2000), 15.0)])
+def test_looks_are_spread_over_the_time_in_which_jobs_are_known_to_end(ends, gap):
+    cadence = Cadence(2.0)
+    for number in range(50):
+        cadence.learn(ends[number * len(ends) // 50])
+    assert cadence.gap(180 if len(ends) == 241 else 150 if len(ends) > 241 else 120) == pytest.approx(gap, rel=0.03)
+
+
+def test_a_job_older_than_any_known_one_is_looked_at_as_if_nothing_were_known():
+    cadence = Cadence(2.0)
+    for age in (80.0, 90.0, 100.0):
+        cadence.learn(age)
+    assert cadence.gap(200) == Cadence(2.0).gap(200) == 20.0
+
+
+def test_a_job_a_little_later_than_all_before_it_is_looked_at_soon_again():
+    cadence = Cadence(0.1)
+    for _ in range(20):
+        cadence.learn(15.0)
+    assert cadence.gap(15.1) == pytest.approx(0.302)
+    assert cadence.gap(15.6) == pytest.approx(0.6)
+    assert cadence.gap(40.0) == pytest.approx(4.0)

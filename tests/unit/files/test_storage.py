@@ -1,0 +1,157 @@
+"""The directory store: exclusive creation, atomic publishing, keys that stay inside."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from longtake.domain.errors import StorageError, UnsafeStoreError
+from longtake.files.directory import DirectoryStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(tmp_path / "out")
+
+
+def test_a_second_exclusive_create_fails_and_changes_nothing(store):
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+
+
+def test_nobody_sees_a_created_file_half_written(store):
+    """Readers look all the time while files appear; each is absent or whole."""
+    data, torn, stop = b"x" * 200_000, [], threading.Event()
+
+    def read():
+        while not stop.is_set():
+            for number in range(40):
+                seen = store.read(f"a/{number}")
+                if seen is not None and seen != data:
+                    torn.append(len(seen))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(40):
+        store.create(f"a/{number}", data)
+    stop.set()
+    reader.join()
+    assert torn == []
+
+
+def test_without_nameless_files_a_create_is_still_exclusive(store, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE")
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+
+
+def test_a_create_leaves_nothing_else_behind(store):
+    store.create("a/b.json", b"1")
+    store.create("a/b.json", b"2")
+    assert store.list("a") == ["a/b.json"]
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/x", "a/../../x", "", "a\0b"])
+def test_no_key_leaves_the_store(store, key):
+    with pytest.raises(StorageError):
+        store.write(key, b"")
+
+
+def test_a_link_replaces_what_was_there(store):
+    store.write("d/one", b"1")
+    store.write("d/two", b"2")
+    store.link("d/one", "d/shown")
+    store.link("d/two", "d/shown")
+    assert store.read("d/shown") == b"2"
+    store.link("d/two", "d/shown")
+    assert sorted(store.list("d")) == ["d/one", "d/shown", "d/two"]
+
+
+def test_publishing_moves_the_file(store, tmp_path):
+    local = tmp_path / "film.part"
+    local.write_bytes(b"film")
+    store.publish(local, "reels/r.mp4")
+    assert store.read("reels/r.mp4") == b"film"
+    assert not local.exists()
+
+
+def test_a_store_that_overwrites_cannot_keep_a_ledger(store, monkeypatch):
+    def careless(key, data):
+        store.write(key, data)
+        return True
+
+    monkeypatch.setattr(store, "create", careless)
+    with pytest.raises(UnsafeStoreError):
+        store.prove_exclusive()
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_home_folder_is_understood():
+    assert DirectoryStore(Path("~/x")).root == Path.home() / "x"
+
+
+@pytest.fixture
+def no_nameless_files(monkeypatch):
+    """As on NFS, SMB and vfat."""
+    monkeypatch.delattr(os, "O_TMPFILE")
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_full_disk_leaves_no_torn_record_where_files_cannot_be_nameless(store, monkeypatch):
+    store.create("a/first.json", b"1")
+    with monkeypatch.context() as full:
+        full.setattr("longtake.files.exclusive.os.fsync", _disk_is_full)
+        with pytest.raises(OSError, match="No space"):
+            store.create("a/b.json", b"second")
+    assert store.list("a") == ["a/first.json"]
+    assert store.create("a/b.json", b"third")
+    assert store.read("a/b.json") == b"third"
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_file_system_without_hard_links_still_creates_exclusively(store, monkeypatch):
+    monkeypatch.setattr("longtake.files.exclusive.os.link", _not_here)
+    assert store.create("a/b.json", b"first")
+    assert not store.create("a/b.json", b"second")
+    assert store.read("a/b.json") == b"first"
+    assert store.list("a") == ["a/b.json"]
+    store.prove_exclusive()
+
+
+@pytest.mark.usefixtures("no_nameless_files")
+def test_a_file_system_that_names_nothing_exclusively_is_refused_at_the_start(store, monkeypatch):
+    monkeypatch.setattr("longtake.files.exclusive.os.link", _not_here)
+    monkeypatch.setattr("longtake.files.exclusive._renameat2", lambda: None)
+    with pytest.raises(UnsafeStoreError, match="cannot keep the output"):
+        store.prove_exclusive()
+    assert list(store.root.iterdir()) == []
+
+
+def test_what_a_link_shows_is_a_file_of_its_own(store):
+    store.write("ledger/clip.mp4", b"paid")
+    store.link("ledger/clip.mp4", "reels/r.mp4")
+    store.local("reels/r.mp4").write_bytes(b"graded over it")
+    assert store.read("ledger/clip.mp4") == b"paid"
+
+
+def test_a_move_takes_no_other_s_place(store):
+    store.write("a/one", b"1")
+    store.write("a/two", b"2")
+    assert not store.move("a/one", "a/two")
+    assert store.read("a/two") == b"2"
+    assert store.move("a/one", "a/three")
+    assert (store.read("a/one"), store.read("a/three")) == (None, b"1")
+
+
+def _disk_is_full(descriptor):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _not_here(*args, **kwargs):
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))

@@ -1,0 +1,118 @@
+"""Which reels are under way at once, and in which order they get their turn."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from longtake.domain.identity import WrittenRow
+from longtake.domain.job import Job
+from longtake.domain.request import ShotRequest
+from longtake.ledger.records import Accepted, Intent, Purchase, Void
+from longtake.manifests.schema import ManifestRow
+from longtake.planning.plan import Plan, Shot
+from longtake.rendering.scheduler import bring_in_turn, opening_order
+
+
+def shot(reel, vendor="evolink", *, number="1", attempts=()):
+    row = ManifestRow(row=1, reel=reel, shot=number, lone=False, written=WrittenRow())
+    return Shot(row, 1, 0, vendor, ShotRequest(), attempts=list(attempts))
+
+
+def purchase(*, accepted):
+    intent = Intent(
+        identity="i",
+        shot_id="r/1",
+        take=1,
+        attempt=1,
+        number=1,
+        vendor="evolink",
+        account="evolink/default",
+        base_url="http://x",
+        wire_model="m",
+        request={},
+        deadline=0.0,
+    )
+    job = Job(
+        vendor="evolink",
+        account="evolink/default",
+        base_url="http://x",
+        wire_model="m",
+        job_id="j",
+        identity="i",
+        shot_id="r/1",
+        submitted_at=0.0,
+    )
+    taken = {"accepted": Accepted(identity="i", job=job)} if accepted else {"voids": {1: Void(identity="i", reason="")}}
+    return Purchase(identity="i", intents={1: intent}, **taken)
+
+
+class Stage:
+    """Notes which reels are under way; each ends when told."""
+
+    def __init__(self):
+        self.open, self.begun, self.most = set(), [], 0
+        self.ends = {}
+
+    async def bring(self, shots):
+        reel = shots[0].row.reel
+        self.open.add(reel)
+        self.begun.append(reel)
+        self.most = max(self.most, len(self.open))
+        try:
+            await self.ends.setdefault(reel, asyncio.Event()).wait()
+        finally:
+            self.open.discard(reel)
+
+    def end(self, reel):
+        self.ends.setdefault(reel, asyncio.Event()).set()
+
+
+async def a_moment():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_reel_opens_when_an_earlier_one_of_its_account_ends():
+    stage = Stage()
+    work = asyncio.create_task(bring_in_turn([[shot(f"r{n}")] for n in range(6)], stage.bring, most_open=2))
+    await a_moment()
+    assert stage.begun == ["r0", "r1"]
+    stage.end("r1")
+    await a_moment()
+    assert stage.begun == ["r0", "r1", "r2"]
+    for number in range(6):
+        stage.end(f"r{number}")
+    await work
+    assert stage.begun == [f"r{n}" for n in range(6)]
+    assert stage.most == 2
+
+
+async def test_one_accounts_long_queue_keeps_no_other_account_waiting():
+    stage = Stage()
+    reels = [[shot(f"e{n}")] for n in range(10)] + [[shot(f"a{n}", "anyfast")] for n in range(2)]
+    work = asyncio.create_task(bring_in_turn(reels, stage.bring, most_open=3))
+    await a_moment()
+    assert stage.open == {"e0", "e1", "e2", "a0", "a1"}
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_cancelling_stops_all_that_is_open_and_opens_nothing_more():
+    stage = Stage()
+    work = asyncio.create_task(bring_in_turn([[shot(f"r{n}")] for n in range(6)], stage.bring, most_open=2))
+    await a_moment()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not stage.open
+    assert stage.begun == ["r0", "r1"]
+
+
+def test_reels_with_a_job_in_flight_come_first_then_begun_ones_then_the_rest():
+    tried = shot("tried", attempts=[purchase(accepted=False)])
+    resumed = shot("resumed", number="2", attempts=[purchase(accepted=True)])
+    plan = Plan([shot("first"), shot("second"), tried, shot("resumed"), resumed], [])
+    assert [shots[0].row.reel for shots in opening_order(plan)] == ["resumed", "tried", "first", "second"]
+    assert [each.row.shot for each in opening_order(plan)[0]] == ["1", "2"]
