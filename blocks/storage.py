@@ -53,7 +53,7 @@ class ClipStore(DrawnBlock):
 
     def get_store(self) -> Store:
         """The store as the library uses it: its methods write, read and presign."""
-        from longtake.files.store import open_store  # noqa: PLC0415 - S3 clients are slow to import
+        from longtake.files.open_store import open_store  # noqa: PLC0415 - S3 clients are slow to import
 
         key, secret = self.aws_access_key_id, self.aws_secret_access_key
         store = open_store(

@@ -70,7 +70,7 @@ def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
             raise port_taken(chosen.sandbox_port, "--sandbox-port", error) from None
         os.environ |= {"LONGTAKE_SANDBOX_URL": sandbox.url, "LONGTAKE_ALLOW_HOSTS": "127.0.0.1"}
         _say(f"sandbox      {sandbox.url}/_sandbox/bill tells what was bought; it costs nothing")
-    from deployments.bootstrap import WORK_POOL, bootstrap  # noqa: PLC0415 - imports Prefect
+    from deployments.server_contents import WORK_POOL, bootstrap  # noqa: PLC0415 - imports Prefect
 
     server.wait_until_ready()
     for line in asyncio.run(bootstrap()):

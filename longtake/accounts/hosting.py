@@ -20,7 +20,8 @@ from longtake.domain.errors import UnfitClipError
 from longtake.domain.identity import data_uri_bytes
 from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.domain.violations import Violation, refusal
-from longtake.files.store import PRESIGN_SECONDS, Store, open_store
+from longtake.files.open_store import open_store
+from longtake.files.store import PRESIGN_SECONDS, Store
 from longtake.vendors import Adapter
 from longtake.vendors.limits import MB, Limits, MediaLimits
 

@@ -1,6 +1,6 @@
 """Looking at jobs: one poller per account that looks at all of its jobs, at one shared rate.
 
-When to look is `longtake.accounts.poll_schedule`'s to say; the poller only sleeps, looks and hands snapshots to those who wait. It
+When to look is `poll_schedule`'s to say; the poller only sleeps, looks and hands snapshots to those who wait. It
 counts in the event loop's time: a clock that is set, forward or back, holds up no look.
 """
 

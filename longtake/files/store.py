@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from longtake.domain.errors import ConfigurationError, StorageError, UnsafeStoreError
+from longtake.domain.errors import StorageError, UnsafeStoreError
 
 PRESIGN_SECONDS = 7 * 24 * 3600 - 60.0
 """How long links live where nobody says: as long as S3 signs them for."""
@@ -177,27 +177,3 @@ class Store(ABC):
             return not self.create(key, b"2") and self.read(key) == b"1"
         finally:
             self.remove(key)
-
-
-def open_store(
-    url: str,
-    *,
-    public_endpoint_url: str | None = None,
-    endpoint_url: str | None = None,
-    key: str | None = None,
-    secret: str | None = None,
-) -> Store:
-    """The store behind a directory path or an `s3://` address.
-
-    Raises:
-        ConfigurationError: It is neither.
-    """
-    if url.startswith("s3://"):
-        from longtake.files.s3 import S3Store  # noqa: PLC0415 - half a second that local output need not pay
-
-        return S3Store(url, public_endpoint_url=public_endpoint_url, endpoint_url=endpoint_url, key=key, secret=secret)
-    if "://" in url:
-        raise ConfigurationError(f"{url!r} is neither a directory nor s3://")
-    from longtake.files.directory import DirectoryStore  # noqa: PLC0415 - it needs this module
-
-    return DirectoryStore(Path(url))

@@ -11,7 +11,7 @@ from longtake.accounts.session import Desk
 from longtake.accounts.slots import FixedSlots, SlotPool
 from longtake.domain.errors import LongtakeError, UnknownVendorError
 from longtake.domain.job import Clip, Job, JobSnapshot
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
 from longtake.jobs.decisions import Decisions, command, names_of, settle, to_settle
 from longtake.jobs.resources import Office

@@ -16,7 +16,7 @@ from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.session import Desk, LoadAccount, open_desk
 from longtake.accounts.slots import SlotBackend
 from longtake.costs.budget import Budget
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.files.web.guard import GuardedClient
 from longtake.ledger.ledger import Ledger
 from longtake.media.workers import Crew

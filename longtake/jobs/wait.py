@@ -1,6 +1,6 @@
 """From a bought job to a clip in the ledger: wait for the end, fetch, check, keep. Nothing here buys anything.
 
-What comes is put away by `longtake.jobs.keeping`; what may pass is waited for, and a fault of our machine is told as one.
+What comes is put away by `keeping`; what may pass is waited for, and a fault of our machine is told as one.
 """
 
 from __future__ import annotations

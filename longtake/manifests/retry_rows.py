@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow
 
@@ -16,11 +16,9 @@ from longtake.manifests.cells import parse_take
 from longtake.manifests.merged import text_as
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
+from longtake.manifests.row_result import RowResult
 from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
 from longtake.manifests.templates import TemplateError, escaped, fill_in
-
-if TYPE_CHECKING:
-    from longtake.manifests.writer import RowResult
 
 
 def retry_csv(manifest: Manifest, results: Sequence[RowResult], raise_take: Collection[int]) -> bytes:

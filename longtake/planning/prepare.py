@@ -24,7 +24,8 @@ from longtake.domain.errors import (
     UnknownVendorError,
 )
 from longtake.domain.violations import Violation
-from longtake.files.store import Store, open_store
+from longtake.files.open_store import open_store
+from longtake.files.store import Store
 from longtake.files.web.guard import GuardedClient
 from longtake.ledger.ledger import Ledger, require_own_identities
 from longtake.ledger.ledger import notices as ledger_notices

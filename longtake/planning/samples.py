@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from longtake.domain.errors import ConfigurationError
+from longtake.planning.options import Wishes
 from longtake.planning.plan import Plan, Shot, Standing
-
-if TYPE_CHECKING:
-    from longtake.planning.prepare import Wishes  # which is narrowed here before a run begins
 
 
 def named_reels(wanted: Sequence[str], reels: Collection[str]) -> tuple[str, ...]:

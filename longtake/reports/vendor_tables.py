@@ -1,6 +1,6 @@
 """The vendors as tables: models, options, references, prices, documents; as plain rows, for a terminal and for pages.
 
-`python -m longtake.reports.vendor_tables NAME PAGE` brings the tables of a vendor's page (`docs/vendors/NAME.md`) up to date.
+`python -m longtake.reports.vendor_tables NAME PAGE` brings the tables of `docs/vendors/NAME.md` up to date.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from longtake.sandbox.bill import Bill
 from longtake.sandbox.clips.media_host import MediaHost
 from longtake.sandbox.clips.shelf import Shelf
 from longtake.sandbox.control import control_routes
-from longtake.sandbox.endpoint import Back, Desk, api_key
+from longtake.sandbox.endpoint import Desk, api_key
 from longtake.sandbox.events import EventLog, Listener
 from longtake.sandbox.faults import Fault, Faults
 from longtake.sandbox.inputs.assets import Assets
@@ -23,6 +23,7 @@ from longtake.sandbox.jobs import Job, Jobs
 from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.server import BackgroundServer
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.state import Back
 from longtake.sandbox.vendors import DIALECTS
 
 __all__ = ["Fault", "Sandbox", "SandboxSettings", "fictitious_prices", "serve"]

@@ -6,48 +6,26 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from longtake.sandbox.bill import Bill, BillEntry, body_hash
+from longtake.sandbox.bill import BillEntry, body_hash
 from longtake.sandbox.callbacks import call_back
-from longtake.sandbox.clips.media_host import MediaHost
-from longtake.sandbox.clips.shelf import Shelf
 from longtake.sandbox.clips.sizes import nearest_ratio, pixels
 from longtake.sandbox.connections import cut
-from longtake.sandbox.events import EventLog
 from longtake.sandbox.fault_replies import NEEDS_A_CLIP, after_acceptance, at_look, before_work, refusal
-from longtake.sandbox.faults import Faults, Step
-from longtake.sandbox.inputs.assets import Assets
+from longtake.sandbox.faults import Step
 from longtake.sandbox.inputs.measuring import Fetched
-from longtake.sandbox.inputs.references import ReferenceDesk
-from longtake.sandbox.inputs.uploads import Uploads
-from longtake.sandbox.jobs import Job, Jobs, life_seconds, picked_seconds
+from longtake.sandbox.jobs import Job, life_seconds, picked_seconds
 from longtake.sandbox.order import ADAPTIVE, Order, Refused, View, Why
 from longtake.sandbox.prices import settled_usd
-from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.state import Back
 from longtake.sandbox.vendors._dialect import Dialect
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Back:
-    """What all desks of one sandbox share."""
-
-    settings: SandboxSettings
-    jobs: Jobs
-    bill: Bill
-    faults: Faults
-    events: EventLog
-    media: MediaHost
-    assets: Assets
-    uploads: Uploads
-    references: ReferenceDesk
-    shelf: Shelf
 
 
 class Desk:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from longtake.domain.errors import UnknownVendorError
-from longtake.vendors._adapter import Accepted, Adapter, AssetState, Call, Document, Model, Reply
+from longtake.vendors._adapter import Adapter, AssetState, Call, Document, Model
 from longtake.vendors.answers.creates import read_create
 from longtake.vendors.answers.ids import ids_in_text, names
 from longtake.vendors.answers.moderation import flagged_input
+from longtake.vendors.answers.reply import Accepted, Reply
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI

@@ -18,6 +18,7 @@ from longtake.domain.violations import Violation, refusal
 from longtake.vendors.answers.creates import certain_id
 from longtake.vendors.answers.looks import has_status, read_look
 from longtake.vendors.answers.replies import JSON, hidden_failure, http_failure, says, says_lost
+from longtake.vendors.answers.reply import Accepted, Reply
 from longtake.vendors.limits import Limits, check
 from longtake.vendors.price_rule import PriceRule
 
@@ -36,28 +37,6 @@ class Call:
     host: Literal["api", "upload"] = "api"
     upload_field: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back. `body` is the parsed JSON, None where it is not JSON; `text` holds at most 2,000 characters.
-
-    `torn` says why the answer broke off, "" where it is whole. `named` holds what a text that is no JSON calls a job.
-    """
-
-    status: int
-    body: object = None
-    text: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    torn: str = ""
-    named: tuple[str, ...] = ()
-
-
-class Accepted(NamedTuple):
-    """A submit that was accepted: the job's id and the first look at it."""
-
-    job_id: str
-    snapshot: JobSnapshot
 
 
 class AssetState(NamedTuple):

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from longtake.domain.errors import ContentRefusedError, UnexpectedReplyError
 from longtake.domain.request import MediaKind
-from longtake.vendors._adapter import AssetState, Call, Reply
+from longtake.vendors._adapter import AssetState, Call
 from longtake.vendors.answers.replies import fields, words
+from longtake.vendors.answers.reply import Reply
 
 AUDIT, STATUS = "/api/open-api/v1/seedance/assets/audit", "/api/open-api/v1/seedance/assets/status"
 LISTS: Mapping[MediaKind, str] = {"image": "imageUrls", "video": "videoUrls", "audio": "audioUrls"}

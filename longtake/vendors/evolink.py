@@ -11,8 +11,9 @@ from longtake.domain.errors import UnexpectedReplyError
 from longtake.domain.request import MediaKind, Mode, Role, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.vendors import _ark
-from longtake.vendors._adapter import Adapter, Call, Document, Model, Reply, path_with
+from longtake.vendors._adapter import Adapter, Call, Document, Model, path_with
 from longtake.vendors.answers.replies import fields, first_link
+from longtake.vendors.answers.reply import Reply
 from longtake.vendors.limits import MB, Doubt, Limits, without_idle_options
 from longtake.vendors.price_rule import PriceRule
 

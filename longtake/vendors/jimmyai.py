@@ -17,7 +17,7 @@ from longtake.domain.errors import (
 )
 from longtake.domain.request import MediaKind, Role, ShotRequest
 from longtake.vendors import _jimmyai_assets
-from longtake.vendors._adapter import Adapter, AssetState, Call, Document, Reply, path_with
+from longtake.vendors._adapter import Adapter, AssetState, Call, Document, path_with
 from longtake.vendors._jimmyai_routes import MINI_SPECIAL, MODELS, NEWER
 from longtake.vendors.answers.replies import (
     fields,
@@ -27,6 +27,7 @@ from longtake.vendors.answers.replies import (
     retry_after_seconds,
     words,
 )
+from longtake.vendors.answers.reply import Reply
 from longtake.vendors.limits import MB, without_idle_options
 
 QUERY = Document("Query Video Task", "https://docs.jimmyai.cn/en/api-reference/common/query", "2026-10-05")

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.media.film_reading import beep_offset_seconds
 from tests.media.nasty_clips import Recipe, make
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import Decisions, settle
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State

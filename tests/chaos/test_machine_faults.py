@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.accounts.account import session as desk
+from longtake.accounts import session as desk
 from longtake.files.directory import DirectoryStore
 from longtake.files.web import fetch as download
 from longtake.media import workers as child

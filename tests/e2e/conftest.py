@@ -9,7 +9,7 @@ import av
 import pytest
 
 from longtake.sandbox.app import Sandbox
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from longtake.sandbox.settings import SandboxSettings
 
 

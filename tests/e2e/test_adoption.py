@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import ConfigurationError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.decisions import Decisions, adoption, adoptions, settle
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State

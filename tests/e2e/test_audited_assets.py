@@ -10,7 +10,7 @@ import json
 import pytest
 from PIL import Image
 
-from longtake.accounts.account import assets
+from longtake.accounts import assets
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings

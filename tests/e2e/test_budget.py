@@ -16,7 +16,7 @@ import pytest
 
 from longtake.costs.budget import Budget, is_charged
 from longtake.costs.quote import Quote
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import Wishes
 from longtake.planning.prepare import prepare

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import InvalidManifestError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.planning.options import Wishes
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import no_pictures, quick_check

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from longtake.domain.errors import ConfigurationError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import Decisions, reconcile
 from longtake.jobs.resources import opened_office
 from longtake.jobs.wait import await_end, bring_home

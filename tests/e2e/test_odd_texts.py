@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 from longtake.domain.errors import JobFailedError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.rendering.report import RunReport
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts

@@ -14,7 +14,7 @@ from longtake.accounts.session import LoadAccount
 from longtake.domain.errors import VendorAccountError
 from longtake.domain.violations import refusal
 from longtake.files.directory import DirectoryStore
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.resources import Office
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Accepted, Intent

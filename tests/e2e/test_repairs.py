@@ -10,7 +10,7 @@ import pandas
 import pyarrow.parquet
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.manifests.reader import read_manifest
 from longtake.reports.run.rewrite import told_before
 from longtake.sandbox.app import Sandbox

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from longtake.domain.errors import ConfigurationError, StorageError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.rendering.report import RunReport
 from longtake.reports.run.retold import read_view
 from longtake.reports.run.rewrite import rewrite_report, told_before

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from longtake.domain.errors import UnsafeStoreError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.e2e.s3_server import s3_server

@@ -11,7 +11,7 @@ from longtake.costs.budget import Budget
 from longtake.costs.price_book import Quotes
 from longtake.costs.quote import Span
 from longtake.costs.usage import drift_percent, is_charged_but_failed, reckoned_tokens, reported_words
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.view import ReportView
 from longtake.sandbox.app import Sandbox

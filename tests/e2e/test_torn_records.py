@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.decisions import Decisions
 from longtake.jobs.gate import gate
 from longtake.jobs.reconcile import Settlement, reconcile

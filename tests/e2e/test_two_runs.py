@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import ConfigurationError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import Wishes
 from longtake.planning.prepare import prepare

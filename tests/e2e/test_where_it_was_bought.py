@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.costs.budget import Budget
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import Wishes
 from longtake.planning.prepare import prepare

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import Fault, Sandbox
 from tests.flows.conftest import ROOT

@@ -16,7 +16,7 @@ from flows._observe.artifacts import RunPage, Shown, code, not_done, state_messa
 from flows._observe.progress import Meter
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
-from longtake.manifests.writer import RowResult
+from longtake.manifests.row_result import RowResult
 from longtake.planning.forecast import Forecast
 from longtake.planning.options import Wishes
 from longtake.planning.prepare import Production, prepare

@@ -126,7 +126,7 @@ class TestBootstrap:
     async def test_a_second_time_nothing_that_a_person_changed_is_touched(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from deployments.bootstrap import bootstrap
+        from deployments.server_contents import bootstrap
 
         with contextlib.suppress(ValueError):  # another file's tests may have left theirs on this server
             await JimmyAICredentials.adelete("default")
@@ -148,7 +148,7 @@ class TestBootstrap:
     async def test_no_key_is_stored_on_a_server_that_anybody_can_read(
         self, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from deployments import bootstrap as module
+        from deployments import server_contents as module
 
         async def asks_nobody(api_url: str) -> bool:
             return False
@@ -163,7 +163,7 @@ class TestBootstrap:
             await module.CREDENTIALS["powertokens"].aload("default")
 
     def test_loopback_is_told_from_the_rest(self) -> None:
-        from deployments.bootstrap import _is_loopback
+        from deployments.server_contents import _is_loopback
 
         for mine in ("http://127.0.0.1:4200/api", "http://localhost/api", "http://[::1]:4200/api"):
             assert _is_loopback(mine)
@@ -172,7 +172,7 @@ class TestBootstrap:
 
     @pytest.mark.slow
     def test_a_server_with_authentication_is_known_as_one(self, new_home: Callable[[], Path]) -> None:
-        from deployments.bootstrap import _asks_for_authentication
+        from deployments.server_contents import _asks_for_authentication
 
         client = Client(new_home(), PREFECT_SERVER_API_AUTH_STRING="me:secret")
         api_url = client.joined()["api_url"]

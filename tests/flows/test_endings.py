@@ -143,7 +143,7 @@ def test_a_loop_that_is_broken_off_still_records_the_answers_of_its_submits(tmp_
         [sys.executable, "-c", TEARDOWN, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
-    from longtake.files.store import open_store
+    from longtake.files.open_store import open_store
     from longtake.ledger.ledger import Ledger
 
     known = {

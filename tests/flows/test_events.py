@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 
 from deployments import notifications
-from deployments.bootstrap import bootstrap
+from deployments.server_contents import bootstrap
 from flows import reconcile_jobs as reconcile_flow
 from flows._observe.events import MOST_UNBEGUN, RunEvents, deliver
 from flows.render_manifest import render_manifest
 from longtake.domain.errors import BudgetExceededError
 from longtake.domain.verdicts import Outcome, Verdict
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import dying_links
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import Wishes

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox

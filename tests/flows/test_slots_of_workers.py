@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.sandbox.jobs import Job
 from tests.flows.own_server import own_server

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from longtake.media.stitching.receipt import StitchReceipt
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.media.nasty_clips import BEEP_AT_SECONDS, BEEP_HZ, BEEP_SECONDS, Recipe
 
 

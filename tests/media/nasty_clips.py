@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 
 FRAMES = 25
 BEEP_HZ, BEEP_SECONDS, BEEP_AT_SECONDS = 3000, 0.04, 0.5

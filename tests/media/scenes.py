@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 
 Picture = NDArray[np.uint8]
 WIDTH_PX, HEIGHT_PX = 320, 180

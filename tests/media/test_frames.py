@@ -12,7 +12,7 @@ from PIL import Image
 
 from longtake.domain.errors import UnreadableClipError
 from longtake.media.cutting.frames import contact_sheet, last_frame, poster
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.media import nasty_clips, scenes
 
 

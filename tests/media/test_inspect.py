@@ -15,7 +15,7 @@ import pytest
 
 from longtake.domain.errors import UnreadableClipError
 from longtake.media.checking.inspect import Expected, Finding, GatePolicy, Inspection, inspect_clip
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.media import nasty_clips, scenes
 from tests.media.scenes import Picture
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import UnreadableClipError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.media.reading.clock import frame_clock
 from longtake.media.reading.probe import ClipFacts, probe_clip
 from tests.e2e.s3_server import s3_server

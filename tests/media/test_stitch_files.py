@@ -101,7 +101,8 @@ def test_a_full_disk_is_told_before_anything_is_written(
 def test_a_disk_that_fills_up_is_a_storage_error(nasty: dict[str, Path], tmp_path: Path) -> None:
     """A file-size limit stands for the full disk; it needs a process of its own."""
     code = (
-        "import resource, signal, sys; from pathlib import Path; from longtake.media.stitching.stitch import stitch_clips\n"
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from longtake.media.stitching.stitch import stitch_clips\n"
         "from longtake.domain.errors import StorageError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))\n"

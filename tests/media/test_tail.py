@@ -18,7 +18,7 @@ from longtake.media.reading.clock import exact
 from longtake.media.reading.pictures import all_pictures, as_seen
 from longtake.media.reading.probe import probe_clip
 from longtake.media.workers import in_child
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.media import nasty_clips, scenes
 
 SMALL = TailLimits(min_seconds=0.25, min_side_px=100)

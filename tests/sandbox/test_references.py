@@ -10,7 +10,7 @@ import av
 import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 from tests.sandbox.conftest import MediaShop, Speaker, refusal_words
 
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")

@@ -1,7 +1,7 @@
 """The Prefect server of the command line: the configured one, else one real loopback server per PREFECT_HOME.
 
-Every client holds a shared lock on one file as long as it lives; the server (`deployments.local.server.process`) leaves when
-nobody holds it. The kernel drops locks at death, so nothing is left behind however a process ends.
+Every client holds a shared lock on one file as long as it lives; the server (`.process`) leaves when nobody holds it.
+The kernel drops locks at death, so nothing is left behind however a process ends.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ from longtake.files.web.tls import trusted
 from longtake.settings import settings
 
 MAX_REDIRECTS = 5
+FETCH_ERRORS = (httpx.HTTPError, httpx.InvalidURL)
+"""What a fetch may raise beside our own errors."""
 _HEADERS = {"User-Agent": f"longtake/{__version__}"}
 """Hosts refuse the bare names of HTTP libraries."""
 

@@ -1,4 +1,4 @@
-"""Pictures and sounds as references: copies changed until they keep the limits. Videos: `longtake.media.cutting.tail`."""
+"""Pictures and sounds as references: copies changed until they keep the limits. Videos: `tail`."""
 
 from __future__ import annotations
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
-
 from longtake.domain.errors import LongtakeError
 from longtake.domain.identity import data_uri_bytes
 from longtake.domain.request import MediaFacts, MediaKind, Reference
-from longtake.files.store import open_store
-from longtake.files.web.guard import GuardedClient
+from longtake.files.open_store import open_store
+from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
 from longtake.files.web.ranged import RangedFile, open_ranged
 from longtake.media.cutting.fit import make_picture_fit, make_sound_fit
 from longtake.media.cutting.tail import FitReceipt, TailLimits, make_fit
@@ -84,7 +82,7 @@ async def fix_references(
         async with turn:
             try:
                 copy = await _copy(job, folder, media)
-            except (LongtakeError, OSError, ValueError, httpx.HTTPError) as error:
+            except (LongtakeError, OSError, ValueError, *FETCH_ERRORS) as error:
                 problems[job.source] = str(error)
                 return
         for row, source in places:

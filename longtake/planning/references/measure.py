@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import httpx
-
 from longtake.domain.errors import LongtakeError, UnreadableClipError
 from longtake.domain.identity import data_uri_bytes, unsigned_url
 from longtake.domain.request import MediaFacts, MediaKind, Reference
 from longtake.domain.violations import Violation, refusal
+from longtake.files.open_store import open_store
 from longtake.files.served import Served, served
-from longtake.files.store import Store, open_store
-from longtake.files.web.guard import GuardedClient
+from longtake.files.store import Store
+from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
 from longtake.files.web.ranged import open_ranged
 from longtake.manifests.schema import ManifestRow
 from longtake.media.workers import Crew
@@ -76,7 +75,7 @@ async def measure_references(
                 facts[source] = await looks.measured(source)
             except TimeoutError:
                 problems[source] = f"it could not be read within {deadline_seconds:g} s"
-            except (LongtakeError, OSError, ValueError, httpx.InvalidURL) as error:
+            except (LongtakeError, OSError, ValueError, *FETCH_ERRORS) as error:
                 problems[source] = _words(error, source)
 
     distinct = dict.fromkeys(source for source, _ in sources if not source.startswith("asset:"))

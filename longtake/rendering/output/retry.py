@@ -19,8 +19,9 @@ from longtake.ledger.records import Intent, Purchase
 from longtake.manifests.merged import merged
 from longtake.manifests.reader import cells_of
 from longtake.manifests.retry_rows import retry_rows, retry_table, rows_csv
+from longtake.manifests.row_result import RowResult
 from longtake.manifests.schema import Manifest, joined
-from longtake.manifests.writer import RowResult, results_arrow, table_files
+from longtake.manifests.writer import results_arrow, table_files
 from longtake.planning.bought_before.repairs import shot_key
 from longtake.planning.bought_before.retry_origin import ORIGIN, RETRY, RETRY_TYPED, is_retry, known_roots
 from longtake.planning.plan import Shot

@@ -89,7 +89,7 @@ class Progress:
         """Tells of one step of one shot. Safe from any thread.
 
         Args:
-            name: `queued`, `bought`, `resumed`, `finished`, `done`, `ended` or `beyond`, as `longtake.rendering.run` has them.
+            name: `queued`, `bought`, `resumed`, `finished`, `done`, `ended` or `beyond`, as a run has them.
             shot_id: `reel/shot`.
             vendor: Whose job it is.
             words: What to say about it.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from longtake.domain.errors import ConfigurationError
 from longtake.files.names import file_name
-from longtake.files.store import Store, open_store
+from longtake.files.open_store import open_store
+from longtake.files.store import Store
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.page import render_page
 from longtake.reports.run.retold import brought_up_to_date, read_view

@@ -37,7 +37,7 @@ class _View(BaseModel):
 class ShotView(_View):
     """One shot.
 
-    `verdict` is a value of `longtake.domain.verdicts.Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
+    `verdict` is a value of `Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
     `downloading`. `evidence` is the reason in words, `warnings` what was noted of a clip that
     passed. `waiting_since` is when it began to wait for a free slot,
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when

@@ -16,7 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longtake.sandbox.clips.film import framecode
+from longtake.sandbox.clips import framecode
 
 FPS = 24
 SAMPLE_RATE_HZ = 44_100

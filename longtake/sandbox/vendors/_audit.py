@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,19 +14,17 @@ from longtake.sandbox.inputs.measuring import measure
 from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why
+from longtake.sandbox.state import Back, Endpoint
 from longtake.sandbox.vendors._bodies import read_json
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Back, Desk
 
 _LISTS: dict[str, MediaKind] = {"imageUrls": "image", "videoUrls": "video", "audioUrls": "audio"}
 _MOST_BYTES: dict[MediaKind, int] = {"image": 30 * MIB, "video": 200 * MIB, "audio": 15 * MIB}
 Item = dict[str, object]
 
 
-def audit_routes(desk: Desk, below: str) -> list[Route]:
+def audit_routes(endpoint: Endpoint, below: str) -> list[Route]:
     """Submitting links, and asking how far their review is."""
-    back = desk.back
+    back = endpoint.back
 
     async def audit(request: Request, account: str) -> Response:
         taken: list[Item] = []
@@ -51,8 +49,8 @@ def audit_routes(desk: Desk, below: str) -> list[Route]:
         return _ok({"items": items})
 
     return [
-        Route(f"{below}/audit", desk.guarded("upload", audit), methods=["POST"]),
-        Route(f"{below}/status", desk.guarded("account", status)),
+        Route(f"{below}/audit", endpoint.guarded("upload", audit), methods=["POST"]),
+        Route(f"{below}/status", endpoint.guarded("account", status)),
     ]
 
 

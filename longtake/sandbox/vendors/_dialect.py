@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.routing import Route
@@ -11,9 +11,7 @@ from starlette.routing import Route
 from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Order, Refused, Reply, View, Why
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
+from longtake.sandbox.state import Endpoint
 
 DAY_SECONDS = 86_400.0
 
@@ -87,10 +85,10 @@ class Dialect(ABC):
     def failure(self, *, moderation: bool, retryable: bool) -> Failure:
         """The vendor's words for a job that failed."""
 
-    def routes(self, desk: Desk) -> list[Route]:
+    def routes(self, endpoint: Endpoint) -> list[Route]:
         """Further routes of this vendor below its base address (balance, assets), none by default."""
         return []
 
-    def upload_routes(self, desk: Desk) -> list[Route]:
+    def upload_routes(self, endpoint: Endpoint) -> list[Route]:
         """Routes of a separate upload host, none by default."""
         return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 from starlette.routing import Route
@@ -16,6 +16,7 @@ from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.prices import tokens
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors import anyfast_files as anyfast
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
 from longtake.sandbox.vendors._relay import (
@@ -27,9 +28,6 @@ from longtake.sandbox.vendors._relay import (
     upstream_refusal,
     worded,
 )
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _RESOLUTIONS = {
     "seedance-2.0-mini": ("480p", "720p"),
@@ -223,8 +221,8 @@ class Anyfast(Dialect):
     def failure(self, *, moderation: bool, retryable: bool) -> Failure:
         return ark_failure(moderation=moderation, retryable=retryable)
 
-    def routes(self, desk: Desk) -> list[Route]:
-        return anyfast.asset_routes(desk)
+    def routes(self, endpoint: Endpoint) -> list[Route]:
+        return anyfast.asset_routes(endpoint)
 
 
 def _text(index: int, item: ContentItem) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -17,18 +17,16 @@ from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why, demand
 from longtake.sandbox.prices import ASSET_USD
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors._bodies import read_json
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _KINDS: dict[str, MediaKind] = {"Image": "image", "Video": "video", "Audio": "audio"}
 _MOST_BYTES: dict[MediaKind, int] = {"image": 30 * MIB, "video": 50 * MIB, "audio": 15 * MIB}
 
 
-def asset_routes(desk: Desk) -> list[Route]:
+def asset_routes(endpoint: Endpoint) -> list[Route]:
     """`/volc/asset/*`: groups, assets (each creation is billed), and their states."""
-    back, groups = desk.back, dict[str, str]()
+    back, groups = endpoint.back, dict[str, str]()
 
     async def create_group(request: Request, account: str) -> Response:
         body = await _fields(request)
@@ -91,11 +89,11 @@ def asset_routes(desk: Desk) -> list[Route]:
         return JSONResponse({"Items": items, "TotalCount": len(items)})
 
     return [
-        Route("/volc/asset/CreateAssetGroup", desk.guarded("upload", create_group), methods=["POST"]),
-        Route("/volc/asset/CreateAsset", desk.guarded("upload", create_asset), methods=["POST"]),
-        Route("/volc/asset/GetAsset", desk.guarded("account", get_asset), methods=["POST"]),
-        Route("/volc/asset/ListAssets", desk.guarded("account", list_assets), methods=["POST"]),
-        Route("/volc/asset/ListAssetGroups", desk.guarded("account", list_groups), methods=["POST"]),
+        Route("/volc/asset/CreateAssetGroup", endpoint.guarded("upload", create_group), methods=["POST"]),
+        Route("/volc/asset/CreateAsset", endpoint.guarded("upload", create_asset), methods=["POST"]),
+        Route("/volc/asset/GetAsset", endpoint.guarded("account", get_asset), methods=["POST"]),
+        Route("/volc/asset/ListAssets", endpoint.guarded("account", list_assets), methods=["POST"]),
+        Route("/volc/asset/ListAssetGroups", endpoint.guarded("account", list_groups), methods=["POST"]),
     ]
 
 

@@ -10,7 +10,7 @@ import math
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -20,11 +20,9 @@ from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Input, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.prices import settled_usd
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors import evolink_files as evolink
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _MOST_PROMPT_TOKENS = 10_000
 
@@ -195,11 +193,11 @@ class EvoLink(Dialect):
             return Failure("service_error", "The generation service failed, please try again")
         return Failure("invalid_parameters", "The parameters cannot be used for this model")
 
-    def routes(self, desk: Desk) -> list[Route]:
-        return evolink.account_routes(desk)
+    def routes(self, endpoint: Endpoint) -> list[Route]:
+        return evolink.account_routes(endpoint)
 
-    def upload_routes(self, desk: Desk) -> list[Route]:
-        return evolink.file_routes(desk)
+    def upload_routes(self, endpoint: Endpoint) -> list[Route]:
+        return evolink.file_routes(endpoint)
 
 
 def _least_tokens(prompt: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -16,28 +15,26 @@ from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import download
 from longtake.sandbox.inputs.uploads import Upload
 from longtake.sandbox.order import Refused, Why
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors._bodies import read_json, read_upload
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _FILE_LIFE_SECONDS = 72 * 3600.0
 _FILE_BYTES = 100 * MIB
 _MOST_FILES = 100
 
 
-def account_routes(desk: Desk) -> list[Route]:
+def account_routes(endpoint: Endpoint) -> list[Route]:
     """`GET /v1/credits`, which serves as a check of the key."""
 
     async def balance(request: Request, account: str) -> Response:
         return JSONResponse({"data": {"remaining_credits": 100_000, "user_group": "default"}})
 
-    return [Route("/v1/credits", desk.guarded("account", balance))]
+    return [Route("/v1/credits", endpoint.guarded("account", balance))]
 
 
-def file_routes(desk: Desk) -> list[Route]:
+def file_routes(endpoint: Endpoint) -> list[Route]:
     """The routes of the files host."""
-    uploads = desk.back.uploads
+    uploads = endpoint.back.uploads
 
     def keep(request: Request, account: str, name: str, mime_type: str, content: bytes) -> Response:
         if len(content) > _FILE_BYTES:
@@ -67,7 +64,7 @@ def file_routes(desk: Desk) -> list[Route]:
         body = await read_json(request)
         url = str(body.get("file_url", ""))
         content = await download(
-            url, _FILE_BYTES, allow_loopback=desk.back.settings.allow_loopback_references, what="file_url"
+            url, _FILE_BYTES, allow_loopback=endpoint.back.settings.allow_loopback_references, what="file_url"
         )
         name = str(body.get("file_name") or urlsplit(url).path.rpartition("/")[2])
         return keep(request, account, name, "application/octet-stream", content)
@@ -89,12 +86,12 @@ def file_routes(desk: Desk) -> list[Route]:
         return JSONResponse({"success": True, "code": 200, "msg": "ok", "data": data})
 
     return [
-        Route("/api/v1/files/upload/stream", desk.guarded("upload", stream), methods=["POST"]),
-        Route("/api/v1/files/upload/base64", desk.guarded("upload", inline), methods=["POST"]),
-        Route("/api/v1/files/upload/url", desk.guarded("upload", by_url), methods=["POST"]),
-        Route("/api/v1/files/list", desk.guarded("account", listed)),
-        Route("/api/v1/files/quota", desk.guarded("account", quota)),
-        Route("/api/v1/files/{file_id}", desk.guarded("upload", remove), methods=["DELETE"]),
+        Route("/api/v1/files/upload/stream", endpoint.guarded("upload", stream), methods=["POST"]),
+        Route("/api/v1/files/upload/base64", endpoint.guarded("upload", inline), methods=["POST"]),
+        Route("/api/v1/files/upload/url", endpoint.guarded("upload", by_url), methods=["POST"]),
+        Route("/api/v1/files/list", endpoint.guarded("account", listed)),
+        Route("/api/v1/files/quota", endpoint.guarded("account", quota)),
+        Route("/api/v1/files/{file_id}", endpoint.guarded("upload", remove), methods=["DELETE"]),
     ]
 
 

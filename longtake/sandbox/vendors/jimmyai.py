@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 from starlette.routing import Route
@@ -16,11 +16,9 @@ from starlette.routing import Route
 from longtake.sandbox.inputs.media_rules import MIB, MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import ADAPTIVE, Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors import jimmyai_files as jimmyai
 from longtake.sandbox.vendors._dialect import DAY_SECONDS, Dialect, Wire, parse
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _API = "/api/open-api/v1"
 
@@ -230,8 +228,8 @@ class JimmyAI(Dialect):
             return Failure("", "PROVIDER_MODERATION_ERROR: TRADEMARK")
         return Failure("", "Read timed out" if retryable else "DURATION_TOO_LONG")
 
-    def routes(self, desk: Desk) -> list[Route]:
-        return jimmyai.account_routes(desk)
+    def routes(self, endpoint: Endpoint) -> list[Route]:
+        return jimmyai.account_routes(endpoint)
 
 
 def _enveloped(data: dict[str, object]) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,11 +12,9 @@ from longtake.sandbox.inputs.measuring import measure
 from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors._audit import audit_routes
 from longtake.sandbox.vendors._bodies import read_json, read_upload
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _API = "/api/open-api/v1"
 _FILE_LIFE_SECONDS = 72 * 3600.0
@@ -26,9 +23,9 @@ _KINDS: dict[str, MediaKind] = {"image": "image", "video": "video", "audio": "au
 _MOST_BYTES: dict[MediaKind, int] = {"image": 30 * MIB, "video": 50 * MIB, "audio": 15 * MIB}
 
 
-def account_routes(desk: Desk) -> list[Route]:
+def account_routes(endpoint: Endpoint) -> list[Route]:
     """The routes beside the generations."""
-    back = desk.back
+    back = endpoint.back
 
     async def user_balance(request: Request, account: str) -> Response:
         return _ok({"balance": 1000, "used_coin": 0, "available": 1000})
@@ -73,12 +70,12 @@ def account_routes(desk: Desk) -> list[Route]:
         return await state_of(str((await read_json(request)).get("asset_id", "")))
 
     return [
-        Route(f"{_API}/user/balance", desk.guarded("account", user_balance)),
-        Route(f"{_API}/key/balance", desk.guarded("account", key_balance)),
-        Route(f"{_API}/files/upload", desk.guarded("upload", upload), methods=["POST"]),
-        Route(f"{_API}/seedance/sp/assets/upload", desk.guarded("upload", register), methods=["POST"]),
-        Route(f"{_API}/seedance/sp/assets/detail", desk.guarded("account", detail), methods=["POST"]),
-        *audit_routes(desk, f"{_API}/seedance/assets"),
+        Route(f"{_API}/user/balance", endpoint.guarded("account", user_balance)),
+        Route(f"{_API}/key/balance", endpoint.guarded("account", key_balance)),
+        Route(f"{_API}/files/upload", endpoint.guarded("upload", upload), methods=["POST"]),
+        Route(f"{_API}/seedance/sp/assets/upload", endpoint.guarded("upload", register), methods=["POST"]),
+        Route(f"{_API}/seedance/sp/assets/detail", endpoint.guarded("account", detail), methods=["POST"]),
+        *audit_routes(endpoint, f"{_API}/seedance/assets"),
     ]
 
 

@@ -6,7 +6,7 @@ The page's text beats its enums: first and last frames, and 13 and 14 seconds, a
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 from starlette.routing import Route
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from longtake.sandbox.inputs.media_rules import MIB, MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import ADAPTIVE, Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors import powertokens_files as powertokens
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
 from longtake.sandbox.vendors._relay import (
@@ -25,9 +26,6 @@ from longtake.sandbox.vendors._relay import (
     upstream_refusal,
     worded,
 )
-
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
 _MINI = "dreamina-seedance-2-0-mini-260615"
 _FAST = "dreamina-seedance-2-0-fast-260128"
@@ -177,5 +175,5 @@ class PowerTokens(Dialect):
     def failure(self, *, moderation: bool, retryable: bool) -> Failure:
         return ark_failure(moderation=moderation, retryable=retryable)
 
-    def upload_routes(self, desk: Desk) -> list[Route]:
-        return powertokens.asset_routes(desk)
+    def upload_routes(self, endpoint: Endpoint) -> list[Route]:
+        return powertokens.asset_routes(endpoint)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from longtake.sandbox.inputs.measuring import measure
 from longtake.sandbox.order import MediaKind, Refused, Why
+from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors._bodies import read_upload
 
-if TYPE_CHECKING:
-    from longtake.sandbox.endpoint import Desk
 
-
-def asset_routes(desk: Desk) -> list[Route]:
+def asset_routes(endpoint: Endpoint) -> list[Route]:
     """The routes of the asset host."""
-    assets = desk.back.assets
+    assets = endpoint.back.assets
 
     async def upload(request: Request, account: str) -> Response:
         name, mime_type, content, fields = await read_upload(request)
@@ -35,8 +31,8 @@ def asset_routes(desk: Desk) -> list[Route]:
         return JSONResponse({"code": 200, "data": {"asset_id": asset.asset_id if asset.is_active else None}})
 
     return [
-        Route("/api/v1/asset/upload", desk.guarded("upload", upload), methods=["POST"]),
-        Route("/api/v1/asset/jobs/get-asset-id", desk.guarded("account", asset_id, keyless=True)),
+        Route("/api/v1/asset/upload", endpoint.guarded("upload", upload), methods=["POST"]),
+        Route("/api/v1/asset/jobs/get-asset-id", endpoint.guarded("account", asset_id, keyless=True)),
     ]
 
 

@@ -6,7 +6,6 @@ An id makes the job ours. A refusal is one beyond doubt, or it is none. All else
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from longtake.domain.errors import UnexpectedReplyError, UnknownOutcomeError, VendorUnavailableError
 from longtake.vendors.answers.bodies import json_in
@@ -21,9 +20,7 @@ from longtake.vendors.answers.replies import (
     tells_failure,
     words,
 )
-
-if TYPE_CHECKING:
-    from longtake.vendors._adapter import Accepted, Adapter, Reply
+from longtake.vendors.answers.reply import Accepted, CreateReader, Reply
 
 _CARRIERS = ("data", "result", "results", "output", "job", "jobs", "task", "tasks", "video", "videos")
 _OF_A_FAILURE = frozenset(
@@ -42,7 +39,7 @@ _STATUS_NAMES = ("status", "state", "task_status", "job_status")
 _JOB_HEADERS = ("task-id", "job-id", "video-id", "generation-id", "taskid", "jobid")
 
 
-def read_create(adapter: Adapter, reply: Reply) -> Accepted:
+def read_create(adapter: CreateReader, reply: Reply) -> Accepted:
     """What an answer to a create means.
 
     Raises:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from longtake.accounts.session import open_desk
 from longtake.domain.errors import LongtakeError
 from longtake.domain.request import ShotRequest
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.submit import Order, buy
 from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import VENDORS, Sandbox

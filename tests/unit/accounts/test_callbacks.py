@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from longtake.accounts.account import Account
-from longtake.accounts.account import callbacks as module
+from longtake.accounts import callbacks as module
 from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.client import VendorClient
 from longtake.accounts.polling import LOST_AFTER_LOOKS, REMEMBERED_HINTS, Poller
@@ -22,7 +22,7 @@ from longtake.accounts.transport import Transport, redact
 from longtake.domain.errors import ConfigurationError, JobLostError, RateLimitedError, RejectedRequestError
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import ShotRequest
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.submit import Order, buy
 from longtake.ledger.ledger import Ledger
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from longtake.accounts.account import polling
+from longtake.accounts import polling
 from longtake.accounts.poll_schedule import Cadence
 from longtake.accounts.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Poller
 from longtake.domain.errors import (

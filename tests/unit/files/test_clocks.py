@@ -39,7 +39,7 @@ def store(request, tmp_path, monkeypatch):
     if request.param == "a folder":
         yield DirectoryStore(tmp_path)
         return
-    from longtake.files.store import open_store
+    from longtake.files.open_store import open_store
 
     with s3_server() as server:
         for name, value in server.environment.items():

@@ -10,8 +10,8 @@ import pytest
 
 from longtake.domain.errors import PublishConflictError, StorageError
 from longtake.files.directory import DirectoryStore
+from longtake.files.open_store import open_store
 from longtake.files.s3 import S3Store
-from longtake.files.store import open_store
 from longtake.files.web.fetch import part_file
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.e2e.s3_server import s3_server

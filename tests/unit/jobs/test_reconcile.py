@@ -8,7 +8,8 @@ import pytest
 
 from longtake.domain.verdicts import Verdict
 from longtake.files.directory import DirectoryStore
-from longtake.files.store import Store, open_store
+from longtake.files.open_store import open_store
+from longtake.files.store import Store
 from longtake.jobs.reconcile import outputs_at
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Unknown, VerdictRecord

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from longtake.accounts.account import slots as pools
+from longtake.accounts import slots as pools
 from longtake.accounts.slots import FixedSlots, Lease, SlotPool
 from longtake.domain.errors import JobFailedError, PublishConflictError, StillRunningError
 from longtake.domain.job import JobStatus

@@ -11,7 +11,7 @@ import pytest
 from longtake.accounts.slots import Lease
 from longtake.domain.errors import JobFailedError, StillRunningError
 from longtake.domain.job import Job, JobStatus
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on, take_up_slot
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Accepted, Intent, Terminal

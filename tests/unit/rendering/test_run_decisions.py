@@ -31,7 +31,7 @@ from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, 
 from longtake.manifests.schema import ManifestRow
 from longtake.media.checking.drift import DriftLimits
 from longtake.planning.plan import Plan, Shot
-from longtake.rendering.render import run as running
+from longtake.rendering import run as running
 from longtake.rendering.run import RESUMED_FIRST, Run, RunOptions, Steps
 from longtake.vendors import adapter_named
 from tests.unit.bought import ACCOUNT, accepted, clip, intent, job, quiet_desk, until

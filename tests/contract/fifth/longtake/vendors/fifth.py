@@ -5,8 +5,9 @@ from __future__ import annotations
 from longtake.domain.errors import UnexpectedReplyError
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import Mode, ShotRequest
-from longtake.vendors._adapter import Accepted, Adapter, Call, Document, Model, Reply, path_with
+from longtake.vendors._adapter import Adapter, Call, Document, Model, path_with
 from longtake.vendors.answers.replies import fields, first_link, job_failure, status_of, words
+from longtake.vendors.answers.reply import Accepted, Reply
 from longtake.vendors.limits import Limits
 
 CREATE = Document("Make a film", "https://fifth.example/docs", "2026-11-21")
