@@ -30,7 +30,7 @@ from longtake.rendering.output.rendered_rows import keep_earlier_release
 from longtake.rendering.output.results import row_result, rows_to_retake
 from longtake.rendering.output.retry import stands_for, write_results, write_tables
 from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
-from longtake.rendering.run import OnEnd, OnEvent, Run, RunOptions, Steps
+from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.run.view import Totals
 
@@ -100,17 +100,8 @@ async def render(
             office=office,
             hosting=production.hosting,
             steps=steps,
-            options=RunOptions(
-                output=wishes.output,
-                run=wishes.run,
-                on_unknown=wishes.on_unknown,
-                max_attempts=wishes.max_attempts,
-                limit=wishes.limit,
-                brake=wishes.brake,
-                gate=wishes.gate,
-                drift_limits=wishes.drift_limits,
-                held=held,
-            ),
+            options=wishes,
+            held=held,
             on_event=report.tell,
             on_end=on_end,
         )

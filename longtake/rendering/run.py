@@ -11,9 +11,8 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from longtake.accounts.hosting import Hosting
 from longtake.domain.errors import (
@@ -34,9 +33,7 @@ from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
 from longtake.jobs.wait import is_at_home
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, VerdictRecord
-from longtake.media.checking.drift import DriftLimits
-from longtake.media.checking.inspect import GatePolicy
-from longtake.planning.options import IN_A_ROW
+from longtake.planning.options import Wishes
 from longtake.planning.plan import TO_BUY, Plan, Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.buyer import Buyer
@@ -51,28 +48,6 @@ log = logging.getLogger("longtake.rendering.run")
 
 RESUMED_FIRST = -1e9
 """Priority of slots for jobs that are in flight already: they count before anything new is bought."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run behaves.
-
-    `limit` bounds the purchases of this run, `brake` those in a row that bring no clip at one account (0: no bound);
-    `run` names it in the ledger.
-    """
-
-    output: str
-    run: str = ""
-    on_unknown: Literal["hold", "resubmit"] = "hold"
-    max_attempts: int = 1
-    limit: int | None = None
-    brake: int = IN_A_ROW
-    gate: GatePolicy = field(default_factory=GatePolicy)
-    """What the checks of what this run buys mean."""
-    drift_limits: DriftLimits | None = None
-    """A chain whose last clip has drifted beyond them is not gone on with."""
-    held: Mapping[str, str] = field(default_factory=dict)
-    """Reels that the budget does not admit, with the reason."""
 
 
 @dataclass
@@ -92,7 +67,7 @@ OnEnd = Callable[[ShotResult], None]
 
 
 class Run:
-    """Brings every shot of a plan to a verdict."""
+    """Brings every shot of a plan to a verdict. `held`: reels that the budget does not admit, with the reason."""
 
     def __init__(
         self,
@@ -102,7 +77,8 @@ class Run:
         office: Office,
         hosting: Hosting,
         steps: Steps,
-        options: RunOptions,
+        options: Wishes,
+        held: Mapping[str, str] | None = None,
         on_event: OnEvent = lambda event, shot, words: None,
         on_end: OnEnd = lambda result: None,
     ) -> None:
@@ -111,16 +87,17 @@ class Run:
         self.office = office
         self.steps = steps
         self.options = options
+        self._held = held or {}
         self.on_event = on_event
         self.on_end = on_end
         self._reels = opening_order(plan)
         turns = itertools.chain.from_iterable(self._reels)
         self._order = {shot: place for place, shot in enumerate(turns)}
-        to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in options.held)
+        to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in self._held)
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
         self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
-        self._readiness = Readiness(self._orders, plan.reels, options.held)
+        self._readiness = Readiness(self._orders, plan.reels, self._held)
         self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
@@ -291,7 +268,7 @@ class Run:
     async def _buy(self, shot: Shot, number: int) -> ShotResult:
         if shot.is_refused:
             raise UnsupportedRequestError([found for found in shot.violations if not found.warning])
-        if (reason := self.options.held.get(shot.row.reel)) is not None:
+        if (reason := self._held.get(shot.row.reel)) is not None:
             held = Outcome(verdict=Verdict.HELD, evidence=reason)
             return ShotResult(shot, held, cause=BudgetExceededError(reason))
         parent = await self._parent(shot)

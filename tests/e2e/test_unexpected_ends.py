@@ -26,7 +26,7 @@ from longtake.planning.options import Wishes
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.prepare import prepare
 from longtake.rendering.output.results import row_result
-from longtake.rendering.run import Run, RunOptions, Steps
+from longtake.rendering.run import Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.sandbox.app import Fault
 from tests import plain_render
@@ -155,7 +155,7 @@ async def test_a_run_cancelled_in_its_submit_keeps_the_slot_if_the_vendor_took_t
             office=office,
             hosting=production.hosting,
             steps=Steps(submit, follow, None),
-            options=RunOptions(wishes.output),
+            options=wishes,
         )
 
         async def no_reel(shots):
@@ -202,7 +202,7 @@ async def test_the_slot_of_a_dead_run_comes_back_though_its_job_had_ended_long_b
             async def no_download(job, link):
                 raise StillRunningError("not now")
 
-            steps, options = Steps(submit, await_job, no_download), RunOptions(wishes.output)
+            steps, options = Steps(submit, await_job, no_download), wishes
             parts = {"ledger": production.ledger, "office": office, "hosting": production.hosting}
             one = Run(Plan(production.rendered_shots, []), **parts, steps=steps, options=options)
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from longtake.accounts.account import Account
 from longtake.accounts import callbacks as module
+from longtake.accounts.account import Account
 from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.client import VendorClient
 from longtake.accounts.polling import LOST_AFTER_LOOKS, REMEMBERED_HINTS, Poller

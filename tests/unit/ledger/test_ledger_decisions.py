@@ -14,7 +14,8 @@ from longtake.domain.job import JobStatus
 from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
 from longtake.files.directory import DirectoryStore
-from longtake.ledger.ledger import RESERVE, Ledger, deadlines, notices, require_own_identities
+from longtake.ledger import deadlines
+from longtake.ledger.ledger import RESERVE, Ledger, notices, require_own_identities
 from longtake.ledger.record_files import NAME_OF, RecordName, assemble, encode, own_record, parse_record, record_name
 from longtake.ledger.records import (
     Accepted,

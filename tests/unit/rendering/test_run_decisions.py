@@ -30,9 +30,10 @@ from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, VerdictRecord
 from longtake.manifests.schema import ManifestRow
 from longtake.media.checking.drift import DriftLimits
+from longtake.planning.options import Wishes
 from longtake.planning.plan import Plan, Shot
 from longtake.rendering import run as running
-from longtake.rendering.run import RESUMED_FIRST, Run, RunOptions, Steps
+from longtake.rendering.run import RESUMED_FIRST, Run, Steps
 from longtake.vendors import adapter_named
 from tests.unit.bought import ACCOUNT, accepted, clip, intent, job, quiet_desk, until
 
@@ -105,7 +106,7 @@ class World:
     async def with_reel(self, shots):
         self.beside.append([one.shot_id for one in shots])
 
-    def make(self, *shots, **options) -> Run:
+    def make(self, *shots, held=None, **options) -> Run:
         for one in shots:
             one.attempts = self.ledger.attempts(one.identity, self.ledger.load())
         return Run(
@@ -114,7 +115,8 @@ class World:
             office=self.office,
             hosting=Hosting(),
             steps=Steps(self.submit, self.await_job, self.download),
-            options=RunOptions("/out", "run-7", **options),
+            options=Wishes(manifest="m.csv", output="/out", run="run-7", **options),
+            held=held,
             on_event=lambda event, of, words: self.events.append((event, of.shot_id, words)),
             on_end=lambda result: self.ended.append(result.shot.shot_id),
         )
