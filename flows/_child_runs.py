@@ -25,11 +25,11 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 from prefect.states import AwaitingRetry, Cancelling
 
-from flows._observe.artifacts import PROGRESS, RunPage, ShareProgress, Shown, of_shares
+from flows._observe.artifacts import PROGRESS, FlowRunArtifacts, ShareProgress, Shown, of_shares
 from longtake.domain.errors import ConfigurationError
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import TO_BUY, Shot, Standing
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.settings import settings
 
 LOOK_SECONDS = 5.0
@@ -59,7 +59,7 @@ class Share:
         return f"{run}-{hashlib.sha256(repr(self.reels).encode()).hexdigest()[:16]}"
 
 
-def shares(production: Production, reels_per_run: int) -> list[Share]:
+def shares(prepared: PreparedRun, reels_per_run: int) -> list[Share]:
     """The reels of this run in groups, in manifest order; those beyond the run's limit are left out.
 
     Args:
@@ -69,9 +69,9 @@ def shares(production: Production, reels_per_run: int) -> list[Share]:
     if not reels_per_run:
         return []
     shots: dict[str, list[Shot]] = {}
-    for shot in production.rendered_shots:
+    for shot in prepared.rendered_shots:
         shots.setdefault(shot.row.reel, []).append(shot)
-    reels, left, found = list(shots), production.wishes.limit, list[Share]()
+    reels, left, found = list(shots), prepared.options.limit, list[Share]()
     for start in range(0, len(reels), reels_per_run):
         group = tuple(reels[start : start + reels_per_run])
         standings = [shot.standing for reel in group for shot in shots[reel]]
@@ -86,7 +86,7 @@ def shares(production: Production, reels_per_run: int) -> list[Share]:
     return found
 
 
-async def render_in_children(wishes: Wishes, groups: Sequence[Share], page: RunPage) -> list[FlowRun]:
+async def render_in_children(options: RenderOptions, groups: Sequence[Share], page: FlowRunArtifacts) -> list[FlowRun]:
     """Runs every share as a child run and waits for all; cancelling cancels the children.
 
     Args:
@@ -103,21 +103,23 @@ async def render_in_children(wishes: Wishes, groups: Sequence[Share], page: RunP
     if not groups:
         return []
     if deployment.id is None:  # started by hand, in a folder that need not be the workers'
-        wishes = wishes.model_copy(update={"manifest": _whole(wishes.manifest), "output": _whole(wishes.output)})
+        options = options.model_copy(update={"manifest": _whole(options.manifest), "output": _whole(options.output)})
     async with get_client() as client:
         try:
-            return await _Children(client, wishes, groups, page).rendered()
+            return await _Children(client, options, groups, page).rendered()
         except asyncio.CancelledError:
-            await _cancel(client, wishes.run)
+            await _cancel(client, options.run)
             raise
 
 
 class _Children:
     """The child runs of one parent, from whichever of its passes they come."""
 
-    def __init__(self, client: PrefectClient, wishes: Wishes, groups: Sequence[Share], page: RunPage) -> None:
-        self._client, self._wishes, self._page = client, wishes, page
-        self._shares = {share.key(wishes.run): share for share in groups}
+    def __init__(
+        self, client: PrefectClient, options: RenderOptions, groups: Sequence[Share], page: FlowRunArtifacts
+    ) -> None:
+        self._client, self._wishes, self._page = client, options, page
+        self._shares = {share.key(options.run): share for share in groups}
         self._log = get_run_logger()
         self._told: set[str] = set()
         self._shown: Shown | None = None
@@ -208,9 +210,9 @@ class _Children:
             self._log.warning("shares wait for a worker: `prefect worker start --pool longtake` adds one")
 
 
-def child_parameters(wishes: Wishes, share: Share) -> dict[str, Any]:
+def child_parameters(options: RenderOptions, share: Share) -> dict[str, Any]:
     """The parent's wishes, every one of them, narrowed to a share; `run` is each run's own."""
-    same = wishes.model_dump(mode="json", exclude={"run"})
+    same = options.model_dump(mode="json", exclude={"run"})
     return same | {"reels": list(share.reels), "limit": share.limit, "limit_reels": None}
 
 

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 PLACEHOLDER = "{date}"
 
 
-async def dated(path: str) -> str:
+async def fill_date(path: str) -> str:
     """The path with `{date}` filled in as `YYYY-MM-DD`."""
     if PLACEHOLDER not in path:
         return path

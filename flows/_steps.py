@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from blocks.credentials import load_account
 from flows._detour import even_without_server
 from longtake.domain.job import Clip, Job, JobSnapshot
-from longtake.jobs.resources import Office, opened_office
+from longtake.jobs.resources import RunResources, open_resources
 from longtake.jobs.submit import Order
 from longtake.rendering.run import Steps
 from tasks._concurrency_limit import PrefectSlots
@@ -31,9 +31,9 @@ MOST_LINKS = 20_000
 """Links from results to the task runs that gave them, of which a shot leaves about thirty."""
 
 
-def office_of_run() -> AbstractAsyncContextManager[Office]:
+def office_of_run() -> AbstractAsyncContextManager[RunResources]:
     """The office whose slots are shared, through Prefect limits, with every other run on this server."""
-    return opened_office(load_account, PrefectSlots)
+    return open_resources(load_account, PrefectSlots)
 
 
 def task_steps(output: str, on_purchase: OnPurchase = lambda order, job: None) -> Steps:

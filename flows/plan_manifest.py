@@ -12,15 +12,15 @@ from pydantic import Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
-from flows._dates import dated
-from flows._observe.artifacts import RunPage, Shown
-from flows._observe.observer import named, tagged
+from flows._dates import fill_date
+from flows._observe.artifacts import FlowRunArtifacts, Shown
+from flows._observe.observer import rename_flow_run, tag_flow_run
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
-from longtake.planning.preview import PlanView
+from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
 from tasks.limits_in_force import limits_in_force
 
@@ -48,35 +48,35 @@ async def plan_manifest(
         budget_usd: Most that the output may cost in US dollars.
         extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
     """
-    wishes = Wishes(
-        manifest=await dated(manifest),
-        output=await dated(output or ""),
+    options = RenderOptions(
+        manifest=await fill_date(manifest),
+        output=await fill_date(output or ""),
         vendor=vendor,
         budget_usd=budget_usd,
         extension_template=extension_template,
     )
-    await named(f"plan {wishes.manifest}")
+    await rename_flow_run(f"plan {options.manifest}")
     try:
-        production = await prepare(
-            wishes,
+        prepared = await prepare(
+            options,
             load_account=load_account,
             clip_store=await load_clip_store(),
             need_keys=False,
             reference_roots=reference_roots(),
         )
-        production.accounts, notices = await limits_in_force(production.accounts)
-        production.notices += notices
-        view = await production.forecast()
+        prepared.accounts, notices = await limits_in_force(prepared.accounts)
+        prepared.notices += notices
+        view = await prepared.forecast()
     except (ManifestError, ConfigurationError) as error:
         return Failed(message=redact(str(error))[:MESSAGE_CHARACTERS])
-    await tagged(account.partition("/")[0] for account in production.accounts)
+    await tag_flow_run(account.partition("/")[0] for account in prepared.accounts)
     _log(view)
-    await _show(view, wishes.manifest)
+    await _show(view, options.manifest)
     figures = plan_figures(view)
     return (Failed if figures.exit_code else Completed)(message=figures.line, data=figures)
 
 
-def _log(view: PlanView) -> None:
+def _log(view: PlanPreview) -> None:
     logger = get_run_logger()
     for notice in view.notices:
         logger.warning(notice)
@@ -86,10 +86,10 @@ def _log(view: PlanView) -> None:
         logger.warning("… and %d more violations and warnings", more)
 
 
-async def _show(view: PlanView, title: str) -> None:
+async def _show(view: PlanPreview, title: str) -> None:
     """Puts the plan on the run's page; a retry replaces what stood there."""
     table = violations_table(view)
     violations = f"{len(view.plan.refusals):,} violations of {harmless(title)}"
-    async with RunPage() as page:
+    async with FlowRunArtifacts() as page:
         await page.show(SUMMARY, Shown("markdown", summary_markdown(view, title), "What a run would do and cost"))
         await page.show(VIOLATIONS, Shown("table", json.dumps(table), violations) if table else None)

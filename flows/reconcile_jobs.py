@@ -12,13 +12,13 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows._dates import dated
+from flows._dates import fill_date
 from flows._endings import ended_in_words
 from flows._observe.events import links_dying
-from flows._observe.observer import named
+from flows._observe.observer import rename_flow_run
 from flows._steps import office_of_run, task_steps
 from longtake.domain.errors import ConfigurationError
-from longtake.jobs.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
+from longtake.jobs.reconcile import Decisions, ReconcileReport, dying_links, outputs_at, reconcile
 from longtake.settings import settings
 
 log = logging.getLogger("longtake.jobs.reconcile")
@@ -54,8 +54,8 @@ async def reconcile_jobs(
 async def _reconciled(output: str, decisions: Decisions) -> Any:
     logger = get_run_logger()
     tell = TELL.get()
-    place = await dated(output)
-    await named(f"reconcile {place}")
+    place = await fill_date(output)
+    await rename_flow_run(f"reconcile {place}")
     try:
         settings()
         settlement = await _settled(place, decisions)
@@ -70,7 +70,7 @@ async def _reconciled(output: str, decisions: Decisions) -> Any:
     return (Failed if settlement.open else Completed)(message=settlement.line)
 
 
-async def _settled(place: str, decisions: Decisions) -> Settlement:
+async def _settled(place: str, decisions: Decisions) -> ReconcileReport:
     """Settles the output at a place, or all outputs below it."""
     outputs = await asyncio.to_thread(outputs_at, place)
     if decisions and len(outputs) > 1:
@@ -78,16 +78,16 @@ async def _settled(place: str, decisions: Decisions) -> Settlement:
             f"{place} holds {len(outputs)} outputs; decide about shots of one, such as {outputs[0]}"
         )
     places = asyncio.Semaphore(OUTPUTS_AT_ONCE)
-    async with office_of_run() as office:
+    async with office_of_run() as resources:
 
-        async def settled(output: str) -> Settlement:
-            ledger, steps = await office.ledger(output), task_steps(output)
-            end = await reconcile(ledger, office, decisions, await_job=steps.await_job, download=steps.download)
+        async def settled(output: str) -> ReconcileReport:
+            ledger, steps = await resources.ledger(output), task_steps(output)
+            end = await reconcile(ledger, resources, decisions, await_job=steps.await_job, download=steps.download)
             if end.open and (expiries := await asyncio.to_thread(dying_links, ledger)):
                 links_dying(ledger.store.url, expiries)
             return end
 
-        async def alone(output: str) -> Settlement:
+        async def alone(output: str) -> ReconcileReport:
             """One output's fault does not stop the others."""
             try:
                 async with places:
@@ -96,9 +96,9 @@ async def _settled(place: str, decisions: Decisions) -> Settlement:
                 if decisions:
                     raise
                 log.exception("%s could not be settled", output)
-                return Settlement(open={"the output": f"{type(error).__name__}: {error}"})
+                return ReconcileReport(open={"the output": f"{type(error).__name__}: {error}"})
 
         settlements = await asyncio.gather(*(alone(output) for output in outputs))
     if len(outputs) == 1:
         return settlements[0]
-    return Settlement.together(dict(zip(outputs, settlements, strict=True)))
+    return ReconcileReport.together(dict(zip(outputs, settlements, strict=True)))

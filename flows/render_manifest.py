@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._child_runs import render_in_children, shares
-from flows._dates import dated
+from flows._dates import fill_date
 from flows._detour import even_without_server
 from flows._endings import ended_in_words
-from flows._observe.artifacts import NOT_DONE, RunPage, state_message, violations
-from flows._observe.observer import named, show_end, tagged, tell_end, watched
+from flows._observe.artifacts import NOT_DONE, FlowRunArtifacts, state_message, violations
+from flows._observe.observer import rename_flow_run, show_end, tag_flow_run, tell_end, watched
 from flows._steps import office_of_run, run_id, task_steps
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
@@ -25,8 +25,8 @@ from longtake.files.roots import reference_roots
 from longtake.media.checking.drift import DriftLimits
 from longtake.media.checking.inspect import GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
-from longtake.planning.options import IN_A_ROW, Wishes
-from longtake.planning.prepare import Production, WouldReplaceError, prepare
+from longtake.planning.options import IN_A_ROW, RenderOptions
+from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import Summary, as_recorded, render
 from tasks.limits_in_force import limits_in_force
@@ -93,7 +93,7 @@ async def render_manifest(
         drift_limits: Hold a chain whose last clip has drifted further from its first.
         extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
     """
-    wishes = Wishes(
+    options = RenderOptions(
         manifest=manifest,
         output=output,
         vendor=vendor,
@@ -113,73 +113,73 @@ async def render_manifest(
         drift_limits=drift_limits,
         extension_template=extension_template,
     )
-    return await render_wishes(wishes, reels_per_run)
+    return await render_prepared(options, reels_per_run)
 
 
-async def render_wishes(wishes: Wishes, reels_per_run: int = 0) -> Any:
+async def render_prepared(options: RenderOptions, reels_per_run: int = 0) -> Any:
     """Prepares and renders inside a flow run; returns the state that the run ends in, its data a `RenderEnd`."""
-    return await ended_in_words(_to_the_end(wishes, reels_per_run))
+    return await ended_in_words(_to_the_end(options, reels_per_run))
 
 
-async def _to_the_end(wishes: Wishes, reels_per_run: int) -> Any:
-    wishes = await _dated(wishes)
-    reels = f": {', '.join(wishes.reels)}" if wishes.reels else ""
-    await named(f"render {wishes.manifest}{reels}")
-    async with RunPage() as page:
-        return await _rendered(wishes, reels_per_run, page)
+async def _to_the_end(options: RenderOptions, reels_per_run: int) -> Any:
+    options = await _dated(options)
+    reels = f": {', '.join(options.reels)}" if options.reels else ""
+    await rename_flow_run(f"render {options.manifest}{reels}")
+    async with FlowRunArtifacts() as page:
+        return await _rendered(options, reels_per_run, page)
 
 
-async def _rendered(wishes: Wishes, reels_per_run: int, page: RunPage) -> Any:
+async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArtifacts) -> Any:
     logger = get_run_logger()
     try:
-        production = await prepare(
-            wishes,
+        prepared = await prepare(
+            options,
             load_account=load_account,
             clip_store=await load_clip_store(),
             reference_roots=reference_roots(),
         )
-        await tagged({account.partition("/")[0] for account in production.accounts})
-        production.accounts, differing = await limits_in_force(production.accounts)
-        for notice in [*production.notices, *differing]:
+        await tag_flow_run({account.partition("/")[0] for account in prepared.accounts})
+        prepared.accounts, differing = await limits_in_force(prepared.accounts)
+        for notice in [*prepared.notices, *differing]:
             logger.warning(notice)
-        if (refusal := production.refusal()) is not None:
+        if (refusal := prepared.refusal()) is not None:
             raise refusal
-        children = await render_in_children(production.wishes, shares(production, reels_per_run), page)
+        children = await render_in_children(prepared.options, shares(prepared, reels_per_run), page)
     except (ManifestError, ConfigurationError, WouldReplaceError) as error:
         return await _refused(error, page)
     if reels_per_run:
-        summary = await as_recorded(production, [str(child.id) for child in children])
+        summary = await as_recorded(prepared, [str(child.id) for child in children])
     else:
         try:
-            summary = await render_production(production, page)
+            summary = await render_production(prepared, page)
         except ConfigurationError as error:  # raised before the first purchase alone
             return await _refused(error, page)
-    await show_end(page, production, summary)
+    await show_end(page, prepared, summary)
     end = RenderEnd(exit_code=0 if summary.all_done else 1, line=summary.line, reels=summary.reels_made)
     tell_end(end)
-    message = state_message(summary, production.store)
+    message = state_message(summary, prepared.store)
     return (Completed if summary.all_done else Failed)(message=message, data=end)
 
 
-async def _refused(error: Exception, page: RunPage) -> Any:
+async def _refused(error: Exception, page: FlowRunArtifacts) -> Any:
     words = redact(f"refused, nothing spent: {error}")
     if isinstance(error, InvalidManifestError):
         await page.show(NOT_DONE, violations(error.violations))
     return Failed(message=visible(words, MESSAGE_CHARACTERS), data=RenderEnd(exit_code=2, line=words))
 
 
-async def _dated(wishes: Wishes) -> Wishes:
-    found = {"manifest": await dated(wishes.manifest), "output": await dated(wishes.output), "run": run_id()}
-    return wishes.model_copy(update=found)
+async def _dated(options: RenderOptions) -> RenderOptions:
+    found = {"manifest": await fill_date(options.manifest), "output": await fill_date(options.output), "run": run_id()}
+    return options.model_copy(update=found)
 
 
-async def render_production(production: Production, page: RunPage) -> Summary:
+async def render_production(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared production inside a flow run, its steps as task runs."""
-    async with office_of_run() as office, watched(production, page) as watch:
+    async with office_of_run() as resources, watched(prepared, page) as watch:
         return await render(
-            production,
-            office,
-            steps=task_steps(production.wishes.output, watch.purchased),
+            prepared,
+            resources,
+            steps=task_steps(prepared.options.output, watch.purchased),
             stitch=watch.stitching(even_without_server(stitch_reel)),
             on_event=watch.event,
             on_end=watch.ended,

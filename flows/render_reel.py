@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.render_manifest import render_wishes
-from longtake.planning.options import Wishes
+from flows.render_manifest import render_prepared
+from longtake.planning.options import RenderOptions
 
 
 @flow(name="render-reel", persist_result=False)
@@ -23,6 +23,6 @@ async def render_reel(
         vendor: Vendor for rows that name none.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
     """
-    return await render_wishes(
-        Wishes(manifest=manifest, output=output, reels=(reel,), vendor=vendor, budget_usd=budget_usd)
+    return await render_prepared(
+        RenderOptions(manifest=manifest, output=output, reels=(reel,), vendor=vendor, budget_usd=budget_usd)
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from longtake.domain.errors import ConfigurationError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
-from longtake.planning.preview import PlanView
+from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import plan_figures
 from longtake.reports.plan.table import plan_json, plan_rows, print_plan
 
@@ -27,14 +27,14 @@ def plan(chosen: argparse.Namespace) -> int:
         ConfigurationError: The output, the credentials or the extension template cannot be used, or a file that was
             asked for cannot be written.
     """
-    wishes = Wishes(
+    options = RenderOptions(
         manifest=chosen.manifest,
         output=chosen.output or "",
         vendor=chosen.vendor,
         budget_usd=chosen.budget,
         extension_template=chosen.extension_template,
     )
-    view = asyncio.run(_prepared(wishes))
+    view = asyncio.run(_prepared(options))
     print_plan(view)
     if chosen.json:
         _write(chosen.json, json.dumps(plan_json(view), ensure_ascii=False, indent=1).encode())
@@ -52,18 +52,18 @@ def _write(file: str, data: bytes) -> None:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
 
 
-async def _prepared(wishes: Wishes) -> PlanView:
+async def _prepared(options: RenderOptions) -> PlanPreview:
     from blocks.credentials import load_account  # noqa: PLC0415 - Prefect is slow to import
     from blocks.storage import load_clip_store  # noqa: PLC0415
     from tasks.limits_in_force import limits_in_force  # noqa: PLC0415
 
-    production = await prepare(
-        wishes,
+    prepared = await prepare(
+        options,
         load_account=load_account,
         clip_store=await load_clip_store(),
         need_keys=False,
         reference_roots=reference_roots(),
     )
-    production.accounts, notices = await limits_in_force(production.accounts)
-    production.notices += notices
-    return await production.forecast()
+    prepared.accounts, notices = await limits_in_force(prepared.accounts)
+    prepared.notices += notices
+    return await prepared.forecast()

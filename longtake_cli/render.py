@@ -17,7 +17,7 @@ from flows._observe.observer import AUDIENCE, Audience
 from flows.render_manifest import RenderEnd, render_manifest
 from longtake.domain.errors import ConfigurationError
 from longtake.planning.plan import Shot
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.reports.progress.display import Progress
 
 NOT_DONE = 1
@@ -83,10 +83,10 @@ class _Display(contextlib.ExitStack):
         self.ends: list[RenderEnd] = []
         self.ended_at = 0.0
 
-    def begin(self, production: Production) -> None:
-        counts = Counter(shot.account for shot in production.rendered_shots)
+    def begin(self, prepared: PreparedRun) -> None:
+        counts = Counter(shot.account for shot in prepared.rendered_shots)
         self._progress = self.enter_context(Progress(counts, mode="json" if self._json_lines else "auto"))
-        for purchase in (each for shot in production.rendered_shots for each in shot.attempts):
+        for purchase in (each for shot in prepared.rendered_shots for each in shot.attempts):
             if purchase.is_charged and (intent := purchase.intent) is not None:
                 self._progress.add_spent(intent.account, intent.price_low_usd, intent.price_high_usd)
 

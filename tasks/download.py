@@ -9,8 +9,8 @@ from prefect import task
 from blocks.credentials import load_account
 from longtake.domain.job import Clip, Job
 from longtake.jobs.gate import gate
-from longtake.jobs.resources import opened_office
-from longtake.jobs.wait import bring_home
+from longtake.jobs.resources import open_resources
+from longtake.jobs.wait import download_clip
 from longtake.ledger.records import Expectation
 from longtake.media.checking.inspect import GatePolicy
 from tasks._policy import STEP
@@ -35,10 +35,10 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         longtake.domain.errors.StillRunningError: The media host does not give it now.
         longtake.domain.errors.MachineError: A fault of our own machine; what was fetched is kept.
     """
-    async with opened_office(load_account) as office:
-        ledger = await office.ledger(output)
-        desk = await office.desk(job.account)
+    async with open_resources(load_account) as resources:
+        ledger = await resources.ledger(output)
+        session = await resources.session(job.account)
         purchase = await asyncio.to_thread(ledger.purchase, job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
-        check = gate(wanted, office.crew, policy)
-        return await bring_home(job, desk, ledger, office.media, check, link=link)
+        check = gate(wanted, resources.workers, policy)
+        return await download_clip(job, session, ledger, resources.media, check, link=link)

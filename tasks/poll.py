@@ -6,7 +6,7 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.domain.job import Job, JobSnapshot
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.jobs.wait import await_end
 from tasks._policy import STEP
 
@@ -27,5 +27,7 @@ async def await_job(job: Job, output: str, taken_up: bool = False) -> JobSnapsho
         longtake.domain.errors.StillRunningError: Waited `max_wait_seconds`; the job runs on and can be taken up again.
         longtake.domain.errors.JobError: It failed, was cancelled, expired or got lost.
     """
-    async with opened_office(load_account) as office:
-        return await await_end(job, await office.desk(job.account), await office.ledger(output), taken_up=taken_up)
+    async with open_resources(load_account) as resources:
+        return await await_end(
+            job, await resources.session(job.account), await resources.ledger(output), taken_up=taken_up
+        )

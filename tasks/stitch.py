@@ -9,7 +9,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.credentials import load_account
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.rendering.output.reels import MadeReel, ReelOrder, make_reel
 from tasks._policy import STEP
 
@@ -24,9 +24,9 @@ async def stitch_reel(order: ReelOrder) -> MadeReel:
     Raises:
         longtake.domain.errors.MediaError: A clip cannot be used.
     """
-    async with opened_office(load_account) as office:
-        ledger = await office.ledger(order.output)
-        return await make_reel(order, ledger.store, office.crew, _quarters(order.reel, get_run_logger()))
+    async with open_resources(load_account) as resources:
+        ledger = await resources.ledger(order.output)
+        return await make_reel(order, ledger.store, resources.workers, _quarters(order.reel, get_run_logger()))
 
 
 def _quarters(reel: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Callable[[float], None]:

@@ -6,7 +6,7 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.domain.job import Job
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.jobs.submit import Order, buy
 from tasks._policy import STEP
 
@@ -26,6 +26,6 @@ async def submit_shot(order: Order) -> Job:
         longtake.domain.errors.VendorError: Refused, throttled or unreachable; nothing was bought.
     """
     order = order.identified()
-    async with opened_office(load_account) as office:
-        desk = await office.desk(order.account)
-        return await buy(order, desk, await office.ledger(order.output), office.budget)
+    async with open_resources(load_account) as resources:
+        session = await resources.session(order.account)
+        return await buy(order, session, await resources.ledger(order.output), resources.budget)

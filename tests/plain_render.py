@@ -15,11 +15,11 @@ from longtake.accounts.account import Account
 from longtake.files.store import Store
 from longtake.jobs import submit as purchase
 from longtake.jobs.gate import gate
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.jobs.submit import buy
-from longtake.jobs.wait import await_end, bring_home
+from longtake.jobs.wait import await_end, download_clip
 from longtake.ledger.records import Expectation
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.rendering.output.reels import make_reel
 from longtake.rendering.render import Summary, render
@@ -59,38 +59,40 @@ async def render_plain(
     clip_store: Store | None = None,
     check=None,
     events: list | None = None,
-    **wishes,
+    **options,
 ) -> Summary:
     """Prepares and renders; raises what a refused manifest is refused with."""
-    wish = Wishes(manifest=str(manifest), output=str(output), **wishes)
-    production = await prepare(wish, load_account=load_account, clip_store=clip_store)
-    if (refusal := production.refusal()) is not None:
+    wish = RenderOptions(manifest=str(manifest), output=str(output), **options)
+    prepared = await prepare(wish, load_account=load_account, clip_store=clip_store)
+    if (refusal := prepared.refusal()) is not None:
         raise refusal
-    async with opened_office(load_account) as office:
-        ledger = await office.ledger(wish.output)
+    async with open_resources(load_account) as resources:
+        ledger = await resources.ledger(wish.output)
 
         async def submit(order):
-            return await buy(order, await office.desk(order.account), ledger, office.budget)
+            return await buy(order, await resources.session(order.account), ledger, resources.budget)
 
         async def follow(job, taken_up):
-            return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)
+            return await await_end(job, await resources.session(job.account), ledger, taken_up=taken_up)
 
         async def download(job, link):
             bought = ledger.purchase(job.identity)
             wanted = bought.intent.expected if bought.intent else Expectation()
-            looked = check or gate(wanted, office.crew)
-            return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
+            looked = check or gate(wanted, resources.workers)
+            return await download_clip(
+                job, await resources.session(job.account), ledger, resources.media, looked, link=link
+            )
 
         async def stitch(order):
-            return await make_reel(order, ledger.store, office.crew)
+            return await make_reel(order, ledger.store, resources.workers)
 
         def on_event(event, shot, words):
             if events is not None:
                 events.append((event, shot.shot_id, words))
 
         return await render(
-            replace(production, ledger=ledger),
-            office,
+            replace(prepared, ledger=ledger),
+            resources,
             steps=Steps(submit=submit, await_job=follow, download=download),
             stitch=stitch,
             on_event=on_event,

@@ -66,7 +66,7 @@ class ShareProgress:
     percent: float
 
 
-class RunPage:
+class FlowRunArtifacts:
     """The artifacts of the flow run that surrounds us; what an earlier execution of it left is replaced.
 
     An async context manager. No method raises for what the server does.

@@ -22,7 +22,7 @@ from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict
 from longtake.jobs.submit import Order
 from longtake.planning.plan import Shot, Standing
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.shot_result import ShotResult
@@ -52,10 +52,10 @@ class RunEvents:
         production: What is rendered; its output is part of every resource's id.
     """
 
-    def __init__(self, production: Production) -> None:
-        self._output = production.store.url
-        self._budget_usd = production.wishes.budget_usd
-        self._before = {shot: _verdict_before(shot) for shot in production.rendered_shots}
+    def __init__(self, prepared: PreparedRun) -> None:
+        self._output = prepared.store.url
+        self._budget_usd = prepared.options.budget_usd
+        self._before = {shot: _verdict_before(shot) for shot in prepared.rendered_shots}
         self._bought: set[tuple[str, int]] = set()
         self._unbegun = 0
         self._told: set[str] = set()

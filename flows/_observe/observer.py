@@ -21,12 +21,12 @@ from flows._observe.artifacts import (
     NOT_DONE,
     PROGRESS,
     REPORT,
-    RunPage,
+    FlowRunArtifacts,
     not_done,
     report_link,
 )
 from flows._observe.events import RunEvents, deliver
-from flows._observe.progress import Meter
+from flows._observe.progress import RunProgress
 from longtake.accounts.transport import redact
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
@@ -34,7 +34,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.jobs.submit import Order
 from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.plan import Shot
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.reels import MadeReel, ReelOrder
 from longtake.rendering.render import StitchStep, Summary
 from longtake.rendering.run import OnEvent
@@ -53,7 +53,7 @@ class Audience:
         end: Called with how the run ended, before the server is told.
     """
 
-    begin: Callable[[Production], object]
+    begin: Callable[[PreparedRun], object]
     event: OnEvent
     note: Callable[[str], object]
     end: Callable[[Any], object]
@@ -67,14 +67,14 @@ SHARE_TAG = "longtake-parent:"
 _WORDS = {"finished": "made, downloading"}
 
 
-class Watch:
+class RunObserver:
     """Passes on what happens in one run."""
 
-    def __init__(self, production: Production, page: RunPage, meter: Meter) -> None:
+    def __init__(self, prepared: PreparedRun, page: FlowRunArtifacts, meter: RunProgress) -> None:
         self._log = get_run_logger()
-        self._events = RunEvents(production)
+        self._events = RunEvents(prepared)
         self._page = page
-        self._production = production
+        self._production = prepared
         self._meter = meter
         self._seen = -1
         self._over = asyncio.Event()
@@ -143,15 +143,15 @@ class Watch:
 
 
 @asynccontextmanager
-async def watched(production: Production, page: RunPage) -> AsyncGenerator[Watch]:
+async def watched(prepared: PreparedRun, page: FlowRunArtifacts) -> AsyncGenerator[RunObserver]:
     """The watch over one run, from before its first purchase to its end."""
     if (audience := AUDIENCE.get()) is not None:
-        audience.begin(production)
-        for notice in production.notices:
+        audience.begin(prepared)
+        for notice in prepared.notices:
             audience.note(notice)
-    shots, accounts = production.rendered_shots, production.accounts
-    beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(production.purchases.values()))
-    watch = Watch(production, page, Meter(production, beforehand))
+    shots, accounts = prepared.rendered_shots, prepared.accounts
+    beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(prepared.purchases.values()))
+    watch = RunObserver(prepared, page, RunProgress(prepared, beforehand))
     # Beside the run: a server that is slow to answer delays no purchase.
     keeping = asyncio.create_task(watch.keep())
     try:
@@ -173,20 +173,20 @@ def tell_note(words: str) -> None:
         audience.note(words)
 
 
-async def show_end(page: RunPage, production: Production, summary: Summary) -> None:
+async def show_end(page: FlowRunArtifacts, prepared: PreparedRun, summary: Summary) -> None:
     """Shows what is not done; what an earlier execution of the run left there is replaced."""
-    await page.show(REPORT, report_link(production.store))  # a parent of child runs has none yet
+    await page.show(REPORT, report_link(prepared.store))  # a parent of child runs has none yet
     await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
 
 
-async def named(name: str) -> None:
+async def rename_flow_run(name: str) -> None:
     """Names the flow run that surrounds us; a share keeps the name that its parent gave it."""
     run = _this_run()
     if run is not None and not any(tag.startswith(SHARE_TAG) for tag in run.tags):
         await _update(run, name=one_line(name, NAME_CHARACTERS))
 
 
-async def tagged(vendors: Iterable[str]) -> None:
+async def tag_flow_run(vendors: Iterable[str]) -> None:
     """Tags the flow run that surrounds us with its vendors, as task runs are."""
     run = _this_run()
     wanted = {f"vendor:{vendor}" for vendor in vendors}

@@ -9,19 +9,19 @@ from collections.abc import Iterable
 from flows._observe.artifacts import Shown, code
 from longtake.planning.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
 from longtake.planning.plan import TO_BUY, Shot
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.reports.figures import duration, money
 from longtake.reports.progress.tally import Tallies, Tally
 
 
-class Meter:
+class RunProgress:
     """What a run has done so far and what is still to come, kept by its events."""
 
-    def __init__(self, production: Production, beforehand: Forecast) -> None:
-        shots = production.rendered_shots
-        self._title = production.wishes.manifest
-        self._budget_usd = production.wishes.budget_usd
-        self._tallies = Tallies(Counter(shot.account for shot in shots), _job_seconds(production, shots))
+    def __init__(self, prepared: PreparedRun, beforehand: Forecast) -> None:
+        shots = prepared.rendered_shots
+        self._title = prepared.options.manifest
+        self._budget_usd = prepared.options.budget_usd
+        self._tallies = Tallies(Counter(shot.account for shot in shots), _job_seconds(prepared, shots))
         self._unpriced = Counter[str]()
         for shot in shots:
             for purchase in shot.attempts:
@@ -100,9 +100,9 @@ def _spent(tally: Tally, unpriced: int) -> str:
     return f"{known} and {unpriced:,} at unknown prices" if unpriced else known
 
 
-def _job_seconds(production: Production, shots: Iterable[Shot]) -> dict[str, float]:
+def _job_seconds(prepared: PreparedRun, shots: Iterable[Shot]) -> dict[str, float]:
     """How long a job of each account should take, from what earlier ones took."""
-    spans = learned_times(production.purchases.values())
+    spans = learned_times(prepared.purchases.values())
     found: dict[str, float] = {}
     for shot in shots:
         span = spans.get((shot.account, shot.model.wire if shot.model else ""))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.domain.errors import (
     ContentRefusedError,
     RefusedReferenceError,
@@ -50,7 +50,13 @@ class AssetLibrary:
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def address(
-        self, kind: MediaKind, desk: Desk, link: Callable[[], Awaitable[str]], *, sha256: str = "", url: str = ""
+        self,
+        kind: MediaKind,
+        session: AccountSession,
+        link: Callable[[], Awaitable[str]],
+        *,
+        sha256: str = "",
+        url: str = "",
     ) -> str:
         """`asset://` of a file that has passed the vendor's audit.
 
@@ -65,17 +71,17 @@ class AssetLibrary:
             RefusedReferenceError: The vendor refused it.
             VendorError: The vendor cannot be asked, or has not ended its audit; nothing was bought.
         """
-        place = "\n".join((desk.account.name, desk.account.base_url, kind, sha256 or url))
+        place = "\n".join((session.account.name, session.account.base_url, kind, sha256 or url))
         key = f"{FOLDER}/{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.json"
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key in self._refused:
                 raise RefusedReferenceError(self._refused[key])
             if key not in self._ready:
                 async with self._turn:
-                    self._ready[key] = await self._registered(key, kind, desk, link, is_kept=bool(sha256))
+                    self._ready[key] = await self._registered(key, kind, session, link, is_kept=bool(sha256))
             return f"asset://{self._ready[key]}"
 
-    async def require_passed(self, asset_id: str, desk: Desk) -> None:
+    async def require_passed(self, asset_id: str, session: AccountSession) -> None:
         """Waits for the audit of an asset that a person registered; one that the vendor tells nothing of is let pass.
 
         Raises:
@@ -84,49 +90,49 @@ class AssetLibrary:
         """
         async with self._turn:
             try:
-                state = await desk.client.asset_state(asset_id)
+                state = await session.client.asset_state(asset_id)
             except (TerminalVendorError, TransientVendorError, UnexpectedReplyError):
                 return
             try:
-                await self._wait(asset_id, desk, state)
+                await self._wait(asset_id, session, state)
             except RefusedReferenceError as error:
-                raise RefusedReferenceError(f"{desk.adapter.title} refused this asset: {error}") from None
+                raise RefusedReferenceError(f"{session.adapter.title} refused this asset: {error}") from None
 
     async def _registered(
-        self, key: str, kind: MediaKind, desk: Desk, link: Callable[[], Awaitable[str]], *, is_kept: bool
+        self, key: str, kind: MediaKind, session: AccountSession, link: Callable[[], Awaitable[str]], *, is_kept: bool
     ) -> str:
         if is_kept and (asset_id := await asyncio.to_thread(self._remembered, key)):
             try:
-                await self._wait(asset_id, desk, await desk.client.asset_state(asset_id))
+                await self._wait(asset_id, session, await session.client.asset_state(asset_id))
             except (RefusedReferenceError, TerminalVendorError, UnexpectedReplyError):
                 pass  # the library has it no more: it is registered anew, which costs nothing
             else:
                 return asset_id
         try:
-            asset_id = await self._submitted(kind, desk, await link())
+            asset_id = await self._submitted(kind, session, await link())
             if is_kept and self.memory is not None:
-                record = {"asset_id": asset_id, "account": desk.account.name, "at": time.time()}
+                record = {"asset_id": asset_id, "account": session.account.name, "at": time.time()}
                 await asyncio.to_thread(self.memory.write, key, json.dumps(record).encode())
-            await self._wait(asset_id, desk, AssetState())
+            await self._wait(asset_id, session, AssetState())
         except (ContentRefusedError, RejectedRequestError, RefusedReferenceError) as error:
             words = str(error)[:500]
-            self._refused[key] = f"{desk.adapter.title} refused it as an asset: {words}"
+            self._refused[key] = f"{session.adapter.title} refused it as an asset: {words}"
             raise RefusedReferenceError(self._refused[key]) from None
         return asset_id
 
-    async def _submitted(self, kind: MediaKind, desk: Desk, link: str) -> str:
+    async def _submitted(self, kind: MediaKind, session: AccountSession, link: str) -> str:
         tried = 1
         while True:
             try:
-                return await desk.client.register(kind, link)
+                return await session.client.register(kind, link)
             except TransientVendorError as error:
                 if tried == TRIES:
                     raise
                 told = error.retry_after_seconds or 0.0
-            await asyncio.sleep(max(min(told, 60.0), _gap_seconds(desk) * 2**tried / 2))
+            await asyncio.sleep(max(min(told, 60.0), _gap_seconds(session) * 2**tried / 2))
             tried += 1
 
-    async def _wait(self, asset_id: str, desk: Desk, state: AssetState) -> None:
+    async def _wait(self, asset_id: str, session: AccountSession, state: AssetState) -> None:
         end, trouble = time.monotonic() + LONGEST_AUDIT_SECONDS, ""
         while not state.is_ready:
             if state.is_refused:
@@ -134,9 +140,9 @@ class AssetLibrary:
             if time.monotonic() >= end:
                 rule = f"the audit of asset {asset_id} has not ended after {LONGEST_AUDIT_SECONDS:g} s"
                 raise VendorUnavailableError(f"{rule}; the next run asks again{trouble}")
-            await asyncio.sleep(_gap_seconds(desk))
+            await asyncio.sleep(_gap_seconds(session))
             try:
-                state = await desk.client.asset_state(asset_id)
+                state = await session.client.asset_state(asset_id)
             except (TransientVendorError, UnexpectedReplyError) as error:
                 trouble = f" (last: {error})"
 
@@ -150,5 +156,5 @@ class AssetLibrary:
         return asset_id if isinstance(asset_id, str) else ""
 
 
-def _gap_seconds(desk: Desk) -> float:
-    return min(GAP_SECONDS, desk.account.poll_interval_seconds)
+def _gap_seconds(session: AccountSession) -> float:
+    return min(GAP_SECONDS, session.account.poll_interval_seconds)

@@ -24,11 +24,11 @@ from longtake.domain.errors import (
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import MediaKind, ShotRequest
 from longtake.vendors import (
-    Accepted,
     Adapter,
     AssetState,
     Call,
     Reply,
+    SubmitReply,
     adapter_named,
     flagged_input,
     names,
@@ -74,7 +74,7 @@ class VendorClient:
             raise UnsupportedRequestError(broken)
         return self.transport.prepare(call)
 
-    async def submit(self, request: ShotRequest, call: PreparedCall | None = None) -> Accepted:
+    async def submit(self, request: ShotRequest, call: PreparedCall | None = None) -> SubmitReply:
         """Buys one clip; sends the request exactly once.
 
         Args:

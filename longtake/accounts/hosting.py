@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from longtake.accounts.assets import AssetLibrary
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.domain.errors import UnfitClipError
 from longtake.domain.identity import data_uri_bytes
 from longtake.domain.request import MediaKind, Reference, ShotRequest
@@ -73,7 +73,14 @@ class Hosting:
         return only_assets and adapter.registration(kind, "") is not None
 
     async def given(
-        self, link: str, kind: MediaKind, desk: Desk, limits: MediaLimits, *, sha256: str = "", source: str = ""
+        self,
+        link: str,
+        kind: MediaKind,
+        session: AccountSession,
+        limits: MediaLimits,
+        *,
+        sha256: str = "",
+        source: str = "",
     ) -> str:
         """A link that the vendor can read, as the model takes it: itself, or an asset of the file behind it.
 
@@ -89,13 +96,13 @@ class Hosting:
             RefusedReferenceError: The vendor's library refused it.
             VendorError: The library cannot be asked.
         """
-        if not self.registers(kind, desk.adapter, limits):
+        if not self.registers(kind, session.adapter, limits):
             return link
 
         async def itself() -> str:
             return link
 
-        return await self.assets.address(kind, desk, itself, sha256=sha256, url=source or link)
+        return await self.assets.address(kind, session, itself, sha256=sha256, url=source or link)
 
     def _no_way(self, kind: MediaKind, adapter: Adapter, size_bytes: int | None) -> str:
         """Why a file cannot reach the vendor, in words."""
@@ -134,7 +141,7 @@ class Hosting:
             found.append(refusal(column, f"{inline_bytes} bytes", rule, f"give public URLs, or {CLIP_STORE_FIX}"))
         return found
 
-    async def link(self, path: Path, kind: MediaKind, desk: Desk, limits: MediaLimits) -> str:
+    async def link(self, path: Path, kind: MediaKind, session: AccountSession, limits: MediaLimits) -> str:
         """An address (or data URI) under which the vendor can read a local file.
 
         Raises:
@@ -142,31 +149,31 @@ class Hosting:
             VendorError: The vendor refused the upload.
         """
         size_bytes = path.stat().st_size
-        way = self.way(kind, desk.adapter, limits, size_bytes)
-        if way is None and self.way(kind, desk.adapter, limits) is not None:
-            raise UnfitClipError(f"{self._no_way(kind, desk.adapter, size_bytes)}; {CLIP_STORE_FIX}")
+        way = self.way(kind, session.adapter, limits, size_bytes)
+        if way is None and self.way(kind, session.adapter, limits) is not None:
+            raise UnfitClipError(f"{self._no_way(kind, session.adapter, size_bytes)}; {CLIP_STORE_FIX}")
         if way is None:
             raise UnfitClipError(
-                f"{desk.adapter.title} cannot read local files: configure a ClipStore (`s3://` with a "
+                f"{session.adapter.title} cannot read local files: configure a ClipStore (`s3://` with a "
                 "`public_endpoint_url`) that can give it a link"
             )
         sha256 = await asyncio.to_thread(_file_hash, path)
-        hosted = partial(self._hosted, way, path, sha256, kind, desk)
-        if self.registers(kind, desk.adapter, limits):
-            return await self.assets.address(kind, desk, hosted, sha256=sha256)
+        hosted = partial(self._hosted, way, path, sha256, kind, session)
+        if self.registers(kind, session.adapter, limits):
+            return await self.assets.address(kind, session, hosted, sha256=sha256)
         return await hosted()
 
-    async def _hosted(self, way: str, path: Path, sha256: str, kind: MediaKind, desk: Desk) -> str:
-        place = (sha256, desk.account.name if way == "upload" else way)
+    async def _hosted(self, way: str, path: Path, sha256: str, kind: MediaKind, session: AccountSession) -> str:
+        place = (sha256, session.account.name if way == "upload" else way)
         async with self._locks.setdefault(place, asyncio.Lock()):
             known = self._links.get(place)
             if known is None or known[1] < time.time():
-                known = await self._host(way, path, sha256, kind, desk)
+                known = await self._host(way, path, sha256, kind, session)
                 if way != "inline":
                     self._links[place] = known
             return known[0]
 
-    async def reference(self, reference: Reference, desk: Desk, limits: MediaLimits) -> Reference:
+    async def reference(self, reference: Reference, session: AccountSession, limits: MediaLimits) -> Reference:
         """The reference with an address that the vendor can read; public ones are left as they are.
 
         Raises:
@@ -175,28 +182,30 @@ class Hosting:
         """
         kind = reference.role.kind
         if reference.scheme in ("http", "https"):
-            url = await self.given(reference.wire_url, kind, desk, limits, source=reference.source)
+            url = await self.given(reference.wire_url, kind, session, limits, source=reference.source)
         elif reference.scheme == "file":
-            url = await self.link(Path(reference.wire_url), kind, desk, limits)
-        elif reference.scheme == "data" and self.registers(kind, desk.adapter, limits):
+            url = await self.link(Path(reference.wire_url), kind, session, limits)
+        elif reference.scheme == "data" and self.registers(kind, session.adapter, limits):
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
                 path = Path(place) / f"inline{_suffix(reference)}"
                 await asyncio.to_thread(path.write_bytes, data_uri_bytes(reference.wire_url))
-                url = await self.link(path, kind, desk, limits)
+                url = await self.link(path, kind, session, limits)
         elif reference.scheme != "s3":
             return reference
         else:
             folder, _, name = reference.source.rpartition("/")
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
                 path = await asyncio.to_thread(open_store(folder).fetch, name, Path(place) / name)
-                url = await self.link(path, kind, desk, limits)
+                url = await self.link(path, kind, session, limits)
         return reference if url == reference.wire_url else reference.model_copy(update={"url": url})
 
-    async def _host(self, way: str, path: Path, sha256: str, kind: MediaKind, desk: Desk) -> tuple[str, float]:
+    async def _host(
+        self, way: str, path: Path, sha256: str, kind: MediaKind, session: AccountSession
+    ) -> tuple[str, float]:
         if way == "inline":
             return await asyncio.to_thread(_data_uri, path), 0.0
         if way == "upload":
-            return await desk.client.upload(path, kind), time.time() + desk.adapter.upload_seconds / 2
+            return await session.client.upload(path, kind), time.time() + session.adapter.upload_seconds / 2
         return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.link_seconds / 2
 
     def _store_and_sign(self, path: Path, sha256: str) -> str:

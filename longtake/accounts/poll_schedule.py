@@ -19,7 +19,7 @@ UNKNOWN_SHARE = 0.1
 
 
 @dataclass
-class Cadence:
+class PollSchedule:
     """When to look next at jobs of one account, from the ages at which its jobs ended.
 
     Args:

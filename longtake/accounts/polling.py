@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from longtake.accounts.poll_schedule import LATEST_FIRST_LOOK_SECONDS, MAX_GAP_SECONDS, Cadence
+from longtake.accounts.poll_schedule import LATEST_FIRST_LOOK_SECONDS, MAX_GAP_SECONDS, PollSchedule
 from longtake.domain.errors import (
     JobLostError,
     RateLimitedError,
@@ -98,7 +98,7 @@ class Poller:
         self._gone = gone
         self._max_wait_seconds = max_wait_seconds
         self._clock = clock
-        self.cadence = Cadence(shortest_gap_seconds)
+        self.schedule = PollSchedule(shortest_gap_seconds)
         self.looks = 0
         self._due: list[tuple[float, int, _Watch]] = []
         self._watches: set[_Watch] = set()
@@ -142,7 +142,7 @@ class Poller:
         watch = _Watch(job_id, now - age, deadline, future, on_look)
         watch.teaches = not first_look_now and age <= SOON_SECONDS
         watch.tell_at = now + TELL_AFTER_SECONDS
-        first = now if first_look_now else watch.born + self.cadence.first_look(estimated_seconds)
+        first = now if first_look_now else watch.born + self.schedule.first_look(estimated_seconds)
         if (estimated_seconds or 0.0) > 2 * LATEST_FIRST_LOOK_SECONDS:
             words = "job %s: the vendor estimates %.3g s; it is looked at after %.0f s all the same"
             log.warning(words, job_id, estimated_seconds, max(0.0, first - now))
@@ -171,7 +171,7 @@ class Poller:
         if not watches and job_id not in self._hints:
             self._hints.append(job_id)
         for watch in watches:
-            at = max(self._now(), watch.looked_at + self.cadence.shortest_gap_seconds)
+            at = max(self._now(), watch.looked_at + self.schedule.shortest_gap_seconds)
             if watch.due is None:
                 watch.hinted = True
             elif at < watch.due and not watch.in_doubt:
@@ -205,7 +205,7 @@ class Poller:
             at, _, watch = heapq.heappop(self._due)
             if watch.future.done() or at != watch.due:
                 continue
-            if now - at > max(self.cadence.shortest_gap_seconds, 0.1 * (at - watch.born)):
+            if now - at > max(self.schedule.shortest_gap_seconds, 0.1 * (at - watch.born)):
                 watch.teaches = False  # the machine slept, or the vendor kept us waiting
             watch.due, watch.looked_at = None, now
             task = asyncio.create_task(self._look_at(watch))
@@ -247,10 +247,10 @@ class Poller:
                 return
         elif snapshot.status.is_terminal:
             if snapshot.status is JobStatus.SUCCEEDED and watch.teaches:
-                self.cadence.learn(age)
+                self.schedule.learn(age)
             watch.future.set_result(snapshot)
             return
-        self._later(watch, self.cadence.gap(age))
+        self._later(watch, self.schedule.gap(age))
 
     def _later(self, watch: _Watch, gap_seconds: float) -> None:
         now = self._now()
@@ -258,7 +258,7 @@ class Poller:
             watch.future.set_exception(self._still_running(watch))
             return
         if watch.hinted and not watch.in_doubt:
-            gap_seconds = self.cadence.shortest_gap_seconds
+            gap_seconds = self.schedule.shortest_gap_seconds
         watch.hinted = False
         if now >= watch.tell_at:
             left = watch.deadline - now
@@ -273,7 +273,7 @@ class Poller:
     def _trouble(self, watch: _Watch, error: Exception) -> None:
         if watch.future.done():
             return
-        gap = self.cadence.gap(self._now() - watch.born)
+        gap = self.schedule.gap(self._now() - watch.born)
         watch.teaches = False
         if isinstance(error, RateLimitedError):
             self._be_quiet(error.retry_after_seconds or 2 * gap)

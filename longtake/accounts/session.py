@@ -22,7 +22,7 @@ LoadAccount = Callable[[str], Awaitable[tuple[Account, list[str]]]]
 
 
 @dataclass
-class Desk:
+class AccountSession:
     """What one account needs to buy, watch and cancel. `trouble` is the account error that put it on hold."""
 
     account: Account
@@ -41,7 +41,7 @@ class Desk:
     @property
     def job_seconds(self) -> float:
         """How long a job of this account may run: by those that ended, else as long as one is waited for."""
-        ended = self.poller.cadence.ended
+        ended = self.poller.schedule.ended
         longest = self.account.max_wait_seconds
         return min(longest, 3 * max(ended) + 60) if len(ended) >= ENOUGH_TO_LEARN else longest
 
@@ -63,13 +63,15 @@ class Desk:
         await self.client.close()
 
 
-def raise_trouble(desk: Desk) -> None:
+def raise_trouble(session: AccountSession) -> None:
     """Raises what put an account on hold, if anything did."""
-    if desk.trouble is not None:
-        raise desk.trouble
+    if session.trouble is not None:
+        raise session.trouble
 
 
-def open_desk(account: Account, backend: SlotBackend | None = None, callbacks: Callbacks | None = None) -> Desk:
+def open_session(
+    account: Account, backend: SlotBackend | None = None, callbacks: Callbacks | None = None
+) -> AccountSession:
     """A desk for an account; without a backend its slots are this process's own, without a receiver it only polls."""
     client = VendorClient(account)
     poller = Poller(
@@ -79,4 +81,4 @@ def open_desk(account: Account, backend: SlotBackend | None = None, callbacks: C
         max_wait_seconds=account.max_wait_seconds,
     )
     slots = SlotPool(backend or FixedSlots(account.max_jobs_in_flight))
-    return Desk(account, client, poller, slots, Pace(account.submits_per_minute), callbacks)
+    return AccountSession(account, client, poller, slots, Pace(account.submits_per_minute), callbacks)

@@ -15,8 +15,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from longtake.costs.budget_draft import Bounds, Draft
-from longtake.costs.budget_log import NANO, Entry, Share, SpendingLog
+from longtake.costs.budget_draft import BudgetDraft, BudgetLimits
+from longtake.costs.budget_log import NANO, BudgetLog, Entry, Reservation
 from longtake.costs.quote import Quote
 from longtake.domain.errors import BudgetExceededError
 from longtake.files.clocks import is_gone, is_of_this_boot, steady_seconds, this_process
@@ -33,12 +33,12 @@ STALE_SECONDS = 300.0
 """and after so long others take what it set aside and did not buy; the difference is for slow writes."""
 LEDGER = "ledger"
 
-Needs = Mapping[str, Mapping[str, Share]]
+Needs = Mapping[str, Mapping[str, Reservation]]
 """What reels still have to buy, in the order in which money is set aside for them: by reel, then by identity."""
 
 Reprice = Callable[[Purchase], Quote | None]
 Settle = Callable[[Purchase], float | None]
-Decision = Callable[[Draft], Any]
+Decision = Callable[[BudgetDraft], Any]
 
 
 def is_charged(purchase: Purchase) -> bool:
@@ -69,14 +69,14 @@ class Budget:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.owner = uuid.uuid4().hex
-        self.bounds = Bounds(budget_usd, dict(caps or {}))
+        self.bounds = BudgetLimits(budget_usd, dict(caps or {}))
         self._ledger = ledger
         self._reprice = reprice
         self._settle = settle
         self._clock = clock or steady_seconds
         # A clock of one's own is nobody else's: others then go by what they hear of us.
         self._process = this_process() if clock is None else None
-        self._log = SpendingLog(ledger.store, clock=self._clock)
+        self._log = BudgetLog(ledger.store, clock=self._clock)
         self._waiting: list[tuple[Decision, asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -124,7 +124,7 @@ class Budget:
             The reels that are held, each with the reason.
         """
 
-        def decide(draft: Draft) -> dict[str, str]:
+        def decide(draft: BudgetDraft) -> dict[str, str]:
             return {reel: reason for reel, shares in needs.items() if (reason := draft.reserve(shares))}
 
         held = await self._decided(decide)
@@ -134,7 +134,7 @@ class Budget:
     async def preview(self, needs: Needs) -> dict[str, str]:
         """What `admit_reels` would hold now; writes nothing."""
         await asyncio.to_thread(self._log.refresh)
-        draft = Draft(self.owner, self.bounds, self._log.state)
+        draft = BudgetDraft(self.owner, self.bounds, self._log.state)
         return {reel: reason for reel, shares in needs.items() if (reason := draft.reserve(shares))}
 
     async def reserve(self, identity: str, quote: Quote | None, account: str, *, cap_usd: float | None = None) -> None:
@@ -145,7 +145,7 @@ class Budget:
         """
         if cap_usd is not None:
             self.bounds.caps[account] = cap_usd
-        share = Share(quote.high_usd if quote else None, account)
+        share = Reservation(quote.high_usd if quote else None, account)
         held = self._log.state.share(identity, self.owner) == share
         if not held or self._seconds_since_beat() > BEAT_SECONDS:
             reason = await self._decided(lambda draft: draft.reserve({identity: share}))
@@ -166,7 +166,7 @@ class Budget:
         """Lets go of what was set aside for purchases that were never tried."""
         untouched, self._untouched = self._untouched, set()
 
-        def decide(draft: Draft) -> None:
+        def decide(draft: BudgetDraft) -> None:
             draft.release(self.owner, untouched)
             draft.closed = True
 
@@ -174,7 +174,7 @@ class Budget:
         with contextlib.suppress(OSError):
             await self._decided(decide)
 
-    def _known_share(self, purchase: Purchase) -> Share:
+    def _known_share(self, purchase: Purchase) -> Reservation:
         """What a purchase may cost; where its own records cannot be read, what was set aside for it."""
         share = self._share(purchase)
         if share.usd is not None or not purchase.unreadable:
@@ -182,15 +182,15 @@ class Budget:
         set_aside = self._log.state.shares.get(purchase.identity, {}).values()
         return max((one for one in set_aside if one.usd is not None), key=lambda one: one.nano_usd, default=share)
 
-    def _share(self, purchase: Purchase) -> Share:
+    def _share(self, purchase: Purchase) -> Reservation:
         # Tries that were certainly not accepted may have been at another vendor, at another price.
         tries = [intent for number, intent in purchase.intents.items() if number not in purchase.voids]
         prices = [intent.price_high_usd for intent in tries if intent.price_high_usd is not None]
         account = purchase.intent.account if purchase.intent else ""
         if prices:
-            return Share(max(prices), account)
+            return Reservation(max(prices), account)
         quote = self._reprice(purchase)
-        return Share(quote.high_usd if quote else None, account)
+        return Reservation(quote.high_usd if quote else None, account)
 
     def _seconds_since_beat(self) -> float:
         return float("inf") if self._last_beat is None else self._clock() - self._last_beat
@@ -229,7 +229,7 @@ class Budget:
         looked = False
         while True:
             begun = self._clock()
-            draft = Draft(self.owner, self.bounds, self._log.state)
+            draft = BudgetDraft(self.owner, self.bounds, self._log.state)
             answers = [decide(draft) for decide in decisions]
             if draft.refused and not looked:
                 # Nobody is refused by an old state, or for the sake of the dead.
@@ -244,11 +244,11 @@ class Budget:
     async def _bury(self) -> None:
         """Lets go of what the dead had set aside, before anything else is decided."""
         while dead := await asyncio.to_thread(self._left_by_the_dead):
-            draft = Draft(self.owner, self.bounds, self._log.state, released=dead)
+            draft = BudgetDraft(self.owner, self.bounds, self._log.state, released=dead)
             if await self._append(draft):
                 return
 
-    async def _append(self, draft: Draft) -> bool:
+    async def _append(self, draft: BudgetDraft) -> bool:
         entry = Entry(
             owner=self.owner,
             at=time.time(),

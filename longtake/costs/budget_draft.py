@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from longtake.costs.budget_log import NANO, Reservations, Share
+from longtake.costs.budget_log import NANO, Reservation, Reservations
 
 PRICE_FIX = "fill in `prices` of its credentials"
 
 
 @dataclass
-class Bounds:
+class BudgetLimits:
     """Most that an output may cost in US dollars: in all (None: no bound), and at single accounts."""
 
     budget_usd: float | None = None
     caps: dict[str, float] = field(default_factory=dict)
 
-    def unknown_price(self, share: Share, state: Reservations) -> str:
+    def unknown_price(self, share: Reservation, state: Reservations) -> str:
         """Why an unknown price forbids a purchase, "" where it does not."""
         bounds = "a budget is set" if self.budget_usd is not None else ""
         if not bounds and share.account in self.caps:
@@ -34,22 +34,22 @@ class Bounds:
 
 
 @dataclass
-class Draft:
+class BudgetDraft:
     """A step in the making, on the state as it was last read."""
 
     owner: str
-    bounds: Bounds
+    bounds: BudgetLimits
     state: Reservations
-    reserved: dict[str, Share] = field(default_factory=dict)
+    reserved: dict[str, Reservation] = field(default_factory=dict)
     released: dict[str, list[str]] = field(default_factory=dict)
     closed: bool = False
     refused: bool = False
     added_nano_usd: int = 0
     added_to_account: dict[str, int] = field(default_factory=dict)
 
-    def reserve(self, shares: Mapping[str, Share]) -> str:
+    def reserve(self, shares: Mapping[str, Reservation]) -> str:
         """Sets money aside for all of these purchases or none; returns "" or why not."""
-        total, by_account, fresh = 0, dict[str, int](), dict[str, Share]()
+        total, by_account, fresh = 0, dict[str, int](), dict[str, Reservation]()
         for identity, share in shares.items():
             if share == (self.reserved.get(identity) or self.state.share(identity, self.owner)):
                 continue

@@ -32,7 +32,7 @@ TORN_SECONDS = 5.0
 """A file is seen before it is filled: after so long without readable text its writer is taken for dead."""
 
 
-class Share(NamedTuple):
+class Reservation(NamedTuple):
     """What one purchase may cost, and at which account; None: nobody knows."""
 
     usd: float | None
@@ -56,7 +56,7 @@ class Entry(BaseModel):
     owner: str
     at: float
     nonce: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    reserved: dict[str, Share] = Field(default_factory=dict)
+    reserved: dict[str, Reservation] = Field(default_factory=dict)
     released: dict[str, list[str]] = Field(default_factory=dict)
     closed: bool = False
     process: str | None = None
@@ -67,7 +67,7 @@ class Entry(BaseModel):
 class Reservations:
     """Who has set money aside for what. A purchase counts once however many runs want it, at the highest price."""
 
-    shares: dict[str, dict[str, Share]] = field(default_factory=dict)
+    shares: dict[str, dict[str, Reservation]] = field(default_factory=dict)
     last: dict[str, Entry] = field(default_factory=dict)
     """The latest entry of each owner."""
     closed: set[str] = field(default_factory=set)
@@ -87,30 +87,30 @@ class Reservations:
         for identity, share in entry.reserved.items():
             self._change(identity, entry.owner, share)
 
-    def count(self, owner: str, shares: Mapping[str, Share]) -> None:
+    def count(self, owner: str, shares: Mapping[str, Reservation]) -> None:
         """Counts purchases without an entry, as of what the ledger shows."""
         for identity, share in shares.items():
             self._change(identity, owner, share)
 
-    def settle(self, owner: str, shares: Mapping[str, Share]) -> None:
+    def settle(self, owner: str, shares: Mapping[str, Reservation]) -> None:
         """Counts purchases at what they cost, whatever was set aside for them."""
         for identity in shares:
             for other in tuple(self.shares.get(identity, ())):
                 self._change(identity, other, None)
         self.count(owner, shares)
 
-    def share(self, identity: str, owner: str) -> Share | None:
+    def share(self, identity: str, owner: str) -> Reservation | None:
         """What an owner has set aside for a purchase."""
         return self.shares.get(identity, {}).get(owner)
 
-    def added_nano_usd(self, identity: str, share: Share) -> tuple[int, int]:
+    def added_nano_usd(self, identity: str, share: Reservation) -> tuple[int, int]:
         """By how much the total, and the share's account, would grow."""
         there = self.shares.get(identity, {})
         most = max((other.nano_usd for other in there.values()), default=0)
         of_account = max((other.nano_usd for other in there.values() if other.account == share.account), default=0)
         return max(0, share.nano_usd - most), max(0, share.nano_usd - of_account)
 
-    def _change(self, identity: str, owner: str, share: Share | None) -> None:
+    def _change(self, identity: str, owner: str, share: Reservation | None) -> None:
         there = self.shares.get(identity, {})
         self._weigh(there.values(), -1)
         changed = {name: other for name, other in there.items() if name != owner}
@@ -126,7 +126,7 @@ class Reservations:
         else:
             self.shares.pop(identity, None)
 
-    def _weigh(self, shares: Iterable[Share], sign: int) -> None:
+    def _weigh(self, shares: Iterable[Reservation], sign: int) -> None:
         most = 0
         accounts: dict[str, int] = {}
         for share in shares:
@@ -137,7 +137,7 @@ class Reservations:
             self.account_nano_usd[account] += sign * nano_usd
 
 
-class SpendingLog:
+class BudgetLog:
     """The log of one output, read up to `number` into `state`."""
 
     def __init__(

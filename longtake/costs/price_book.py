@@ -15,7 +15,7 @@ from longtake.vendors import Model, adapter_named
 from longtake.vendors.price_rule import PriceRule
 
 
-class Quotes:
+class PriceBook:
     """Quotes requests at the prices of these accounts.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from longtake.files.exclusive import copy_apart, create_whole, move_exclusively, part_of, sync_folder, take_room
-from longtake.files.store import Store, checked
+from longtake.files.store import Store, validate_key
 
 
 class DirectoryStore(Store):
@@ -21,7 +21,7 @@ class DirectoryStore(Store):
         self.url = str(self.root)
 
     def _path(self, key: str) -> Path:
-        return self.root / checked(key)
+        return self.root / validate_key(key)
 
     def create(self, key: str, data: bytes) -> bool:
         path = self._path(key)

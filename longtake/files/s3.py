@@ -16,7 +16,7 @@ import s3fs
 
 from longtake.domain.errors import ConfigurationError, StorageError
 from longtake.files.private_folder import private_folder
-from longtake.files.store import Store, checked
+from longtake.files.store import Store, validate_key
 
 CONFLICT_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """Between creates that met another writer's."""
@@ -68,7 +68,7 @@ class S3Store(Store):
         return self._signer is not None
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{checked(key)}"
+        return f"{self._root}/{validate_key(key)}"
 
     def create(self, key: str, data: bytes) -> bool:
         for pause_seconds in CONFLICT_PAUSES_SECONDS:

@@ -20,7 +20,7 @@ PRESIGN_SECONDS = 7 * 24 * 3600 - 60.0
 """How long links live where nobody says: as long as S3 signs them for."""
 
 
-def checked(key: str) -> str:
+def validate_key(key: str) -> str:
     parts = PurePosixPath(key).parts
     if not parts or key.startswith("/") or ".." in parts or "\0" in key:
         raise StorageError(f"{key!r} is no key of an output store")

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.domain.errors import ConfigurationError, LongtakeError, TerminalVendorError
 from longtake.jobs.decisions import Decisions, Home, adoptable, clean_job_id, homes_in
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Intent, Purchase
 from longtake.vendors import VENDORS, adapter_named
@@ -24,7 +24,7 @@ LEAST_PROMPT_CHARACTERS = 20
 """A prompt that a vendor cuts short is still known by so much of it."""
 
 
-async def look_up(ledger: Ledger, office: Office, decisions: Decisions) -> tuple[dict[str, Home], list[str]]:
+async def look_up(ledger: Ledger, resources: RunResources, decisions: Decisions) -> tuple[dict[str, Home], list[str]]:
     """Asks the vendors about every job that is to be adopted.
 
     Returns:
@@ -41,7 +41,7 @@ async def look_up(ledger: Ledger, office: Office, decisions: Decisions) -> tuple
     for shot_id, written in decisions.adopt.items():
         job_id = clean_job_id(shot_id, written)
         purchase = adoptable(purchases, shot_id, ledger.clock())
-        found = await _found(purchase, purchases.values(), job_id, office)
+        found = await _found(purchase, purchases.values(), job_id, resources)
         if isinstance(found, str):
             if decisions.unseen and not found.startswith(_UNKNOWN):
                 said.append(f"{shot_id}: job {job_id} was not seen at the vendor: {found}")
@@ -66,7 +66,7 @@ _UNKNOWN = "no such job"
 
 
 async def _found(
-    purchase: Purchase, purchases: Iterable[Purchase], job_id: str, office: Office
+    purchase: Purchase, purchases: Iterable[Purchase], job_id: str, resources: RunResources
 ) -> tuple[Home, JobFacts] | str:
     """Where the job is and what it says of itself, or why that cannot be told."""
     intent = purchase.intent
@@ -75,11 +75,11 @@ async def _found(
     away: list[str] = []
     for home in homes:
         try:
-            desk = await office.desk(home.account)
-            if home.base_url in ("", desk.account.base_url):
-                return Home(home.account, desk.account.base_url), await _facts(desk, job_id)
+            session = await resources.session(home.account)
+            if home.base_url in ("", session.account.base_url):
+                return Home(home.account, session.account.base_url), await _facts(session, job_id)
             # The key goes to the credentials' own address alone.
-            away.append(f"{home.account} now names {desk.account.base_url}, it was bought at {home.base_url}")
+            away.append(f"{home.account} now names {session.account.base_url}, it was bought at {home.base_url}")
         except TerminalVendorError as error:
             denied.append(f"{home.account} does not know job {job_id} ({error})")
         except LongtakeError as error:
@@ -87,11 +87,11 @@ async def _found(
     return "; ".join(away) if away else f"{_UNKNOWN}: {'; '.join(denied)}"
 
 
-async def _facts(desk: Desk, job_id: str) -> JobFacts:
+async def _facts(session: AccountSession, job_id: str) -> JobFacts:
     """What the vendor says of a job; its denial is believed when it comes again and again."""
     for number in range(1, LOOKS + 1):
         try:
-            return await desk.client.look_up(job_id)
+            return await session.client.look_up(job_id)
         except TerminalVendorError:
             if number == LOOKS:
                 raise

@@ -9,11 +9,11 @@ from pathlib import Path
 from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
 from longtake.domain.job import Clip
 from longtake.domain.request import ShotRequest
-from longtake.jobs.keeping import Checked
+from longtake.jobs.keeping import GateResult
 from longtake.ledger.records import Expectation
 from longtake.media.checking.inspect import Expected, GatePolicy, Inspection, inspect_clip
 from longtake.media.checking.proof import prove_decoder
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 from longtake.vendors.limits import Limits
 
 DEADLINE_SECONDS = 120.0
@@ -37,15 +37,15 @@ def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Exp
 
 
 def gate(
-    wanted: Expectation, crew: Crew, policy: GatePolicy | None = None
-) -> Callable[[Path, str], Awaitable[Checked]]:
+    wanted: Expectation, workers: WorkerPool, policy: GatePolicy | None = None
+) -> Callable[[Path, str], Awaitable[GateResult]]:
     """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it.
 
     Without a policy a clip is judged by the one that it was bought under.
     """
     policy = policy or GatePolicy.model_validate(wanted.gate)
 
-    async def check(path: Path, sha256: str) -> Checked:
+    async def check(path: Path, sha256: str) -> GateResult:
         expected = Expected(
             duration_seconds=wanted.clip_seconds,
             width=wanted.width,
@@ -53,7 +53,7 @@ def gate(
             fps=Fraction(FPS),
             audio=wanted.audio,
         )
-        inspection = await _inspected(crew, path, expected, policy)
+        inspection = await _inspected(workers, path, expected, policy)
         facts = inspection.facts
         clip = Clip(
             key="",
@@ -67,12 +67,12 @@ def gate(
             has_audio=facts.has_audio,
         )
         faults = tuple(str(finding) for finding in inspection.findings if finding.severity == "strict")
-        return Checked(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))
+        return GateResult(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))
 
     return check
 
 
-async def _inspected(crew: Crew, path: Path, expected: Expected, policy: GatePolicy) -> Inspection:
+async def _inspected(workers: WorkerPool, path: Path, expected: Expected, policy: GatePolicy) -> Inspection:
     """Looks at a clip; tells a file that no decoder stands from a machine on which none works.
 
     Raises:
@@ -83,7 +83,7 @@ async def _inspected(crew: Crew, path: Path, expected: Expected, policy: GatePol
     failed: DecoderError | None = None
     for _ in range(DECODER_TRIES):
         try:
-            return await crew.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+            return await workers.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
         except DecoderError as error:
             failed = error
         except UnreadableClipError:
@@ -92,7 +92,7 @@ async def _inspected(crew: Crew, path: Path, expected: Expected, policy: GatePol
             raise MachineError(f"our machine: {error}; let less run beside it, then run again") from error
     width, height = expected.width or FREE_SIZE[0], expected.height or FREE_SIZE[1]
     try:
-        await crew.call(prove_decoder, width, height, deadline_seconds=DEADLINE_SECONDS)
+        await workers.call(prove_decoder, width, height, deadline_seconds=DEADLINE_SECONDS)
     except (MachineError, MediaError) as error:
         raise failed or error from error
     raise UnreadableClipError(f"the decoder fails over it each time, and over no sound clip ({failed})")

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Checked:
+class GateResult:
     """What the gate found in a downloaded file. `faults` are the strict findings in words, `findings` all of them."""
 
     clip: Clip
@@ -30,7 +30,7 @@ class Checked:
     findings: tuple[dict[str, object], ...] = field(default=())
 
 
-CheckClip = Callable[[Path, str], Awaitable[Checked]]
+CheckClip = Callable[[Path, str], Awaitable[GateResult]]
 """Looks at a downloaded file, given its SHA-256; raises `UnreadableClipError` where it is no sound video."""
 
 
@@ -71,7 +71,7 @@ def _recorded(job: Job, ledger: Ledger) -> Clip | None:
     return purchase.clip.clip if purchase.clip else purchase.verdict.clip if purchase.verdict else None
 
 
-def keep(job: Job, ledger: Ledger, part: Path, checked: Checked) -> Clip:
+def keep(job: Job, ledger: Ledger, part: Path, checked: GateResult) -> Clip:
     """Publishes a checked part file and records it; blocking.
 
     Raises:
@@ -94,7 +94,7 @@ def keep(job: Job, ledger: Ledger, part: Path, checked: Checked) -> Clip:
     return _record(job, ledger, clip, checked)
 
 
-def _record(job: Job, ledger: Ledger, clip: Clip, checked: Checked) -> Clip:
+def _record(job: Job, ledger: Ledger, clip: Clip, checked: GateResult) -> Clip:
     findings = [dict(finding) for finding in checked.findings]
     if checked.faults:
         words = "; ".join(checked.faults)

@@ -7,20 +7,20 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.accounts.slots import FixedSlots, SlotPool
 from longtake.domain.errors import LongtakeError, UnknownVendorError
 from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
 from longtake.jobs.decisions import Decisions, command, names_of, settle, to_settle
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.jobs.takeover import may_run_on, take_up_slot
 from longtake.ledger.ledger import FOLDER, Ledger, notices
 from longtake.ledger.records import Purchase, State
 from longtake.vendors import Adapter, adapter_named
 
-__all__ = ["Decisions", "Settlement", "dying_links", "outputs_at", "reconcile", "settle"]
+__all__ = ["Decisions", "ReconcileReport", "dying_links", "outputs_at", "reconcile", "settle"]
 
 log = logging.getLogger("longtake.jobs.reconcile")
 
@@ -33,7 +33,7 @@ DEEPEST = 3
 
 
 @dataclass
-class Settlement:
+class ReconcileReport:
     """What a reconcile did. `open` names what is still open, by shot (and identity, where it has several purchases)."""
 
     brought_home: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Settlement:
     open: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def together(cls, of_outputs: Mapping[str, Settlement]) -> Settlement:
+    def together(cls, of_outputs: Mapping[str, ReconcileReport]) -> ReconcileReport:
         """The settlements of several outputs as one, each shot named with its output."""
         whole = cls()
         for output, one in of_outputs.items():
@@ -81,14 +81,14 @@ def outputs_at(place: str) -> list[str]:
 
 
 async def reconcile(
-    ledger: Ledger, office: Office, decisions: Decisions, *, await_job: AwaitJob, download: Download
-) -> Settlement:
+    ledger: Ledger, resources: RunResources, decisions: Decisions, *, await_job: AwaitJob, download: Download
+) -> ReconcileReport:
     """Settles what people decided, then brings home every paid clip, nearest expiry first.
 
     Raises:
         ConfigurationError: A decision does not fit the ledger or the vendor's word; nothing of it was written.
     """
-    settlement = Settlement(settled=await _decided(ledger, office, decisions) if decisions else [])
+    settlement = ReconcileReport(settled=await _decided(ledger, resources, decisions) if decisions else [])
     purchases = await asyncio.to_thread(ledger.load_open)
     for words in notices(purchases.values()):
         log.warning(words)
@@ -109,7 +109,7 @@ async def reconcile(
 
     async def clip(job: Job, place: int) -> None:
         async with following:
-            snapshot = await _followed(job, await office.desk(job.account), ledger, await_job)
+            snapshot = await _followed(job, await resources.session(job.account), ledger, await_job)
         lease = await downloads.acquire(place)
         try:
             await download(job, snapshot.video_url)
@@ -138,13 +138,13 @@ async def reconcile(
     return settlement
 
 
-async def _followed(job: Job, desk: Desk, ledger: Ledger, await_job: AwaitJob) -> JobSnapshot:
+async def _followed(job: Job, session: AccountSession, ledger: Ledger, await_job: AwaitJob) -> JobSnapshot:
     """Follows a job to its end; the slot that a dead run left to it is free then."""
-    held = await take_up_slot(job, desk, ledger, run="reconcile", priority=None)
+    held = await take_up_slot(job, session, ledger, run="reconcile", priority=None)
     try:
         snapshot = await await_job(job, True)
     except BaseException as error:
-        if not may_run_on(error, job, desk):
+        if not may_run_on(error, job, session):
             await held.give_back()
         raise
     await held.give_back()
@@ -158,8 +158,8 @@ def _words(error: Exception) -> str:
     return f"our machine: {type(error).__name__}: {error}"
 
 
-async def _decided(ledger: Ledger, office: Office, decisions: Decisions) -> list[str]:
-    homes, said = await look_up(ledger, office, decisions)
+async def _decided(ledger: Ledger, resources: RunResources, decisions: Decisions) -> list[str]:
+    homes, said = await look_up(ledger, resources, decisions)
     return [*said, *await asyncio.to_thread(settle, ledger, decisions, homes)]
 
 

@@ -13,40 +13,40 @@ from dataclasses import dataclass, field
 
 from longtake.accounts.account import Account
 from longtake.accounts.callbacks import Callbacks, receiver_from_environment
-from longtake.accounts.session import Desk, LoadAccount, open_desk
+from longtake.accounts.session import AccountSession, LoadAccount, open_session
 from longtake.accounts.slots import SlotBackend
 from longtake.costs.budget import Budget
 from longtake.files.open_store import open_store
 from longtake.files.web.guard import GuardedClient
 from longtake.ledger.ledger import Ledger
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 
 DECODERS = 2
 """Files decoded at once: each takes a core, and more would only wait for one another."""
 
 
 @dataclass
-class Office:
+class RunResources:
     """All desks of a run, opened when first needed; the keyless client for media; the child processes that decode."""
 
     load_account: LoadAccount
     backend_for: Callable[[Account], SlotBackend] | None = None
     media: GuardedClient = field(default_factory=GuardedClient)
-    desks: dict[str, Desk] = field(default_factory=dict)
+    sessions: dict[str, AccountSession] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     budget: Budget | None = None
-    crew: Crew = field(default_factory=lambda: Crew(DECODERS))
+    workers: WorkerPool = field(default_factory=lambda: WorkerPool(DECODERS))
     callbacks: Callbacks | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def desk(self, name: str) -> Desk:
+    async def session(self, name: str) -> AccountSession:
         """The desk of `vendor/document`."""
         async with self._opening:
-            if name not in self.desks:
+            if name not in self.sessions:
                 account, _ = await self.load_account(name)
                 backend = self.backend_for(account) if self.backend_for else None
-                self.desks[name] = open_desk(account, backend, self.callbacks)
-            return self.desks[name]
+                self.sessions[name] = open_session(account, backend, self.callbacks)
+            return self.sessions[name]
 
     async def ledger(self, output: str) -> Ledger:
         """The ledger of an output, its store opened once."""
@@ -67,26 +67,26 @@ class Office:
         """Closes every desk."""
         if self.callbacks is not None:
             await self.callbacks.close()
-        await asyncio.gather(*(desk.close() for desk in self.desks.values()), return_exceptions=True)
-        await self.crew.close()
+        await asyncio.gather(*(session.close() for session in self.sessions.values()), return_exceptions=True)
+        await self.workers.close()
         await self.media.close()
 
 
-_CURRENT: ContextVar[Office | None] = ContextVar("longtake_office", default=None)
+_CURRENT: ContextVar[RunResources | None] = ContextVar("longtake_office", default=None)
 
 
 @asynccontextmanager
-async def opened_office(
+async def open_resources(
     load_account: LoadAccount, backend_for: Callable[[Account], SlotBackend] | None = None
-) -> AsyncGenerator[Office]:
+) -> AsyncGenerator[RunResources]:
     """The office of the run that surrounds us, or a new one that ends with the block."""
     if (current := _CURRENT.get()) is not None:
         yield current
         return
-    office = Office(load_account, backend_for)
-    token = _CURRENT.set(office)
+    resources = RunResources(load_account, backend_for)
+    token = _CURRENT.set(resources)
     try:
-        yield office
+        yield resources
     finally:
         _CURRENT.reset(token)
-        await office.close()
+        await resources.close()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.accounts.account import account_name
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.accounts.transport import PreparedCall, submit_timeout_seconds
 from longtake.costs.budget import Budget
 from longtake.costs.quote import Quote
@@ -99,10 +99,10 @@ class _Ready(NamedTuple):
     call: PreparedCall
 
 
-def _ready(order: Order, desk: Desk) -> _Ready:
+def _ready(order: Order, session: AccountSession) -> _Ready:
     """Everything that can go wrong on our side does so here, before the intent is written."""
-    sent = desk.with_callback(order.request)
-    return _Ready(sent, desk.client.prepare(sent))
+    sent = session.with_callback(order.request)
+    return _Ready(sent, session.client.prepare(sent))
 
 
 def _no_local_file(source: str) -> str:
@@ -124,7 +124,7 @@ def _stored_source(source: str) -> str:
     return source if source.startswith(OWN_SOURCES) else source_key(source, content_digest)
 
 
-async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = None) -> Job:
+async def buy(order: Order, session: AccountSession, ledger: Ledger, budget: Budget | None = None) -> Job:
     """Buys the clip of an order, unless the ledger says that it is bought.
 
     Args:
@@ -148,18 +148,18 @@ async def buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None = 
         BudgetExceededError: It does not fit into the budget; nothing was bought.
     """
     order = order.identified()
-    if budget is None and desk.account.max_spend_usd is not None:
+    if budget is None and session.account.max_spend_usd is not None:
         budget = await Budget(ledger).open()
     try:
-        return await _buy(order, desk, ledger, budget)
+        return await _buy(order, session, ledger, budget)
     except NOTHING_BOUGHT:
         if budget is not None:
             await budget.release(order.identity)
         raise
 
 
-async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) -> Job:
-    give_up_at = time.monotonic() + desk.account.max_wait_seconds
+async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Budget | None) -> Job:
+    give_up_at = time.monotonic() + session.account.max_wait_seconds
     unsent = waited_for = 0
     while True:
         purchase = await asyncio.to_thread(ledger.purchase, order.identity)
@@ -173,36 +173,36 @@ async def _buy(order: Order, desk: Desk, ledger: Ledger, budget: Budget | None) 
             continue
         if time.monotonic() > give_up_at:
             raise RateLimitedError("the vendor throttled every submit; nothing was bought")
-        if desk.trouble is not None:
-            raise desk.trouble
-        await desk.pace.turn()
+        if session.trouble is not None:
+            raise session.trouble
+        await session.pace.turn()
         if budget is not None:
-            account = desk.account
+            account = session.account
             await budget.reserve(order.identity, order.quote, account.name, cap_usd=account.max_spend_usd)
-        ready = _ready(order, desk)
-        intent = _intent(order, desk, purchase.last_try + 1, ledger)
+        ready = _ready(order, session)
+        intent = _intent(order, session, purchase.last_try + 1, ledger)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue
         if _is_too_late(intent, ledger) or (budget is not None and not budget.is_fresh):
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
-            return await _finish_when_cancelled(_submit(order, intent, ready, desk, ledger))
+            return await _finish_when_cancelled(_submit(order, intent, ready, session, ledger))
         except NotSentError:
             unsent += 1
             if unsent >= NOT_SENT_TRIES:
                 raise
             await asyncio.sleep(2.0**unsent / 4)
         except RateLimitedError as error:
-            desk.pace.pause(_pause_seconds(error, intent, desk))
+            session.pace.pause(_pause_seconds(error, intent, session))
 
 
-def _pause_seconds(error: RateLimitedError, intent: Intent, desk: Desk) -> float:
+def _pause_seconds(error: RateLimitedError, intent: Intent, session: AccountSession) -> float:
     """How long nobody submits at this account: as the vendor asks, within reason."""
     asked = error.retry_after_seconds or min(30.0, 1.5 ** min(intent.number, 9))
     if asked > LONGEST_PAUSE_SECONDS:
         words = "%s asks for a pause of %.3g s; it is asked again in %.0f s"
-        log.warning(words, desk.account.name, asked, LONGEST_PAUSE_SECONDS)
+        log.warning(words, session.account.name, asked, LONGEST_PAUSE_SECONDS)
     return min(LONGEST_PAUSE_SECONDS, asked)
 
 
@@ -233,7 +233,7 @@ def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
     return None
 
 
-def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
+def _intent(order: Order, session: AccountSession, number: int, ledger: Ledger) -> Intent:
     return Intent(
         identity=order.identity,
         shot_id=order.shot_id,
@@ -242,10 +242,10 @@ def _intent(order: Order, desk: Desk, number: int, ledger: Ledger) -> Intent:
         variant=order.variant,
         attempt=order.attempt,
         number=number,
-        vendor=desk.account.vendor,
-        account=desk.account.name,
-        base_url=desk.account.base_url,
-        wire_model=desk.adapter.model_for(order.request).wire,
+        vendor=session.account.vendor,
+        account=session.account.name,
+        base_url=session.account.base_url,
+        wire_model=session.adapter.model_for(order.request).wire,
         request=order.written or stored_request(order.request),
         expected=order.expected,
         price_low_usd=order.quote.low_usd if order.quote else None,
@@ -266,16 +266,16 @@ def _is_too_late(intent: Intent, ledger: Ledger) -> bool:
     return slept > UNKNOWN_AFTER_SECONDS or ledger.clock() + submit_timeout_seconds() > intent.deadline
 
 
-async def _submit(order: Order, intent: Intent, ready: _Ready, desk: Desk, ledger: Ledger) -> Job:
+async def _submit(order: Order, intent: Intent, ready: _Ready, session: AccountSession, ledger: Ledger) -> Job:
     """Sends the request once and makes the answer durable, whatever it is."""
     try:
-        accepted = await desk.client.submit(ready.request, ready.call)
+        accepted = await session.client.submit(ready.request, ready.call)
     except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
         await asyncio.to_thread(ledger.void, intent, str(error))
         raise
     except VendorAccountError as error:
         await asyncio.to_thread(ledger.void, intent, str(error))
-        desk.trouble = error
+        session.trouble = error
         raise
     except ContentRefusedError as error:
         record = VerdictRecord(identity=intent.identity, verdict=Verdict.CONTENT_REFUSED, evidence=str(error))
@@ -296,7 +296,7 @@ async def _submit(order: Order, intent: Intent, ready: _Ready, desk: Desk, ledge
         with contextlib.suppress(Exception):
             await asyncio.to_thread(ledger.unknown, intent, words)
         raise UnknownOutcomeError(words) from None
-    desk.expect_callback(ready.request, job.job_id)
+    session.expect_callback(ready.request, job.job_id)
     return job
 
 

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.accounts.slots import Lease
 from longtake.domain.errors import PublishConflictError, StillRunningError
 from longtake.domain.job import Job
@@ -37,7 +37,7 @@ class JobSlot:
 
     identity: str
     lease: Lease | None
-    desk: Desk
+    session: AccountSession
     ledger: Ledger
     claim: int = 0
     run: str = ""
@@ -55,14 +55,14 @@ class JobSlot:
             return
         await _to_its_end(self._take_over())
         if self.lease is None and priority is not None:
-            self.lease = await self.desk.slots.acquire(priority)
+            self.lease = await self.session.slots.acquire(priority)
             await _to_its_end(self._claim_anew(self.lease))
 
     async def _take_over(self) -> None:
-        self.lease = await self.desk.slots.take_over(self.claimed, self.desk.job_seconds)
+        self.lease = await self.session.slots.take_over(self.claimed, self.session.job_seconds)
 
     async def _claim_anew(self, lease: Lease) -> None:
-        await self.desk.slots.keep(lease, self.desk.job_seconds)
+        await self.session.slots.keep(lease, self.session.job_seconds)
         self.claim = await _claim(self.identity, self.ledger, self.run, lease.slot) or self.claim
 
     async def give_back(self) -> None:
@@ -73,9 +73,9 @@ class JobSlot:
         with contextlib.suppress(Exception):  # who cannot read of another run knows of none
             claimed = await asyncio.to_thread(self._is_claimed, self.lease.slot)
         if claimed:
-            await self.desk.slots.forget(self.lease)
+            await self.session.slots.forget(self.lease)
         else:
-            self.desk.slots.release(self.lease)
+            self.session.slots.release(self.lease)
 
     def _is_claimed(self, slot: str) -> bool:
         if self.ledger.last_claim(self.identity) <= self.claim:
@@ -84,7 +84,9 @@ class JobSlot:
         return any(number > self.claim and claim.slot == slot for number, claim in claims)
 
 
-async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priority: float | None) -> JobSlot:
+async def take_up_slot(
+    job: Job, session: AccountSession, ledger: Ledger, *, run: str, priority: float | None
+) -> JobSlot:
     """Claims the slot of a job from an earlier run, or of one that another run follows as well, and takes it over.
 
     Args:
@@ -97,12 +99,12 @@ async def take_up_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, priori
     Returns:
         The slot, without a lease where the job has ended meanwhile or none is to be had.
     """
-    held = await claim_slot(job, desk, ledger, run=run, is_needed=priority is not None)
+    held = await claim_slot(job, session, ledger, run=run, is_needed=priority is not None)
     await held.fill(priority)
     return held
 
 
-async def claim_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, is_needed: bool) -> JobSlot:
+async def claim_slot(job: Job, session: AccountSession, ledger: Ledger, *, run: str, is_needed: bool) -> JobSlot:
     """Claims the slot of such a job in the ledger, to be filled then.
 
     To be done before this run looks at the job: an end that we record ourselves passes no slot on.
@@ -114,7 +116,7 @@ async def claim_slot(job: Job, desk: Desk, ledger: Ledger, *, run: str, is_neede
         run: Who claims.
         is_needed: Whether a new slot will be waited for where no old one is known.
     """
-    held = JobSlot(job.identity, None, desk, ledger, run=run)
+    held = JobSlot(job.identity, None, session, ledger, run=run)
     try:
         purchase = await asyncio.to_thread(ledger.purchase, job.identity)
         if not is_needed and not purchase.slot:
@@ -141,12 +143,12 @@ async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def may_run_on(error: BaseException, job: Job, desk: Desk) -> bool:
+def may_run_on(error: BaseException, job: Job, session: AccountSession) -> bool:
     """Whether a job that is no longer waited for counts against the vendor's limit: its slot then stays taken.
 
     One that was waited for as long as its account says is taken for dead: a few such would hold up all others for ever.
     """
-    is_old = time.time() - job.submitted_at >= desk.account.max_wait_seconds
+    is_old = time.time() - job.submitted_at >= session.account.max_wait_seconds
     return isinstance(error, asyncio.CancelledError) or (isinstance(error, StillRunningError) and not is_old)
 
 

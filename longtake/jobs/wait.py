@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.domain.errors import (
     ConfigurationError,
     ContentRefusedError,
@@ -33,11 +33,11 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.web.fetch import drop, fetch, part_file, whole_part
 from longtake.files.web.fetch_bounds import FetchBounds
 from longtake.files.web.guard import GuardedClient
-from longtake.jobs.keeping import CheckClip, Checked, is_at_home, keep, take_published
+from longtake.jobs.keeping import CheckClip, GateResult, is_at_home, keep, take_published
 from longtake.ledger.ledger import CLIP_NAME, Ledger
 from longtake.ledger.records import Expectation, Terminal, VerdictRecord
 
-__all__ = ["CheckClip", "Checked", "await_end", "bring_home", "is_at_home", "require_same_address"]
+__all__ = ["CheckClip", "GateResult", "await_end", "download_clip", "is_at_home", "require_same_address"]
 
 log = logging.getLogger("longtake.jobs.wait")
 
@@ -52,20 +52,20 @@ OTHER_RUN_PAUSE_SECONDS, OTHER_RUN_LOOKS = 0.5, 1200
 """How long another process of this machine is waited for that fetches the same clip: ten minutes."""
 
 
-def require_same_address(job: Job, desk: Desk) -> None:
+def require_same_address(job: Job, session: AccountSession) -> None:
     """The key goes only to the credentials' own address, whatever a record says.
 
     Raises:
         ConfigurationError: The record names another address.
     """
-    if job.base_url != desk.account.base_url:
+    if job.base_url != session.account.base_url:
         raise ConfigurationError(
-            f"job {job.job_id} was bought at {job.base_url}, but the credentials {desk.account.name} now name "
-            f"{desk.account.base_url}; the key is not sent there. Set the base address back to finish this job"
+            f"job {job.job_id} was bought at {job.base_url}, but the credentials {session.account.name} now name "
+            f"{session.account.base_url}; the key is not sent there. Set the base address back to finish this job"
         )
 
 
-async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = False) -> JobSnapshot:
+async def await_end(job: Job, session: AccountSession, ledger: Ledger, *, taken_up: bool = False) -> JobSnapshot:
     """Waits for a job's end and records it.
 
     Args:
@@ -85,9 +85,9 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
         VendorAccountError: The key is refused; the job can be taken up again.
         ConfigurationError: The record names another address than the credentials.
     """
-    require_same_address(job, desk)
+    require_same_address(job, session)
     seen = _Seen()
-    snapshot = await desk.poller.wait(
+    snapshot = await session.poller.wait(
         job.job_id,
         submitted_at=job.submitted_at,
         estimated_seconds=job.estimated_seconds,
@@ -95,7 +95,7 @@ async def await_end(job: Job, desk: Desk, ledger: Ledger, *, taken_up: bool = Fa
         on_look=seen.note,
     )
     snapshot = snapshot.model_copy(update={"seen_running_at": seen.running_at})
-    await asyncio.to_thread(_record_end, job, snapshot, desk, ledger)
+    await asyncio.to_thread(_record_end, job, snapshot, session, ledger)
     failure = snapshot.failure or JobFailure(message=f"the vendor reports {snapshot.word or snapshot.status.value}")
     if failure.content_refused:
         raise ContentRefusedError(failure.message, failure.code)
@@ -121,7 +121,7 @@ class _Seen:
             self.running_at = time.time()
 
 
-def _record_end(job: Job, snapshot: JobSnapshot, desk: Desk, ledger: Ledger) -> None:
+def _record_end(job: Job, snapshot: JobSnapshot, session: AccountSession, ledger: Ledger) -> None:
     succeeded = snapshot.status is JobStatus.SUCCEEDED
     ledger.add_once(
         Terminal(
@@ -129,7 +129,7 @@ def _record_end(job: Job, snapshot: JobSnapshot, desk: Desk, ledger: Ledger) -> 
             status=snapshot.status,
             failure=snapshot.failure,
             link=unsigned_url(snapshot.video_url) if snapshot.video_url else "",
-            expires_at=ledger.clock() + desk.adapter.link_seconds if succeeded else None,
+            expires_at=ledger.clock() + session.adapter.link_seconds if succeeded else None,
             usage=snapshot.usage,
         )
     )
@@ -144,8 +144,14 @@ def _record_end(job: Job, snapshot: JobSnapshot, desk: Desk, ledger: Ledger) -> 
     ledger.add_once(VerdictRecord(identity=job.identity, verdict=verdict, evidence=words, again=again))
 
 
-async def bring_home(
-    job: Job, desk: Desk, ledger: Ledger, media: GuardedClient, check: CheckClip, *, link: str | None = None
+async def download_clip(
+    job: Job,
+    session: AccountSession,
+    ledger: Ledger,
+    media: GuardedClient,
+    check: CheckClip,
+    *,
+    link: str | None = None,
 ) -> Clip:
     """Fetches a finished job's clip into the ledger.
 
@@ -170,7 +176,7 @@ async def bring_home(
             return clip
         intent = (await asyncio.to_thread(ledger.purchase, job.identity)).intent
         bounds = FetchBounds.of(intent.expected if intent else Expectation())
-        errand = _Errand(job, desk, ledger, media, check, bounds)
+        errand = _Errand(job, session, ledger, media, check, bounds)
         return await errand.run(link)
 
 
@@ -198,7 +204,7 @@ class _Errand:
     """Fetching one clip: what went wrong so far, and whether another try may help."""
 
     job: Job
-    desk: Desk
+    session: AccountSession
     ledger: Ledger
     media: GuardedClient
     check: CheckClip
@@ -213,7 +219,7 @@ class _Errand:
 
     async def run(self, link: str | None) -> Clip:
         begun = time.monotonic()
-        patience_seconds = self.desk.account.max_wait_seconds
+        patience_seconds = self.session.account.max_wait_seconds
         tries = 0
         while True:
             if link is None or self.link_is_dead or tries % 4 == 3:
@@ -261,10 +267,10 @@ class _Errand:
 
     async def _fresh_link(self, before: str | None) -> str:
         """Another link; the one before where the vendor gives none now and it may still come to life."""
-        job, desk = self.job, self.desk
-        require_same_address(job, desk)
+        job, session = self.job, self.session
+        require_same_address(job, session)
         try:
-            snapshot = await desk.poller.wait(job.job_id, submitted_at=job.submitted_at, first_look_now=True)
+            snapshot = await session.poller.wait(job.job_id, submitted_at=job.submitted_at, first_look_now=True)
         except (VendorError, JobLostError, StillRunningError) as error:
             if before is not None and not self.link_is_dead:
                 return before

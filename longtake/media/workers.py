@@ -82,7 +82,7 @@ async def in_child(
         await child.end()
 
 
-class Crew:
+class WorkerPool:
     """A few child processes that serve call after call, for files that come by the hundred: a start costs 0.3 s.
 
     A child that crashed, hung or was cancelled is replaced; so is one that has served long, lest memory creeps.

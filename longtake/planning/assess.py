@@ -32,7 +32,7 @@ _PARENT = "the shot before it"
 MADE_HERE = ("clip:", "last_frame:")
 
 
-class Wanted(NamedTuple):
+class ShotSpec(NamedTuple):
     """What is asked for one shot.
 
     Args:
@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
     refused_parent: str = ""
 
 
-class Terms(NamedTuple):
+class Assessment(NamedTuple):
     """What holds for a shot; `tail_seconds` is set where only the end of the previous clip goes in."""
 
     model: Model | None = None
@@ -77,10 +77,10 @@ class TermsBook:
 
     hosting: Hosting
     price_of: PriceOf
-    _known: dict[Hashable, Terms] = field(default_factory=dict)
+    _known: dict[Hashable, Assessment] = field(default_factory=dict)
     _forms: Memo[tuple[Reference, ...], tuple[Hashable, ...] | None] = field(default_factory=lambda: Memo(forms))
 
-    def terms(self, wanted: Wanted) -> Terms:
+    def terms(self, wanted: ShotSpec) -> Assessment:
         """The terms of a shot."""
         key = self._make_up(wanted)
         known = self._known.get(key) if key is not None else None
@@ -91,7 +91,7 @@ class TermsBook:
             self._known[key] = terms
         return terms
 
-    def _fits_too(self, wanted: Wanted, known: Terms, model: Model) -> bool:
+    def _fits_too(self, wanted: ShotSpec, known: Assessment, model: Model) -> bool:
         """Whether a request like one that is fine is fine itself: by its prompt, and by the vendor's own rules."""
         if not _prompt_fits(wanted, model):
             return False
@@ -102,7 +102,7 @@ class TermsBook:
         request = _whole(wanted, model.limits, known.tail_seconds)
         return not adapter.extra_violations(self._as_sent(request, model.limits, adapter), model)
 
-    def _make_up(self, wanted: Wanted) -> Hashable | None:
+    def _make_up(self, wanted: ShotSpec) -> Hashable | None:
         """All that decides about a shot but the words of its prompt; None: it is looked at for itself."""
         request = wanted.request
         forms = self._forms(request.references)
@@ -112,7 +112,7 @@ class TermsBook:
         going_on = (wanted.how, wanted.tail_seconds, wanted.parent)
         return wanted.vendor, wanted.account, has_prompt, request.model, option_values(request), forms, going_on
 
-    def _worked_out(self, wanted: Wanted) -> Terms:
+    def _worked_out(self, wanted: ShotSpec) -> Assessment:
         if not wanted.vendor:
             return _refused(refusal("vendor", "", "no vendor is given", "fill in the column, or give --vendor"))
         try:
@@ -135,9 +135,9 @@ class TermsBook:
         found += check_prompt(request, adapter.title, wanted.prompt)
         refused = any(not violation.warning for violation in found)
         quote = None if refused else self._quote(wanted, request, model, tail)
-        return Terms(model, tail, quote, coming_clip(wanted.request, model), tuple(found))
+        return Assessment(model, tail, quote, coming_clip(wanted.request, model), tuple(found))
 
-    def _goes_on(self, wanted: Wanted, limits: Limits, adapter: Adapter) -> tuple[float | None, list[Violation]]:
+    def _goes_on(self, wanted: ShotSpec, limits: Limits, adapter: Adapter) -> tuple[float | None, list[Violation]]:
         """The tail of the previous clip that goes in, and why the shot cannot go on from it."""
         if wanted.how is None or wanted.parent is None:
             return None, []
@@ -166,7 +166,7 @@ class TermsBook:
         url = "data:application/octet-stream;base64," if way == "inline" else "https://hosted.invalid/file"
         return reference.model_copy(update={"url": url})
 
-    def _quote(self, wanted: Wanted, request: ShotRequest, model: Model, tail: float | None) -> Quote | None:
+    def _quote(self, wanted: ShotSpec, request: ShotRequest, model: Model, tail: float | None) -> Quote | None:
         """The price; its low bound with the shortest clip that the parent may become, its high with the longest."""
         high = self.price_of(request, model, wanted.account)
         if high is None or wanted.parent is None or wanted.parent.shortest_seconds == wanted.parent.longest_seconds:
@@ -192,7 +192,7 @@ def _has_room(model: Model | None) -> bool:
 
 
 def _whole(
-    wanted: Wanted, limits: Limits | None = None, tail_seconds: float | None = None, *, shortest: bool = False
+    wanted: ShotSpec, limits: Limits | None = None, tail_seconds: float | None = None, *, shortest: bool = False
 ) -> ShotRequest:
     """The request with the coming clip in it, where there is one."""
     if wanted.how is None or wanted.parent is None:
@@ -203,7 +203,7 @@ def _whole(
     )
 
 
-def _prompt_fits(wanted: Wanted, model: Model) -> bool:
+def _prompt_fits(wanted: ShotSpec, model: Model) -> bool:
     """Whether the prompt breaks no rule in a request that is fine but for it."""
     if any(check_prompt_length(wanted.request, model.limits)):
         return False
@@ -215,5 +215,5 @@ def parent_is_refused(violation: Violation) -> bool:
     return violation.column == "continue_from" and violation.rule.startswith(f"{_PARENT} (")
 
 
-def _refused(*violations: Violation) -> Terms:
-    return Terms(violations=violations)
+def _refused(*violations: Violation) -> Assessment:
+    return Assessment(violations=violations)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from longtake.costs.budget_log import Share
+from longtake.costs.budget_log import Reservation
 from longtake.domain.identity import attempt_identity
 from longtake.planning.plan import TO_BUY, Plan, Shot
 
 
-def wanted(shot: Shot) -> tuple[str, Share] | None:
+def wanted(shot: Shot) -> tuple[str, Reservation] | None:
     """The purchase that a run makes first for a shot, None where it makes none."""
     if shot.standing not in TO_BUY:
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
-    return identity, Share(shot.quote.high_usd if shot.quote else None, shot.account)
+    return identity, Reservation(shot.quote.high_usd if shot.quote else None, shot.account)
 
 
-def needs_of(plan: Plan) -> dict[str, dict[str, Share]]:
+def needs_of(plan: Plan) -> dict[str, dict[str, Reservation]]:
     """What each reel still has to buy, begun reels first."""
     reels = plan.reels
     begun = {reel for reel, shots in reels.items() if any(each.is_charged for shot in shots for each in shot.attempts)}

@@ -14,7 +14,7 @@ IN_A_ROW = 5
 """So many clips in a row that were paid and did not come hold their account."""
 
 
-class Wishes(BaseModel):
+class RenderOptions(BaseModel):
     """What a person asks of one run. See the command line's help for each."""
 
     model_config = ConfigDict(frozen=True)

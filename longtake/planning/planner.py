@@ -18,7 +18,7 @@ from longtake.domain.violations import Violation
 from longtake.ledger.records import Intent, Purchase, State, attempts_in
 from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
-from longtake.planning.assess import PriceOf, TermsBook, Wanted
+from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
 from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
@@ -202,7 +202,7 @@ class Planner:
         if parent is not None:
             brings = parent.brings or coming_clip(parent.request, parent.model)
         terms = book.terms(
-            Wanted(
+            ShotSpec(
                 request=shot.request,
                 prompt=row.written.request.prompt,
                 vendor=shot.vendor,

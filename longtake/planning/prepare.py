@@ -16,7 +16,7 @@ from longtake.accounts.assets import AssetLibrary
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import LoadAccount
 from longtake.costs.budget import Budget
-from longtake.costs.price_book import Quotes
+from longtake.costs.price_book import PriceBook
 from longtake.domain.errors import (
     InvalidManifestError,
     LongtakeError,
@@ -39,10 +39,10 @@ from longtake.planning.bought_before.twins import alike_rows
 from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.missing_prices import missing_prices
 from longtake.planning.needs import needs_of
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing
 from longtake.planning.planner import Planner
-from longtake.planning.preview import PlanView
+from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
 from longtake.planning.references.measure import measure_references, reference_sources, reference_violations, shown
@@ -51,16 +51,16 @@ from longtake.vendors import adapter_named
 
 
 @dataclass
-class Production:
+class PreparedRun:
     """A prepared run: the manifest, its plan, and the ledger as it stood."""
 
-    wishes: Wishes
+    options: RenderOptions
     manifest: Manifest
     plan: Plan
     ledger: Ledger
     purchases: Mapping[str, Purchase]
     hosting: Hosting
-    quotes: Quotes
+    price_book: PriceBook
     accounts: Mapping[str, Account] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
@@ -72,11 +72,11 @@ class Production:
     def refusal(self) -> LongtakeError | None:
         """Why nothing may be spent on this manifest, None where rendering may begin."""
         # What is wrong with the manifest as a whole is wrong with every row of it.
-        skips = self.wishes.skip_refused and self.rendered_shots and all(each.row for each in self.refusals)
+        skips = self.options.skip_refused and self.rendered_shots and all(each.row for each in self.refusals)
         if self.refusals and not skips:
             return InvalidManifestError(self.refusals)
         replaced = [shot for shot in self.rendered_shots if shot.standing in (Standing.REPLACES, Standing.FOLLOWS)]
-        if replaced and not self.wishes.replace:
+        if replaced and not self.options.replace:
             return WouldReplaceError(replaced)
         return None
 
@@ -84,34 +84,34 @@ class Production:
         """What the run may spend; None where nothing bounds it."""
         caps = {name: account.max_spend_usd for name, account in self.accounts.items()}
         bounded = {name: cap for name, cap in caps.items() if cap is not None}
-        if self.wishes.budget_usd is None and not bounded:
+        if self.options.budget_usd is None and not bounded:
             return None
         return Budget(
             self.ledger,
-            budget_usd=self.wishes.budget_usd,
+            budget_usd=self.options.budget_usd,
             caps=bounded,
-            reprice=self.quotes.reprice,
-            settle=self.quotes.settled,
+            reprice=self.price_book.reprice,
+            settle=self.price_book.settled,
         )
 
-    async def forecast(self) -> PlanView:
+    async def forecast(self) -> PlanPreview:
         """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
         budget = self.budget()
         held = await (await budget.open(self.purchases)).preview(needs_of(self.plan)) if budget else {}
         learned = learned_times(self.purchases.values())
-        return PlanView(
+        return PlanPreview(
             plan=self.plan,
             held=held,
             forecast=forecast(self.plan.shots, self.accounts, learned, held=held),
             notices=self.notices,
-            budget_usd=self.wishes.budget_usd,
+            budget_usd=self.options.budget_usd,
             spent_usd=budget.spent_usd if budget else None,
         )
 
     @property
     def asked_shots(self) -> list[Shot]:
         """The shots of the reels asked for."""
-        only = set(self.wishes.reels)
+        only = set(self.options.reels)
         return [shot for shot in self.plan.shots if not only or shot.row.reel in only]
 
     @property
@@ -143,13 +143,13 @@ class WouldReplaceError(LongtakeError):
 
 
 async def prepare(
-    wishes: Wishes,
+    options: RenderOptions,
     *,
     load_account: LoadAccount,
     clip_store: Store | None = None,
     need_keys: bool = True,
     reference_roots: Sequence[str] = (),
-) -> Production:
+) -> PreparedRun:
     """Reads, checks and plans; spends nothing and writes nothing but a probe of the store.
 
     Args:
@@ -165,53 +165,53 @@ async def prepare(
         UnsafeStoreError: The output cannot keep a ledger.
         ConfigurationError: The output's ledger is not this release's, or the extension template cannot be used.
     """
-    extension = extension_template(wishes.extension_template)
-    manifest = await asyncio.to_thread(read_manifest, wishes.manifest)
-    ledger = Ledger(await asyncio.to_thread(open_store, wishes.output))
-    origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if wishes.output else []
+    extension = extension_template(options.extension_template)
+    manifest = await asyncio.to_thread(read_manifest, options.manifest)
+    ledger = Ledger(await asyncio.to_thread(open_store, options.output))
+    origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if options.output else []
     checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=[*reference_roots, *origin])
-    accounts, notices = await _accounts(checked, wishes, load_account, need_keys=need_keys)
-    quotes = Quotes(accounts)
-    notices += [f"{name}: the prices are fictitious" for name in quotes.fictitious]
+    accounts, notices = await _accounts(checked, options, load_account, need_keys=need_keys)
+    price_book = PriceBook(accounts)
+    notices += [f"{name}: the prices are fictitious" for name in price_book.fictitious]
     if clip_store is not None and not clip_store.can_presign:
         notices.append(f"the ClipStore {clip_store.url} gives no links and is not used; {CLIP_STORE_FIX}")
     if need_keys:
         await asyncio.to_thread(ledger.store.prove_exclusive)
-    purchases = await asyncio.to_thread(ledger.load) if wishes.output else {}
+    purchases = await asyncio.to_thread(ledger.load) if options.output else {}
     require_own_identities(purchases.values())
     notices += ledger_notices(purchases.values())
     hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
-    planner = Planner(wishes.vendor, checked.digest, hosting=hosting, quote=quotes, extension=extension)
-    planner.repairs = await asyncio.to_thread(remembered, ledger.store) if wishes.output else {}
+    planner = Planner(options.vendor, checked.digest, hosting=hosting, quote=price_book, extension=extension)
+    planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
     reels, found = checked.reels(), checked.violations
-    wishes = wishes.model_copy(update={"reels": named_reels(wishes.reels, reels)})
+    options = options.model_copy(update={"reels": named_reels(options.reels, reels)})
     plan = planner.plan(reels, purchases, time.time(), found)
     if elsewhere := await _accounts_of_the_ledger(plan, accounts, load_account):
         accounts |= elsewhere
-        planner.quote = quotes = Quotes(accounts)
+        planner.quote = price_book = PriceBook(accounts)
         plan = planner.plan(reels, purchases, time.time(), found)
-    if wishes.limit_reels is not None:
-        sample, beyond = first_reels(plan, wishes)
-        wishes, notices = wishes.model_copy(update={"reels": sample}), [*notices, *beyond]
-    if to_measure := _unmeasured(plan, wishes.reels):
+    if options.limit_reels is not None:
+        sample, beyond = first_reels(plan, options)
+        options, notices = options.model_copy(update={"reels": sample}), [*notices, *beyond]
+    if to_measure := _unmeasured(plan, options.reels):
         async with GuardedClient() as media:
             planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
             unreadable = reference_violations(to_measure, problems)
             plan = planner.plan(reels, purchases, time.time(), found, unreadable)
-            if wishes.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
+            if options.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
                 folder = await asyncio.to_thread(ledger.store.work_folder, "references/fixed")
                 planner.fixed, unfixed = await fix_references(refused, folder, media=media)
                 notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
                 plan = planner.plan(reels, purchases, time.time(), found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
-    return Production(
-        wishes=wishes,
+    return PreparedRun(
+        options=options,
         manifest=manifest,
         plan=plan,
         ledger=ledger,
         purchases=purchases,
         hosting=planner.hosting,
-        quotes=quotes,
+        price_book=price_book,
         accounts=accounts,
         notices=notices,
     )
@@ -227,14 +227,14 @@ def _unmeasured(plan: Plan, only: Collection[str]) -> list[ManifestRow]:
 
 async def _accounts(
     checked: CheckedManifest,
-    wishes: Wishes,
+    options: RenderOptions,
     load_account: LoadAccount,
     *,
     need_keys: bool,
 ) -> tuple[dict[str, Account], list[str]]:
     accounts: dict[str, Account] = {}
     notices: list[str] = []
-    for written in dict.fromkeys(row.written.vendor or wishes.vendor or "" for row in checked.rows):
+    for written in dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows):
         try:
             adapter_named(written)
         except UnknownVendorError:

@@ -31,7 +31,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class PlanView:
+class PlanPreview:
     """A plan with all that a run knows about it beforehand.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from longtake.domain.errors import ConfigurationError
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing
 
 
@@ -35,35 +35,35 @@ def named_reels(wanted: Sequence[str], reels: Collection[str]) -> tuple[str, ...
     return tuple(found)
 
 
-def first_reels(plan: Plan, wishes: Wishes) -> tuple[tuple[str, ...], list[str]]:
+def first_reels(plan: Plan, options: RenderOptions) -> tuple[tuple[str, ...], list[str]]:
     """The first `limit_reels` reels that still want something, and in a line what lies beyond them.
 
     Reels with a refused shot count, and refuse the run, unless `skip_refused` passes them over.
     """
-    most, only = wishes.limit_reels, frozenset(wishes.reels)
+    most, only = options.limit_reels, frozenset(options.reels)
     wanting = [
         (name, shots)
         for name, shots in plan.reels.items()
         if (not only or name in only)
-        and any(_wants_something(shot, wishes) for shot in shots)
-        and not (wishes.skip_refused and any(shot.is_refused for shot in shots))
+        and any(_wants_something(shot, options) for shot in shots)
+        and not (options.skip_refused and any(shot.is_refused for shot in shots))
     ]
     if most is None or not wanting:  # nothing to choose from: the run finds everything as it stands
-        return wishes.reels, []
+        return options.reels, []
     beyond = wanting[most:]
     count = sum(len(shots) for _, shots in beyond)
     words = f"{len(beyond)} more reels ({count} shots) lie beyond the first {most}; the next run goes on with them"
     return tuple(name for name, _ in wanting[:most]), [words] if beyond else []
 
 
-def _wants_something(shot: Shot, wishes: Wishes) -> bool:
+def _wants_something(shot: Shot, options: RenderOptions) -> bool:
     verdict = shot.purchase.verdict if shot.purchase else None
     match shot.standing:
         case Standing.DONE | Standing.UNREADABLE:
             return False
         case Standing.UNKNOWN:
-            return wishes.on_unknown == "resubmit"
+            return options.on_unknown == "resubmit"
         case Standing.OVER if verdict is not None:
-            return verdict.resubmitted or (verdict.again and len(shot.attempts) < wishes.max_attempts)
+            return verdict.resubmitted or (verdict.again and len(shot.attempts) < options.max_attempts)
         case _:
             return True

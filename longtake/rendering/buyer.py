@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from longtake.accounts.session import Desk, raise_trouble
+from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Job
 from longtake.jobs.submit import Order
@@ -17,7 +17,7 @@ from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.chaining import Parent
-from longtake.rendering.order_builder import Orders
+from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 
 
@@ -26,30 +26,37 @@ class Buyer:
     """Makes the purchases of one run; `sent` are the identities whose submit it has begun."""
 
     ledger: Ledger
-    orders: Orders
+    orders: OrderBuilder
     places: Places
     brake: Brake
     submit: Callable[[Order], Awaitable[Job]]
     sent: set[str] = field(default_factory=set)
 
     async def buy(
-        self, shot: Shot, number: int, parent: Parent | None, *, desk: Desk, turn: int, queued: Callable[[], None]
+        self,
+        shot: Shot,
+        number: int,
+        parent: Parent | None,
+        *,
+        session: AccountSession,
+        turn: int,
+        queued: Callable[[], None],
     ) -> tuple[JobSlot, Job] | None:
         """A slot and the job that it is for; None where the run's limit leaves the shot to the next run.
 
         Where nothing was bought, slot and place go to the next in line.
         """
-        raise_trouble(desk)
+        raise_trouble(session)
         if not await self.places.take(turn):
             return None
         identity, lease = attempt_identity(shot.identity, number), None
         try:
             queued()
-            lease = await desk.slots.acquire(turn)
+            lease = await session.slots.acquire(turn)
             await self.brake.room(shot.account)
-            raise_trouble(desk)
-            order = await self.orders.order(shot, number, parent, desk)
-            await desk.slots.keep(lease, desk.job_seconds)
+            raise_trouble(session)
+            order = await self.orders.order(shot, number, parent, session)
+            await session.slots.keep(lease, session.job_seconds)
             self.sent.add(identity)
             job = await self.submit(order.model_copy(update={"slot": lease.slot}))
         except BaseException as error:
@@ -57,14 +64,14 @@ class Buyer:
             may_be_bought = purchase is None or purchase.is_charged
             # A cancelled run gives no slot back in which the vendor may be at work: the next run takes it over.
             if lease is not None and not (may_be_bought and isinstance(error, asyncio.CancelledError)):
-                desk.slots.release(lease)
+                session.slots.release(lease)
             if may_be_bought:
                 self.places.keep()
             else:
                 self.places.give_back()
             raise
         self.places.keep()
-        return JobSlot(identity, lease, desk, self.ledger), job
+        return JobSlot(identity, lease, session, self.ledger), job
 
     async def _after(self, identity: str) -> Purchase | None:
         """The purchase after its submit ended badly; None where the ledger cannot be asked, and it may be bought."""

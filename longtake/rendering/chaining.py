@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtake.accounts.hosting import Hosting
-from longtake.accounts.session import Desk
+from longtake.accounts.session import AccountSession
 from longtake.domain.job import Clip
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.ledger.ledger import Ledger
 from longtake.media.checking.drift import DriftLimits, measure_drift
 from longtake.media.cutting.frames import last_frame
 from longtake.media.cutting.tail import TailLimits, cut_tail
-from longtake.media.workers import Crew, in_child
+from longtake.media.workers import WorkerPool, in_child
 from longtake.planning.coming_clip import own_video_seconds, room_for_tail, tail_to_cut
 from longtake.vendors.limits import Limits, MediaLimits
 
@@ -60,7 +60,7 @@ async def continued_from_clip(
     parent: Parent,
     *,
     limits: Limits,
-    desk: Desk,
+    session: AccountSession,
     ledger: Ledger,
     hosting: Hosting,
     wanted_seconds: float | None = None,
@@ -74,15 +74,15 @@ async def continued_from_clip(
         parent.clip.duration_seconds, room_for_tail(limits.video, own_video_seconds(request)), wanted_seconds
     )
     facts = parent.facts
-    if cut is None and parent.link_is_alive and desk.adapter.parent_link_ok:
+    if cut is None and parent.link_is_alive and session.adapter.parent_link_ok:
         link = parent.link or ""
-        url = await hosting.given(link, "video", desk, limits.video, sha256=parent.clip.sha256)
+        url = await hosting.given(link, "video", session, limits.video, sha256=parent.clip.sha256)
     else:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
             path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
             if cut is not None:
                 path, facts = await _cut(path, cut, Path(folder) / "tail.mp4", limits.video, facts)
-            url = await hosting.link(path, "video", desk, limits.video)
+            url = await hosting.link(path, "video", session, limits.video)
     video = Reference(role=Role.REFERENCE_VIDEO, source=f"clip:{parent.identity}", url=url, facts=facts)
     return request.model_copy(update={"references": (video, *request.references)})
 
@@ -95,7 +95,7 @@ async def _cut(
     return target, facts.model_copy(update={"duration_seconds": seconds, "size_bytes": target.stat().st_size})
 
 
-async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledger, crew: Crew) -> str:
+async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledger, workers: WorkerPool) -> str:
     """How the last link of a chain passes the limits of drift from the first, "" where it keeps them.
 
     Raises:
@@ -106,12 +106,12 @@ async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledg
             await asyncio.to_thread(ledger.store.fetch, clip.key, Path(folder) / f"{place}.mp4")
             for place, clip in enumerate((first, last))
         ]
-        _, drift = await crew.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
+        _, drift = await workers.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
     return ", ".join(drift.beyond(limits))
 
 
 async def continued_from_last_frame(
-    request: ShotRequest, parent: Parent, *, limits: Limits, desk: Desk, ledger: Ledger, hosting: Hosting
+    request: ShotRequest, parent: Parent, *, limits: Limits, session: AccountSession, ledger: Ledger, hosting: Hosting
 ) -> ShotRequest:
     """The request with the last frame of the parent's clip as its first frame.
 
@@ -120,13 +120,13 @@ async def continued_from_last_frame(
     """
     facts = MediaFacts(kind="image", container="png", size_bytes=0, width=parent.clip.width, height=parent.clip.height)
     if parent.last_frame_link and parent.link_is_alive:
-        url = await hosting.given(parent.last_frame_link, "image", desk, limits.image)
+        url = await hosting.given(parent.last_frame_link, "image", session, limits.image)
     else:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
             path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
             picture = Path(folder) / "last_frame.png"
             await in_child(last_frame, path, picture, deadline_seconds=CUT_DEADLINE_SECONDS)
             facts = facts.model_copy(update={"size_bytes": picture.stat().st_size})
-            url = await hosting.link(picture, "image", desk, limits.image)
+            url = await hosting.link(picture, "image", session, limits.image)
     frame = Reference(role=Role.FIRST_FRAME, source=f"last_frame:{parent.identity}", url=url, facts=facts)
     return request.model_copy(update={"references": (frame, *request.references)})

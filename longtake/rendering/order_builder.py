@@ -9,14 +9,14 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
-from longtake.accounts.session import Desk, raise_trouble
+from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.domain.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import JobSnapshot
 from longtake.domain.request import Reference, ShotRequest
 from longtake.domain.violations import refusal
 from longtake.jobs.gate import expectation
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.jobs.submit import Order, stored_request
 from longtake.ledger.ledger import Ledger
 from longtake.media.checking.inspect import GatePolicy
@@ -34,14 +34,14 @@ CHAIN_FIX = f"make the shot before it shorter, or {CLIP_STORE_FIX}"
 
 
 @dataclass(frozen=True)
-class Orders:
+class OrderBuilder:
     """Makes the orders of one run. `run` names it in the ledger; `gate` says what the checks of its clips mean."""
 
     output: str
     run: str
     gate: GatePolicy
     ledger: Ledger
-    office: Office
+    resources: RunResources
     hosting: Hosting
 
     async def parent(self, before: ShotResult) -> Parent | None:
@@ -49,17 +49,17 @@ class Orders:
         if not before.is_done or before.clip is None or before.job is None:
             return None
         snapshot = before.snapshot or await self._look_for_link(before)
-        desk = await self.office.desk(before.job.account)
+        session = await self.resources.session(before.job.account)
         started = before.finished_at or time.time()
         return Parent(
             identity=before.job.identity,
             clip=before.clip,
             link=snapshot.video_url if snapshot else None,
-            link_dies_at=started + desk.adapter.link_seconds,
+            link_dies_at=started + session.adapter.link_seconds,
             last_frame_link=snapshot.last_frame_url if snapshot else None,
         )
 
-    async def order(self, shot: Shot, number: int, parent: Parent | None, desk: Desk) -> Order:
+    async def order(self, shot: Shot, number: int, parent: Parent | None, session: AccountSession) -> Order:
         """The order of a shot's attempt.
 
         Raises:
@@ -67,7 +67,7 @@ class Orders:
         """
         if shot.model is None:
             raise UnsupportedRequestError([refusal("model", shot.request.model, "no model was found", "plan again")])
-        request = await self._complete_request(shot, shot.model.limits, parent, desk)
+        request = await self._complete_request(shot, shot.model.limits, parent, session)
         return Order(
             output=self.output,
             account=shot.account,
@@ -100,43 +100,45 @@ class Orders:
             if self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
         ]
         if wanted:
-            desk = await self.office.desk(shot.account)
-            raise_trouble(desk)
-            await asyncio.gather(*(self._readied(shot, each, limits, desk) for each in wanted))
+            session = await self.resources.session(shot.account)
+            raise_trouble(session)
+            await asyncio.gather(*(self._readied(shot, each, limits, session) for each in wanted))
 
-    async def _hosted(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> Reference:
+    async def _hosted(self, shot: Shot, reference: Reference, limits: Limits, session: AccountSession) -> Reference:
         with _refused_as(shot, reference.role.column, shown(reference.source).rpartition("/")[2], HOSTING_FIX):
-            return await self.hosting.reference(reference, desk, limits.media(reference.role.kind))
+            return await self.hosting.reference(reference, session, limits.media(reference.role.kind))
 
-    async def _readied(self, shot: Shot, reference: Reference, limits: Limits, desk: Desk) -> None:
+    async def _readied(self, shot: Shot, reference: Reference, limits: Limits, session: AccountSession) -> None:
         if reference.scheme != "asset":
-            await self._hosted(shot, reference, limits, desk)
+            await self._hosted(shot, reference, limits, session)
             return
         with _refused_as(shot, reference.role.column, reference.source, HOSTING_FIX):
-            await self.hosting.assets.require_passed(reference.wire_url.partition("://")[2], desk)
+            await self.hosting.assets.require_passed(reference.wire_url.partition("://")[2], session)
 
-    async def _complete_request(self, shot: Shot, limits: Limits, parent: Parent | None, desk: Desk) -> ShotRequest:
+    async def _complete_request(
+        self, shot: Shot, limits: Limits, parent: Parent | None, session: AccountSession
+    ) -> ShotRequest:
         """The request with every reference where the vendor can read it, the parent's clip first."""
-        hosted = [await self._hosted(shot, reference, limits, desk) for reference in shot.request.references]
+        hosted = [await self._hosted(shot, reference, limits, session) for reference in shot.request.references]
         request = shot.request.model_copy(update={"references": tuple(hosted)})
         if parent is None:
             return request
         with _refused_as(shot, "continue_from", shot.row.written.continue_from or "", CHAIN_FIX):
-            return await self._continued(shot, request, limits, parent, desk)
+            return await self._continued(shot, request, limits, parent, session)
 
     async def _continued(
-        self, shot: Shot, request: ShotRequest, limits: Limits, parent: Parent, desk: Desk
+        self, shot: Shot, request: ShotRequest, limits: Limits, parent: Parent, session: AccountSession
     ) -> ShotRequest:
         """The request with the parent's clip, or its last frame, before its own references."""
         if shot.row.written.continue_from == "last_frame":
             return await continued_from_last_frame(
-                request, parent, limits=limits, desk=desk, ledger=self.ledger, hosting=self.hosting
+                request, parent, limits=limits, session=session, ledger=self.ledger, hosting=self.hosting
             )
         return await continued_from_clip(
             request,
             parent,
             limits=limits,
-            desk=desk,
+            session=session,
             ledger=self.ledger,
             hosting=self.hosting,
             wanted_seconds=shot.row.written.reference_tail_seconds,
@@ -147,11 +149,11 @@ class Orders:
         job = before.job
         if job is None:
             return None
-        desk = await self.office.desk(job.account)
-        if job.base_url != desk.account.base_url:
+        session = await self.resources.session(job.account)
+        if job.base_url != session.account.base_url:
             return None
         try:
-            return await desk.client.look(job.job_id)
+            return await session.client.look(job.job_id)
         except VendorError:
             return None
 

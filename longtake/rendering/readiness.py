@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from longtake.domain.errors import LongtakeError
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.planning.plan import TO_BUY, Shot
-from longtake.rendering.order_builder import Orders
+from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.shot_result import ShotResult
 
 
@@ -19,7 +19,7 @@ from longtake.rendering.shot_result import ShotResult
 class Readiness:
     """Readies the reels of a run, each once; `held` are those that are not bought anyway."""
 
-    orders: Orders
+    orders: OrderBuilder
     reels: Mapping[str, Sequence[Shot]]
     held: Mapping[str, str] = field(default_factory=dict)
     _troubles: dict[str, dict[Shot, LongtakeError]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from functools import partial
 
 from longtake.costs.usage import answered_twice
 from longtake.domain.verdicts import Verdict
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
 from longtake.ledger.records import Purchase
 from longtake.manifests.row_result import RowResult
@@ -21,7 +21,7 @@ from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
 from longtake.planning.needs import needs_of
 from longtake.planning.plan import Plan, Shot
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.findings import seam_warnings
 from longtake.rendering.output.outputs import publish_clip
 from longtake.rendering.output.posters import make_pictures
@@ -71,8 +71,8 @@ StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
 
 
 async def render(
-    production: Production,
-    office: Office,
+    prepared: PreparedRun,
+    resources: RunResources,
     *,
     steps: Steps,
     stitch: StitchStep,
@@ -84,105 +84,105 @@ async def render(
     Raises:
         ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
     """
-    await office.receive_callbacks()
-    await asyncio.to_thread(_part_from_the_ledger, production)
-    await asyncio.to_thread(_remember, production)
-    plan, wishes, held = Plan(production.rendered_shots, []), production.wishes, {}
+    await resources.receive_callbacks()
+    await asyncio.to_thread(_part_from_the_ledger, prepared)
+    await asyncio.to_thread(_remember, prepared)
+    plan, options, held = Plan(prepared.rendered_shots, []), prepared.options, {}
     async with contextlib.AsyncExitStack() as stack:
-        if (budget := production.budget()) is not None:
-            await budget.open(production.purchases)
-            office.budget = await stack.enter_async_context(budget)
+        if (budget := prepared.budget()) is not None:
+            await budget.open(prepared.purchases)
+            resources.budget = await stack.enter_async_context(budget)
             held = await budget.admit_reels(needs_of(plan))
-        report = RunReport(production, on_event)
+        report = RunReport(prepared, on_event)
         run = Run(
             plan,
-            ledger=production.ledger,
-            office=office,
-            hosting=production.hosting,
+            ledger=prepared.ledger,
+            resources=resources,
+            hosting=prepared.hosting,
             steps=steps,
-            options=wishes,
+            options=options,
             held=held,
             on_event=report.tell,
             on_end=on_end,
         )
-        return await _to_the_end(production, run, stitch, report)
+        return await _to_the_end(prepared, run, stitch, report)
 
 
-def _remember(production: Production) -> None:
+def _remember(prepared: PreparedRun) -> None:
     """What was rendered here before stays told, and what a `retry.*` buys stands for its first manifest. Blocking."""
-    store = production.store
+    store = prepared.store
     keep_earlier_release(store)
-    shots = production.rendered_shots
-    remember(store, shots, stands_for(store, production.manifest, shots, production.purchases))
+    shots = prepared.rendered_shots
+    remember(store, shots, stands_for(store, prepared.manifest, shots, prepared.purchases))
 
 
-def _part_from_the_ledger(production: Production) -> None:
+def _part_from_the_ledger(prepared: PreparedRun) -> None:
     """Earlier releases let what people see share its bytes with the ledger's; each gets its own. Blocking."""
     try:
         for folder in (FOLDER, "clips", "reels"):
-            production.store.part_links(folder)
+            prepared.store.part_links(folder)
     except OSError as error:
-        _tell(production, f"films in clips/ and reels/ still share their bytes with the ledger's: {error}")
+        _tell(prepared, f"films in clips/ and reels/ still share their bytes with the ledger's: {error}")
 
 
-async def _to_the_end(production: Production, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
+async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
     ends: dict[str, ReelEnd] = {}
 
     async def with_reel(shots: Sequence[Shot]) -> None:
         reel = shots[0].row.reel
         try:
-            ends[reel] = await _reel_when_done(production, shots, run, stitch)
+            ends[reel] = await _reel_when_done(prepared, shots, run, stitch)
         except Exception as error:  # one reel that cannot be made stops no other
             log.warning("%s: the reel was not made: %s", reel, error)
             ends[reel] = None, f"{type(error).__name__}: {error}"
 
-    tables = partial(_write_results_now, production, report, run.results)
+    tables = partial(_write_results_now, prepared, report, run.results)
     watching = asyncio.create_task(report.keep(run.results, ends, tables))
     try:
         await run.finish(with_reel)
     finally:
         watching.cancel()
         made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
-        written = asyncio.to_thread(write_up, production, run.results, made, report, [run.options.run])
+        written = asyncio.to_thread(write_up, prepared, run.results, made, report, [run.options.run])
         summary = await asyncio.shield(written)
     return summary
 
 
-async def _reel_when_done(production: Production, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:
+async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:
     """Publishes a reel's clips as they come, then makes the reel; tells why where it is not made."""
     reel = shots[0].row.reel
-    tell = partial(_tell, production)
+    tell = partial(_tell, prepared)
     results: list[ShotResult] = []
     fresh: list[ShotResult] = []
     for shot in shots:
         result = await asyncio.shield(run.results[shot])
         results.append(result)
         if result.is_done and result.job is not None:
-            purchase = await asyncio.to_thread(production.ledger.purchase, result.job.identity)
-            if await asyncio.to_thread(publish_clip, production.store, result, purchase, tell):
+            purchase = await asyncio.to_thread(prepared.ledger.purchase, result.job.identity)
+            if await asyncio.to_thread(publish_clip, prepared.store, result, purchase, tell):
                 fresh.append(result)
     if fresh:
-        await make_pictures(reel, results, production.store, run.office.crew, fresh=fresh)
-    order = _reel_order(production, reel, results)
+        await make_pictures(reel, results, prepared.store, run.resources.workers, fresh=fresh)
+    order = _reel_order(prepared, reel, results)
     if isinstance(order, str):
         return None, order
-    made = await asyncio.to_thread(standing_reel, order, production.store) or await stitch(order)
+    made = await asyncio.to_thread(standing_reel, order, prepared.store) or await stitch(order)
     if made.kept:
         tell(made.kept)
     return made, ""
 
 
-def _tell(production: Production, words: str) -> None:
+def _tell(prepared: PreparedRun, words: str) -> None:
     """Something that a person should know of this run, in its log and its report."""
     log.warning("%s", words)
-    production.notices.append(words)
+    prepared.notices.append(words)
 
 
-def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
+def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
     """The reel to make of a reel's shots, or why none is made."""
     first = [result for result in results if result.shot.variant == 0]
     missing = tuple(result.shot.shot_id for result in first if not result.is_done)
-    if missing and not (production.wishes.partial_reels and len(missing) < len(first)):
+    if missing and not (prepared.options.partial_reels and len(missing) < len(first)):
         return f"{len(missing)} of {len(first)} shots are not done"
     parts = tuple(
         ReelPart(
@@ -194,42 +194,42 @@ def _reel_order(production: Production, reel: str, results: Sequence[ShotResult]
         for before_is_done, result in zip([False, *(other.is_done for other in first)], first, strict=False)
         if result.clip is not None and result.is_done
     )
-    options = StitchOptions(**dict(production.wishes.reel_style))
-    return ReelOrder(output=production.wishes.output, reel=reel, parts=parts, missing=missing, options=options)
+    options = StitchOptions(**dict(prepared.options.reel_style))
+    return ReelOrder(output=prepared.options.output, reel=reel, parts=parts, missing=missing, options=options)
 
 
-async def as_recorded(production: Production, runs: Collection[str]) -> Summary:
+async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:
     """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them.
 
     Args:
         production: As it was prepared before the others began.
         runs: The others, as the ledger names runs.
     """
-    await asyncio.to_thread(_read_again, production)
+    await asyncio.to_thread(_read_again, prepared)
     made: dict[str, ReelEnd] = {}
-    for reel, shots in Plan(production.rendered_shots, []).reels.items():
-        order = _reel_order(production, reel, [result_of(shot, {}, production.wishes.output) for shot in shots])
+    for reel, shots in Plan(prepared.rendered_shots, []).reels.items():
+        order = _reel_order(prepared, reel, [result_of(shot, {}, prepared.options.output) for shot in shots])
         if isinstance(order, str):
             made[reel] = None, order
             continue
-        there = await asyncio.to_thread(standing_reel, order, production.store)
+        there = await asyncio.to_thread(standing_reel, order, prepared.store)
         made[reel] = there, "" if there else "the reel was not made"
-    report = RunReport(production, lambda event, shot, words: None)
-    return await asyncio.to_thread(write_up, production, {}, made, report, runs)
+    report = RunReport(prepared, lambda event, shot, words: None)
+    return await asyncio.to_thread(write_up, prepared, {}, made, report, runs)
 
 
-def _read_again(production: Production) -> dict[str, Purchase]:
+def _read_again(prepared: PreparedRun) -> dict[str, Purchase]:
     """Every shot's purchases as the ledger holds them now; blocking."""
-    purchases, now = production.ledger.load(), time.time()
-    for shot in production.plan.shots:
-        shot.attempts, shot.now = production.ledger.attempts(shot.identity, purchases), now
+    purchases, now = prepared.ledger.load(), time.time()
+    for shot in prepared.plan.shots:
+        shot.attempts, shot.now = prepared.ledger.attempts(shot.identity, purchases), now
     return purchases
 
 
-def _bought_now(production: Production, purchases: Mapping[str, Purchase], runs: Collection[str]) -> int:
+def _bought_now(prepared: PreparedRun, purchases: Mapping[str, Purchase], runs: Collection[str]) -> int:
     """What these runs bought since the production was prepared, by the ledger: runs that meet count nothing twice."""
     bought = [one for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
-    before = {identity for identity, one in production.purchases.items() if one.accepted}
+    before = {identity for identity, one in prepared.purchases.items() if one.accepted}
     return sum(one.identity not in before for one in bought)
 
 
@@ -253,20 +253,20 @@ def _rows(
 
 
 def _write_results_now(
-    production: Production, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
+    prepared: PreparedRun, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
 ) -> None:
     """Results while the run goes on, so that a row that takes for ever keeps no other from being told. Blocking."""
-    rows = _rows([report.result_so_far(shot, ended) for shot in production.plan.shots], purchases)
-    write_results(production.store, production.manifest, rows, purchases)
+    rows = _rows([report.result_so_far(shot, ended) for shot in prepared.plan.shots], purchases)
+    write_results(prepared.store, prepared.manifest, rows, purchases)
 
 
 def write_up(
-    production: Production, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
+    prepared: PreparedRun, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
 ) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
-    purchases = _read_again(production)
+    purchases = _read_again(prepared)
     twice = answered_twice(purchases)
-    results = [result_of(shot, ended, production.wishes.output) for shot in production.plan.shots]
+    results = [result_of(shot, ended, prepared.options.output) for shot in prepared.plan.shots]
     for result in results:
         bought = result.shot.purchase
         if bought is not None and (words := twice.get(bought.identity)):
@@ -274,17 +274,17 @@ def write_up(
             evidence = "; ".join(part for part in (result.outcome.evidence, words) if part)
             result.outcome = result.outcome.model_copy(update={"evidence": evidence})
     beyond_limit = sum(result.beyond_limit for result in results)
-    asked = {shot.row.row for shot in production.asked_shots}
+    asked = {shot.row.row for shot in prepared.asked_shots}
     seams = seam_warnings(reel for reel, _ in made.values())
     rows = _rows(results, purchases, seams)
     totals: Totals | None = None
     try:
         write_tables(
-            production.store,
-            production.manifest,
+            prepared.store,
+            prepared.manifest,
             rows,
             rows_to_retake(rows),
-            shots=production.plan.shots,
+            shots=prepared.plan.shots,
             purchases=purchases,
         )
     finally:  # neither takes the other away
@@ -292,14 +292,14 @@ def write_up(
             totals = report.write(ended, made, purchases, finished=True)
         except Exception as error:
             log.exception("the report could not be written")
-            production.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
+            prepared.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
-        notices=list(production.notices),
-        bought_now=_bought_now(production, purchases, runs),
+        notices=list(prepared.notices),
+        bought_now=_bought_now(prepared, purchases, runs),
         totals=totals,
         beyond_limit=beyond_limit,
     )

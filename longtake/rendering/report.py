@@ -14,7 +14,7 @@ from longtake.domain.verdicts import Outcome, Verdict
 from longtake.jobs.decisions import with_command
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing
-from longtake.planning.prepare import Production
+from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.report_view import report_view
 from longtake.rendering.run import OnEvent
@@ -49,8 +49,8 @@ class RunReport:
         "finished": "downloading",
     }
 
-    def __init__(self, production: Production, on_event: OnEvent) -> None:
-        self._production = production
+    def __init__(self, prepared: PreparedRun, on_event: OnEvent) -> None:
+        self._production = prepared
         self._on_event = on_event
         self._moments: dict[Shot, tuple[str, float]] = {}
         self._changes = 0
@@ -110,27 +110,27 @@ class RunReport:
         self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
     ) -> Totals | None:
         """Writes the report and returns its totals; one not finished never replaces one that is. Blocking."""
-        production = self._production
+        prepared = self._production
         tell = result_of if finished else _result_now
         with self._writing:
             if self._is_finished:
                 return None
             view = report_view(
-                {shot: tell(shot, ended) for shot in production.plan.shots},
+                {shot: tell(shot, ended) for shot in prepared.plan.shots},
                 purchases,
                 made,
-                title=production.wishes.manifest.rsplit("/", 1)[-1],
-                output=production.store.url,
-                run=production.wishes.run,
+                title=prepared.options.manifest.rsplit("/", 1)[-1],
+                output=prepared.store.url,
+                run=prepared.options.run,
                 moments=self._moments,
                 finished=finished,
-                notices=production.notices,
-                pictures=production.store.list("posters"),
-                manifest=production.manifest,
+                notices=prepared.notices,
+                pictures=prepared.store.list("posters"),
+                manifest=prepared.manifest,
                 before=(before := self._before(anew=finished)),
             )
             view = with_other_reels(view, before, purchases)
-            write_report(production.store, view)
+            write_report(prepared.store, view)
             self._is_finished = finished
             return view.totals
 

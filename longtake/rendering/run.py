@@ -27,18 +27,18 @@ from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.domain.machine import as_ours
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.jobs.decisions import with_command
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.jobs.submit import Order, wait_for_other_run
 from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
 from longtake.jobs.wait import is_at_home
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, VerdictRecord
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import TO_BUY, Plan, Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.buyer import Buyer
 from longtake.rendering.chaining import Parent, drift_words
-from longtake.rendering.order_builder import Orders
+from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, bring_in_turn, opening_order
@@ -74,17 +74,17 @@ class Run:
         plan: Plan,
         *,
         ledger: Ledger,
-        office: Office,
+        resources: RunResources,
         hosting: Hosting,
         steps: Steps,
-        options: Wishes,
+        options: RenderOptions,
         held: Mapping[str, str] | None = None,
         on_event: OnEvent = lambda event, shot, words: None,
         on_end: OnEnd = lambda result: None,
     ) -> None:
         self.plan = plan
         self.ledger = ledger
-        self.office = office
+        self.resources = resources
         self.steps = steps
         self.options = options
         self._held = held or {}
@@ -96,7 +96,7 @@ class Run:
         to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in self._held)
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
-        self._orders = Orders(options.output, options.run, options.gate, ledger, office, hosting)
+        self._orders = OrderBuilder(options.output, options.run, options.gate, ledger, resources, hosting)
         self._readiness = Readiness(self._orders, plan.reels, self._held)
         self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
@@ -173,10 +173,10 @@ class Run:
         result = await self._by_the_ledger(result, number)
         if identity in self._buyer.sent:
             trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
-            desk = self.office.desks.get(shot.account)
-            if trouble is not None and desk is not None and desk.trouble is None:
+            session = self.resources.sessions.get(shot.account)
+            if trouble is not None and session is not None and session.trouble is None:
                 log.warning("%s", trouble)
-                desk.trouble = trouble
+                session.trouble = trouble
         return result
 
     async def _by_the_ledger(self, result: ShotResult, number: int) -> ShotResult:
@@ -251,13 +251,13 @@ class Run:
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
         self.on_event("resumed", shot, f"job {job.job_id}")
-        desk = await self.office.desk(job.account)
-        held = await claim_slot(job, desk, self.ledger, run=self.options.run, is_needed=True)
+        session = await self.resources.session(job.account)
+        held = await claim_slot(job, session, self.ledger, run=self.options.run, is_needed=True)
         filling = asyncio.create_task(held.fill(RESUMED_FIRST))
         try:
             snapshot = await self.steps.await_job(job, True)
         except BaseException as error:
-            if may_run_on(error, job, desk):
+            if may_run_on(error, job, session):
                 filling.cancel()  # a slot that it has already stays taken
             else:
                 await _let_go(held, filling)
@@ -284,9 +284,9 @@ class Run:
                 return result
         if self.options.limit != 0 and (refused := await self._readiness.refusal(shot)) is not None:
             return refused
-        desk = await self.office.desk(shot.account)
+        session = await self.resources.session(shot.account)
         tell = partial(self.on_event, "queued", shot, "")
-        bought = await self._buyer.buy(shot, number, parent, desk=desk, turn=self._order[shot], queued=tell)
+        bought = await self._buyer.buy(shot, number, parent, session=session, turn=self._order[shot], queued=tell)
         if bought is None:
             return _beyond_limit(shot)
         held, job = bought
@@ -294,7 +294,7 @@ class Run:
         try:
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            if not may_run_on(error, job, desk):
+            if not may_run_on(error, job, session):
                 await held.give_back()
             raise
         await held.give_back()
@@ -334,7 +334,7 @@ class Run:
         clips = [self.results[link].result().clip for link in (first, last)]
         if clips[0] is None or clips[1] is None:
             return None
-        words = await drift_words(clips[0], clips[1], limits, self.ledger, self.office.crew)
+        words = await drift_words(clips[0], clips[1], limits, self.ledger, self.resources.workers)
         return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
 
 

@@ -13,7 +13,7 @@ from longtake.sandbox.bill import Bill
 from longtake.sandbox.clips.media_host import MediaHost
 from longtake.sandbox.clips.shelf import Shelf
 from longtake.sandbox.control import control_routes
-from longtake.sandbox.endpoint import Desk, api_key
+from longtake.sandbox.endpoint import VendorEndpoint, api_key
 from longtake.sandbox.events import EventLog, Listener
 from longtake.sandbox.faults import Fault, Faults
 from longtake.sandbox.inputs.assets import Assets
@@ -82,7 +82,7 @@ class Sandbox:
     def _app(self) -> Starlette:
         mounts: list[Mount] = []
         for name, dialect in DIALECTS.items():
-            desk = Desk(dialect, self._back)
+            desk = VendorEndpoint(dialect, self._back)
             mounts.append(Mount(f"/{name}", routes=desk.routes))
             mounts.append(Mount(f"/{name}-uploads", routes=dialect.upload_routes(desk)))
         return Starlette(

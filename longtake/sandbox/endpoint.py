@@ -28,7 +28,7 @@ from longtake.sandbox.vendors._dialect import Dialect
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
-class Desk:
+class VendorEndpoint:
     """One vendor's API."""
 
     def __init__(self, dialect: Dialect, back: Back) -> None:

@@ -7,7 +7,7 @@ from longtake.vendors._adapter import Adapter, AssetState, Call, Document, Model
 from longtake.vendors.answers.creates import read_create
 from longtake.vendors.answers.ids import ids_in_text, names
 from longtake.vendors.answers.moderation import flagged_input
-from longtake.vendors.answers.reply import Accepted, Reply
+from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI
@@ -15,13 +15,13 @@ from longtake.vendors.powertokens import ADAPTER as POWERTOKENS
 
 __all__ = [
     "VENDORS",
-    "Accepted",
     "Adapter",
     "AssetState",
     "Call",
     "Document",
     "Model",
     "Reply",
+    "SubmitReply",
     "adapter_named",
     "flagged_input",
     "ids_in_text",

@@ -18,7 +18,7 @@ from longtake.domain.violations import Violation, refusal
 from longtake.vendors.answers.creates import certain_id
 from longtake.vendors.answers.looks import has_status, read_look
 from longtake.vendors.answers.replies import JSON, hidden_failure, http_failure, says, says_lost
-from longtake.vendors.answers.reply import Accepted, Reply
+from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.limits import Limits, check
 from longtake.vendors.price_rule import PriceRule
 
@@ -137,7 +137,7 @@ class Adapter(ABC):
     def look(self, job_id: str) -> Call:
         """The call that asks about a job."""
 
-    def accepted(self, reply: Reply) -> Accepted:
+    def accepted(self, reply: Reply) -> SubmitReply:
         """Reads an answer to a submit that leaves no doubt under which id it was accepted.
 
         Raises:
@@ -145,7 +145,7 @@ class Adapter(ABC):
         """
         if not (job_id := certain_id(reply)):
             raise UnexpectedReplyError("the reply names no job for certain", http_status=reply.status)
-        return Accepted(job_id, self._snapshot(reply))
+        return SubmitReply(job_id, self._snapshot(reply))
 
     def snapshot(self, reply: Reply) -> JobSnapshot:
         """Reads a successful answer to a look.

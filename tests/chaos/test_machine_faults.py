@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.accounts import session as desk
+from longtake.accounts import session as session
 from longtake.files.directory import DirectoryStore
 from longtake.files.web import fetch as download
 from longtake.media import workers as child
@@ -31,7 +31,9 @@ def no_executable(monkeypatch):
 
 
 def memory_of(size_bytes):
-    return lambda monkeypatch: monkeypatch.setattr(desk, "Crew", functools.partial(child.Crew, memory_bytes=size_bytes))
+    return lambda monkeypatch: monkeypatch.setattr(
+        session, "WorkerPool", functools.partial(child.WorkerPool, memory_bytes=size_bytes)
+    )
 
 
 def refused(number, *, method, ending):

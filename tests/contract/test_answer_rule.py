@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
-from longtake.accounts.session import open_desk
+from longtake.accounts.session import open_session
 from longtake.accounts.transport import Transport
 from longtake.domain.errors import LongtakeError, UnexpectedReplyError, UnknownOutcomeError, VendorError
 from longtake.domain.request import ShotRequest
@@ -376,16 +376,16 @@ async def test_any_bytes_as_an_answer_leave_a_ledger_that_can_be_read(
 ) -> None:
     folder = tmp_path_factory.mktemp("out")
     client = client_for("evolink", httpx.Response(status, content=head + data))
-    desk = open_desk(client.account.model_copy(update={"max_wait_seconds": 0.01}))
-    desk.client = client
+    session = open_session(client.account.model_copy(update={"max_wait_seconds": 0.01}))
+    session.client = client
     order = Order(output=str(folder), account="evolink", shot_id="r/1", request=SHOT).identified()
     ledger = Ledger(DirectoryStore(folder))
     try:
-        await buy(order, desk, ledger)
+        await buy(order, session, ledger)
     except LongtakeError:
         pass
     finally:
-        await desk.close()
+        await session.close()
     kept = ledger.purchase(order.identity)
     assert kept.state(0) is not State.UNREADABLE
     assert not kept.unreadable
@@ -394,10 +394,10 @@ async def test_any_bytes_as_an_answer_leave_a_ledger_that_can_be_read(
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_an_unknown_outcome_names_the_ids_and_how_to_adopt_them(vendor: str, tmp_path) -> None:
     client = client_for(vendor, answer_of(200, {"data": [{"task_id": ID}, {"task_id": "task_000000002"}]}))
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     order = Order(output=str(tmp_path), account=vendor, shot_id="r/1", request=SHOT).identified()
     with pytest.raises(UnknownOutcomeError, match=f"--adopt r/1={ID}") as caught:
-        await buy(order, desk, Ledger(DirectoryStore(tmp_path)))
-    await desk.close()
+        await buy(order, session, Ledger(DirectoryStore(tmp_path)))
+    await session.close()
     assert caught.value.job_ids == (ID, "task_000000002")

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.hosting import Hosting
-from longtake.costs.price_book import Quotes
+from longtake.costs.price_book import PriceBook
 from longtake.domain.identity import WrittenRow
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.manifests.schema import ManifestRow
@@ -40,7 +40,7 @@ def accounts():
     }
 
 
-QUOTES = Quotes(accounts())
+QUOTES = PriceBook(accounts())
 
 
 def planned(rows, video_seconds):

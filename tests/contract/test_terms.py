@@ -12,12 +12,12 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.hosting import Hosting
-from longtake.costs.price_book import Quotes
+from longtake.costs.price_book import PriceBook
 from longtake.domain.identity import WrittenRow
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.domain.violations import refusal
 from longtake.manifests.schema import ManifestRow
-from longtake.planning.assess import TermsBook, Wanted
+from longtake.planning.assess import ShotSpec, TermsBook
 from longtake.planning.planner import Planner
 from longtake.sandbox.prices import fictitious_prices
 from longtake.vendors import VENDORS
@@ -80,7 +80,7 @@ def told(shot):
 @pytest.mark.parametrize("store", [None, SimpleNamespace(can_presign=True)], ids=["no store", "a store"])
 def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, store, monkeypatch):
     account = Account(vendor=adapter.name, api_key=SecretStr("k"), base_url="http://x", prices=PRICES[adapter.name])
-    quotes = Quotes({account.name: account})
+    price_book = PriceBook({account.name: account})
     shared, seen = [], {"refused": 0, "new": 0}
     by_itself = TermsBook._worked_out
 
@@ -92,7 +92,7 @@ def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, st
     @given(reels(adapter), st.sampled_from([{}, FACTS]))
     def compare(rows, facts):
         def planned():
-            planner = Planner(adapter.name, str, facts=facts, hosting=Hosting(store), quote=quotes)
+            planner = Planner(adapter.name, str, facts=facts, hosting=Hosting(store), quote=price_book)
             return planner.plan(rows, {}, time.time())
 
         with monkeypatch.context() as patch:
@@ -125,6 +125,6 @@ def test_a_vendors_own_rule_sees_every_row_whatever_came_before_it(monkeypatch, 
     for prompt in order:
         source = f"https://example.com/{prompt[2:]}.png"
         request = ShotRequest(prompt=prompt, references=(Reference(role=Role.REFERENCE_IMAGE, source=source),))
-        terms = book.terms(Wanted(request, prompt, "evolink", "evolink/default"))
+        terms = book.terms(ShotSpec(request, prompt, "evolink", "evolink/default"))
         found[prompt] = [violation.rule for violation in terms.violations if not violation.warning]
     assert found == {"a cat": [], "a dragon": ["no dragons here"]}

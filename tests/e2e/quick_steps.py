@@ -9,13 +9,13 @@ import av
 
 from longtake.domain.errors import UnreadableClipError
 from longtake.domain.job import Clip
-from longtake.jobs.wait import Checked
+from longtake.jobs.wait import GateResult
 from longtake.rendering.output.reels import MadeReel
 
 
-async def quick_check(path: Path, sha256: str) -> Checked:
+async def quick_check(path: Path, sha256: str) -> GateResult:
     """Size, length and sound as the header tells them; nothing is decoded."""
-    return Checked(await asyncio.to_thread(_header, path, sha256))
+    return GateResult(await asyncio.to_thread(_header, path, sha256))
 
 
 def _header(path: Path, sha256: str) -> Clip:
@@ -36,13 +36,13 @@ def _header(path: Path, sha256: str) -> Clip:
         raise UnreadableClipError(str(error)) from None
 
 
-async def quick_reel(order, store, crew) -> MadeReel:
+async def quick_reel(order, store, workers) -> MadeReel:
     """A reel that names its clips and joins nothing."""
     frames = sum(part.clip.frames for part in order.parts)
     return MadeReel(reel=order.reel, key=order.key, frames=frames, made_now=True, receipt={})
 
 
-async def no_pictures(reel, results, store, crew, *, fresh) -> bool:
+async def no_pictures(reel, results, store, workers, *, fresh) -> bool:
     """No posters."""
     return False
 

@@ -9,7 +9,7 @@ import pytest
 
 from longtake.domain.identity import Identities, WrittenRow
 from longtake.domain.request import ShotRequest
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices
@@ -31,11 +31,11 @@ def render(tmp_path, sandbox, monkeypatch, write_manifest):
     without_films(monkeypatch)
     load = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
 
-    async def run(rows, **wishes):
-        return await render_plain(write_manifest(rows), tmp_path / "out", load, check=quick_check, **wishes)
+    async def run(rows, **options):
+        return await render_plain(write_manifest(rows), tmp_path / "out", load, check=quick_check, **options)
 
     async def planned(rows):
-        wish = Wishes(manifest=str(write_manifest(rows)), output=str(tmp_path / "out"))
+        wish = RenderOptions(manifest=str(write_manifest(rows)), output=str(tmp_path / "out"))
         return await prepare(wish, load_account=load)
 
     run.planned = planned

@@ -18,7 +18,7 @@ from longtake.costs.budget import Budget, is_charged
 from longtake.costs.quote import Quote
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
@@ -66,9 +66,9 @@ def rows(reels: int, shots: int = 2) -> list[dict[str, object]]:
     ]
 
 
-def run(manifest, output, sandbox, usd, **wishes):
+def run(manifest, output, sandbox, usd, **options):
     load = sandbox_accounts(sandbox, prices=PRICES, max_jobs_in_flight=20)
-    return render_plain(manifest, output, load, check=quick_check, budget_usd=usd, **wishes)
+    return render_plain(manifest, output, load, check=quick_check, budget_usd=usd, **options)
 
 
 def reels_bought(output: str) -> Counter[str]:
@@ -112,8 +112,8 @@ async def test_refused_submits_are_free_and_lost_answers_keep_their_price(tmp_pa
 async def test_an_unknown_price_is_held_under_a_budget_and_told_by_the_plan(tmp_path, sandbox, write_manifest):
     manifest = write_manifest(rows(2))
     load = sandbox_accounts(sandbox)
-    production = await prepare(Wishes(manifest=str(manifest), output=str(tmp_path / "out")), load_account=load)
-    assert "seedance-2.0-mini-text-to-video" in "".join(production.notices)
+    prepared = await prepare(RenderOptions(manifest=str(manifest), output=str(tmp_path / "out")), load_account=load)
+    assert "seedance-2.0-mini-text-to-video" in "".join(prepared.notices)
     summary = await render_plain(manifest, tmp_path / "out", load, check=quick_check, budget_usd=5.0)
     assert summary.verdicts == {"held": 4}
     assert sandbox.bill.count() == 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flows._observe.progress import Meter
+from flows._observe.progress import RunProgress
 from longtake.planning.forecast import forecast
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
@@ -21,8 +21,8 @@ def render(tmp_path, sandbox, monkeypatch):
     without_films(monkeypatch)
     load = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
 
-    async def run(manifest, **wishes):
-        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+    async def run(manifest, **options):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
 
     run.load = load
     return run
@@ -37,10 +37,10 @@ async def test_a_submit_that_moderation_refused_costs_nothing_in_report_progress
     assert (end.rows[0].verdict, sandbox.bill.total_usd) == ("content_refused", 0)
     assert (end.totals.spent_low_usd, end.totals.spent_high_usd, end.totals.charged_but_failed_usd) == (0, 0, 0)
     again = await prepare(
-        Wishes(manifest=str(manifest), output=str(tmp_path / "out"), budget_usd=5), load_account=render.load
+        RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"), budget_usd=5), load_account=render.load
     )
     assert (await again.forecast()).spent_usd == 0
-    meter = Meter(again, forecast(again.plan.shots, again.accounts))
+    meter = RunProgress(again, forecast(again.plan.shots, again.accounts))
     assert "- spent: $0.00 of a budget" in meter.shown().description
 
 

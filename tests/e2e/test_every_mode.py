@@ -14,7 +14,7 @@ import pytest
 
 from longtake.domain.errors import InvalidManifestError
 from longtake.files.open_store import open_store
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.jobs import Job
@@ -373,8 +373,8 @@ async def test_a_last_frame_of_another_ratio_is_warned_about_and_rendered(tmp_pa
     modes = {"from wide to tall": {"first_frame": "wide", "last_frame": "other"}}
     manifest = write_manifest(rows_of("evolink", modes, files))
     load = sandbox_accounts(sandbox)
-    production = await prepare(Wishes(manifest=str(manifest), output=str(tmp_path / "out")), load_account=load)
-    (warning,) = production.plan.violations
+    prepared = await prepare(RenderOptions(manifest=str(manifest), output=str(tmp_path / "out")), load_account=load)
+    (warning,) = prepared.plan.violations
     assert (warning.row, warning.column, warning.warning) == (1, "last_frame", True)
     end = await render_plain(manifest, tmp_path / "out", load, check=quick_check)
     assert end.all_done

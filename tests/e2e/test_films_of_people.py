@@ -38,8 +38,8 @@ def manifest(write_manifest):
 
 @pytest.fixture
 def render(sandbox, manifest):
-    async def run(output, **wishes):
-        return await render_plain(manifest, output, sandbox_accounts(sandbox), check=quick_check, **wishes)
+    async def run(output, **options):
+        return await render_plain(manifest, output, sandbox_accounts(sandbox), check=quick_check, **options)
 
     return run
 

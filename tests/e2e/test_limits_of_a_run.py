@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from longtake.domain.errors import ConfigurationError
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Fault, Sandbox, SandboxSettings
 from longtake.sandbox.prices import fictitious_prices
@@ -30,8 +30,8 @@ def render(tmp_path, sandbox, monkeypatch):
     without_films(monkeypatch)
     load = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
 
-    async def run(manifest, **wishes):
-        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+    async def run(manifest, **options):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
 
     run.load = load
     return run
@@ -89,8 +89,8 @@ async def test_a_lost_answer_uses_up_its_place(sandbox, write_manifest, render):
 async def test_reels_that_the_budget_holds_use_up_no_place(tmp_path, sandbox, write_manifest, render):
     dear = LONE[0] | {"duration_seconds": 15, "resolution": "720p"}
     manifest = write_manifest([dear, *(row | {"duration_seconds": 4, "resolution": "480p"} for row in LONE[1:])])
-    wishes = Wishes(manifest=str(manifest), output=str(tmp_path / "out"))
-    prices = [shot.quote.high_usd for shot in (await prepare(wishes, load_account=render.load)).plan.shots]
+    options = RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"))
+    prices = [shot.quote.high_usd for shot in (await prepare(options, load_account=render.load)).plan.shots]
     assert prices[0] > sum(prices[1:])
     end = await render(manifest, limit=1, budget_usd=sum(prices[1:]) + 0.001)
     assert (sandbox.bill.count(), verdicts(end)) == (1, {"held": 1, "done": 1, "not_started": 4})
@@ -132,12 +132,12 @@ async def test_a_sample_of_reels_is_whole_and_the_next_one_goes_on(tmp_path, san
     assert (sandbox.bill.count(), len(end.reels_made), end.all_done) == (4, 2, True)
     await render(manifest, limit_reels=2)
     assert bought_reels(sandbox) == {"0", "1", "2", "3"}
-    wishes = Wishes(manifest=str(manifest), output=str(tmp_path / "out"), limit_reels=2)
+    options = RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"), limit_reels=2)
     await render(manifest, limit_reels=2)
     await render(manifest, limit_reels=2)
     assert sandbox.bill.count() == 10
-    production = await prepare(wishes.model_copy(update={"output": str(tmp_path / "new")}), load_account=render.load)
-    assert "3 more reels (6 shots) lie beyond the first 2; the next run goes on with them" in production.notices
+    prepared = await prepare(options.model_copy(update={"output": str(tmp_path / "new")}), load_account=render.load)
+    assert "3 more reels (6 shots) lie beyond the first 2; the next run goes on with them" in prepared.notices
 
 
 async def test_a_violation_beyond_the_sample_does_not_refuse_it(sandbox, write_manifest, render):

@@ -13,8 +13,8 @@ import pytest
 from longtake.domain.errors import ConfigurationError
 from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import Decisions, reconcile
-from longtake.jobs.resources import opened_office
-from longtake.jobs.wait import await_end, bring_home
+from longtake.jobs.resources import open_resources
+from longtake.jobs.wait import await_end, download_clip
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.rewrite import rewrite_report
 from tests.e2e.quick_steps import quick_check
@@ -67,18 +67,18 @@ async def test_five_renders_of_one_manifest_with_reconcile_and_report_beside_buy
 
     async def reconcile_beside() -> int:
         settled = 0
-        async with opened_office(load) as office:
-            ledger = await office.ledger(str(output))
+        async with open_resources(load) as resources:
+            ledger = await resources.ledger(str(output))
 
             async def follow(job, taken_up):
-                return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)
+                return await await_end(job, await resources.session(job.account), ledger, taken_up=taken_up)
 
             async def download(job, link):
-                desk = await office.desk(job.account)
-                return await bring_home(job, desk, ledger, office.media, quick_check, link=link)
+                session = await resources.session(job.account)
+                return await download_clip(job, session, ledger, resources.media, quick_check, link=link)
 
             while not over.is_set():
-                await reconcile(ledger, office, Decisions(), await_job=follow, download=download)
+                await reconcile(ledger, resources, Decisions(), await_job=follow, download=download)
                 settled += 1
                 await asyncio.sleep(0.1)
         return settled

@@ -5,14 +5,14 @@ from __future__ import annotations
 from longtake.accounts.client import VendorClient
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
-from longtake.vendors import Accepted
+from longtake.vendors import SubmitReply
 from tests.plain_render import render_plain, sandbox_accounts
 
 
 async def test_one_job_id_for_two_submits_is_told_on_both_rows(tmp_path, monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     submit = VendorClient.submit
-    first: list[Accepted] = []
+    first: list[SubmitReply] = []
 
     async def one_id_for_all(client, *arguments, **named):
         accepted = await submit(client, *arguments, **named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longtake.jobs.reconcile import Decisions, reconcile
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.sandbox.app import Fault
 from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
@@ -17,10 +17,10 @@ async def opened(output, load, decisions=None):
     async def nothing_to_follow(*_):
         raise AssertionError("there is no job")
 
-    async with opened_office(load) as office:
-        ledger = await office.ledger(str(output))
+    async with open_resources(load) as resources:
+        ledger = await resources.ledger(str(output))
         steps = {"await_job": nothing_to_follow, "download": nothing_to_follow}
-        return await reconcile(ledger, office, decisions or Decisions(), **steps)
+        return await reconcile(ledger, resources, decisions or Decisions(), **steps)
 
 
 @pytest.mark.parametrize("kind", ["variants", "takes"])

@@ -15,12 +15,12 @@ from longtake.domain.errors import VendorAccountError
 from longtake.domain.violations import refusal
 from longtake.files.directory import DirectoryStore
 from longtake.files.open_store import open_store
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Accepted, Intent
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
-from longtake.rendering.order_builder import Orders
+from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.render import Summary, write_up
 from longtake.rendering.report import RunReport
 from tests.e2e.quick_steps import quick_check, without_films
@@ -38,15 +38,15 @@ STATES = ("submitting", "unknown", "in_flight")
 class Output:
     """An output of one chain."""
 
-    wishes: Wishes
+    options: RenderOptions
     load: LoadAccount
     base_url: str
 
     async def begin(self, state: str) -> None:
         """Another run has begun to buy every shot, and came so far."""
-        production = await prepare(self.wishes, load_account=self.load)
-        ledger = Ledger(open_store(self.wishes.output))
-        for shot in production.plan.shots:
+        prepared = await prepare(self.options, load_account=self.load)
+        ledger = Ledger(open_store(self.options.output))
+        for shot in prepared.plan.shots:
             intent = Intent(
                 identity=shot.identity,
                 shot_id=shot.shot_id,
@@ -66,16 +66,16 @@ class Output:
             if state == "in_flight":
                 ledger.add(Accepted(identity=shot.identity, job=intent.job(f"job-{shot.row.shot}")))
 
-    async def render(self, **wishes: object) -> Summary:
-        return await render_plain(self.wishes.manifest, self.wishes.output, self.load, check=quick_check, **wishes)
+    async def render(self, **options: object) -> Summary:
+        return await render_plain(self.options.manifest, self.options.output, self.load, check=quick_check, **options)
 
 
 @pytest.fixture
 def output(tmp_path, sandbox, write_manifest, monkeypatch):
     without_films(monkeypatch)
-    wishes = Wishes(manifest=str(write_manifest(ROWS)), output=str(tmp_path / "out"))
+    options = RenderOptions(manifest=str(write_manifest(ROWS)), output=str(tmp_path / "out"))
     load = sandbox_accounts(sandbox, max_wait_seconds=2)
-    return Output(wishes, load, sandbox.environment()["EVOLINK_BASE_URL"])
+    return Output(options, load, sandbox.environment()["EVOLINK_BASE_URL"])
 
 
 def raises(error):
@@ -95,10 +95,14 @@ CREATE = DirectoryStore.create
 FAULTS = {
     "the ledger cannot be asked": lambda patch: patch.setattr(Ledger, "purchase", raises(OSError("it is away"))),
     "the disk is full": lambda patch: patch.setattr(DirectoryStore, "create", full_for_the_ledger),
-    "out of memory": lambda patch: patch.setattr(Orders, "order", raises(MemoryError())),
-    "no desk can be opened": lambda patch: patch.setattr(Office, "desk", raises(OSError(errno.EMFILE, "too many"))),
-    "the account is refused": lambda patch: patch.setattr(Office, "desk", raises(VendorAccountError("no balance"))),
-    "a fault that nobody foresaw": lambda patch: patch.setattr(Office, "desk", raises(RuntimeError("odd"))),
+    "out of memory": lambda patch: patch.setattr(OrderBuilder, "order", raises(MemoryError())),
+    "no desk can be opened": lambda patch: patch.setattr(
+        RunResources, "session", raises(OSError(errno.EMFILE, "too many"))
+    ),
+    "the account is refused": lambda patch: patch.setattr(
+        RunResources, "session", raises(VendorAccountError("no balance"))
+    ),
+    "a fault that nobody foresaw": lambda patch: patch.setattr(RunResources, "session", raises(RuntimeError("odd"))),
     "the budget holds it": lambda patch: None,
     "the shot before it is not there": lambda patch: None,
 }
@@ -113,8 +117,8 @@ async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(outp
         monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "1")
     with monkeypatch.context() as patch:
         FAULTS[fault](patch)
-        wishes = {"budget_usd": 0.01} if fault == "the budget holds it" else {}
-        end = await output.render(**wishes)
+        options = {"budget_usd": 0.01} if fault == "the budget holds it" else {}
+        end = await output.render(**options)
     assert {row.verdict.value for row in end.rows}.isdisjoint(FREE), [(r.verdict.value, r.error) for r in end.rows]
     assert sandbox.bill.count() == 0
 
@@ -122,11 +126,11 @@ async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(outp
 @pytest.mark.parametrize("state", STATES)
 async def test_a_run_that_is_cancelled_tells_open_purchases_as_what_they_are(output, state):
     await output.begin(state)
-    production = await prepare(output.wishes, load_account=output.load)
-    report = RunReport(production, lambda event, shot, words: None)
-    end = await asyncio.to_thread(write_up, production, {}, {}, report, ["nobody"])
+    prepared = await prepare(output.options, load_account=output.load)
+    report = RunReport(prepared, lambda event, shot, words: None)
+    end = await asyncio.to_thread(write_up, prepared, {}, {}, report, ["nobody"])
     assert {row.verdict.value for row in end.rows}.isdisjoint(FREE)
-    for shot in production.plan.shots:  # a row that this release would refuse is bought all the same
+    for shot in prepared.plan.shots:  # a row that this release would refuse is bought all the same
         shot.violations = [refusal("prompt", "", "it is refused today", "none")]
-    end = await asyncio.to_thread(write_up, production, {}, {}, report, ["nobody"])
+    end = await asyncio.to_thread(write_up, prepared, {}, {}, report, ["nobody"])
     assert {row.verdict.value for row in end.rows}.isdisjoint(FREE)

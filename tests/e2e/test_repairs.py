@@ -38,10 +38,10 @@ def out(tmp_path):
 
 @pytest.fixture
 def render(sandbox, out):
-    async def run(manifest, **wishes):
+    async def run(manifest, **options):
         before = len(sandbox.bill.entries)
         load = sandbox_accounts(sandbox)
-        end = await render_plain(manifest, out, load, check=quick_check, **wishes)
+        end = await render_plain(manifest, out, load, check=quick_check, **options)
         return end, Counter(entry.body["prompt"] for entry in sandbox.bill.entries[before:])
 
     return run

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from longtake.media.cutting.frames import poster
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 from longtake.reports.run.view import ReportView
 from longtake_cli.main import main
 from tests.e2e.quick_steps import quick_check, without_films
@@ -61,7 +61,7 @@ async def test_a_picture_that_cannot_be_made_fails_neither_its_reel_nor_the_othe
     tmp_path, sandbox, write_manifest, monkeypatch
 ):
     calls = []
-    real = Crew.call
+    real = WorkerPool.call
 
     async def first_poster_fails(self, function, *arguments, **options):
         if function is poster:
@@ -70,7 +70,7 @@ async def test_a_picture_that_cannot_be_made_fails_neither_its_reel_nor_the_othe
                 raise ValueError("nobody thought of this")
         return await real(self, function, *arguments, **options)
 
-    monkeypatch.setattr(Crew, "call", first_poster_fails)
+    monkeypatch.setattr(WorkerPool, "call", first_poster_fails)
     rows = [SHOT | {"reel": "r", "shot": number, "prompt": f"p {number}"} for number in (1, 2, 3)]
     end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
     assert end.all_done

@@ -43,10 +43,10 @@ def sandbox(monkeypatch):
 def render(tmp_path, sandbox):
     """Renders into `out`; returns the results as Parquet's table and as CSV's rows."""
 
-    async def run(manifest, **wishes):
-        account = {name: wishes.pop(name) for name in ("prices", "max_wait_seconds") if name in wishes}
+    async def run(manifest, **options):
+        account = {name: options.pop(name) for name in ("prices", "max_wait_seconds") if name in options}
         load = sandbox_accounts(sandbox, **account)
-        await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+        await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
         table = pyarrow.parquet.read_table(tmp_path / "out/results.parquet")
         text = (tmp_path / "out/results.csv").read_bytes().decode()
         return table, list(csv.DictReader(io.StringIO(text, newline="")))

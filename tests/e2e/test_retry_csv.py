@@ -35,10 +35,10 @@ def no_films(monkeypatch):
 def render(tmp_path, sandbox):
     """Renders a manifest into one and the same output; tells the run's end and the prompts that it bought."""
 
-    async def run(manifest: Path, **wishes):
+    async def run(manifest: Path, **options):
         before = len(sandbox.bill.entries)
         load = sandbox_accounts(sandbox)
-        end = await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+        end = await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
         return end, Counter(entry.body["prompt"] for entry in sandbox.bill.entries[before:])
 
     return run

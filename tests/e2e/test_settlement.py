@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from longtake.costs.budget import Budget
-from longtake.costs.price_book import Quotes
+from longtake.costs.price_book import PriceBook
 from longtake.costs.quote import Span
 from longtake.costs.usage import drift_percent, is_charged_but_failed, reckoned_tokens, reported_words
 from longtake.files.open_store import open_store
@@ -33,9 +33,9 @@ def sandbox(monkeypatch):
         yield running
 
 
-async def render(manifest, output, sandbox, vendor, **wishes):
+async def render(manifest, output, sandbox, vendor, **options):
     load = sandbox_accounts(sandbox, prices=fictitious_prices()[vendor])
-    return await render_plain(manifest, output, load, check=quick_check, **wishes)
+    return await render_plain(manifest, output, load, check=quick_check, **options)
 
 
 def bought(output):
@@ -75,7 +75,7 @@ async def test_a_report_beyond_our_reckoning_is_told_as_drift(tmp_path, sandbox,
     assert drift_percent([purchase]) == pytest.approx(100, abs=0.01)
     assert "100.0 % above our reckoning" in reported_words([purchase])
     # More than was reckoned counts in full.
-    price = Quotes(
+    price = PriceBook(
         {"anyfast/default": (await sandbox_accounts(sandbox, prices=fictitious_prices()["anyfast"])("anyfast"))[0]}
     )
     assert price.settled(purchase) == pytest.approx(2 * purchase.intent.price_high_usd, rel=1e-4)
@@ -105,10 +105,10 @@ async def test_the_next_run_counts_a_clip_at_what_its_tokens_cost_and_the_bill_k
     by_high_bound = first.verdicts["done"]
     assert 0 < by_high_bound < 6
     account = (await sandbox_accounts(sandbox, prices=fictitious_prices()["anyfast"])("anyfast"))[0]
-    quotes = Quotes({account.name: account})
+    price_book = PriceBook({account.name: account})
     ledger = Ledger(open_store(str(output)))
     at_high = (await Budget(ledger, budget_usd=1).open()).spent_usd
-    settled = (await Budget(ledger, budget_usd=1, settle=quotes.settled).open()).spent_usd
+    settled = (await Budget(ledger, budget_usd=1, settle=price_book.settled).open()).spent_usd
     assert sandbox.bill.total_usd <= settled < at_high
     assert settled == pytest.approx(sandbox.bill.total_usd, rel=1e-3)
     while (await render(manifest, output, sandbox, "anyfast", budget_usd=0.17)).bought_now:
@@ -124,8 +124,8 @@ async def test_where_a_report_is_not_sure_the_high_bound_stands(tmp_path, sandbo
     (purchase,) = bought(tmp_path / "out")
     prices = fictitious_prices()["anyfast"]
     account = (await sandbox_accounts(sandbox, prices=prices)("anyfast"))[0]
-    quotes = Quotes({account.name: account})
-    assert quotes.settled(purchase) is not None
+    price_book = PriceBook({account.name: account})
+    assert price_book.settled(purchase) is not None
     intent, terminal = purchase.intent, purchase.terminal
     if spoil == "failed":
         terminal = terminal.model_copy(update={"status": "failed"})
@@ -134,10 +134,10 @@ async def test_where_a_report_is_not_sure_the_high_bound_stands(tmp_path, sandbo
     elif spoil == "another_price":
         intent = intent.model_copy(update={"price_high_usd": intent.price_high_usd * 2})
     elif spoil == "no_price":
-        quotes = Quotes({})
+        price_book = PriceBook({})
     elif spoil == "search":
         intent = intent.model_copy(update={"request": intent.request | {"web_search": True}})
     else:
         video = {"role": "reference_video", "source": "sha256:ab"}
         intent = intent.model_copy(update={"request": intent.request | {"references": [video]}})
-    assert quotes.settled(purchase.model_copy(update={"intents": {1: intent}, "terminal": terminal})) is None
+    assert price_book.settled(purchase.model_copy(update={"intents": {1: intent}, "terminal": terminal})) is None

@@ -10,7 +10,7 @@ import pytest
 from longtake.domain.errors import InvalidManifestError
 from longtake.domain.request import Role
 from longtake.manifests.schema import COLUMNS
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
@@ -173,9 +173,9 @@ def faulty(monkeypatch, write_manifest):
 
 async def test_more_than_sixty_faults_are_found_in_one_pass(tmp_path, faulty):
     sandbox, manifest = faulty
-    wishes = Wishes(manifest=str(manifest), output=str(tmp_path / "out"))
-    production = await prepare(wishes, load_account=sandbox_accounts(sandbox))
-    found = production.plan.refusals
+    options = RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"))
+    prepared = await prepare(options, load_account=sandbox_accounts(sandbox))
+    found = prepared.plan.refusals
     by_row = {
         number: [violation for violation in found if violation.row == number] for number in range(1, len(FAULTS) + 2)
     }

@@ -11,9 +11,9 @@ import pytest
 from longtake.files.open_store import open_store
 from longtake.jobs.decisions import Decisions
 from longtake.jobs.gate import gate
-from longtake.jobs.reconcile import Settlement, reconcile
-from longtake.jobs.resources import opened_office
-from longtake.jobs.wait import await_end, bring_home
+from longtake.jobs.reconcile import ReconcileReport, reconcile
+from longtake.jobs.resources import open_resources
+from longtake.jobs.wait import await_end, download_clip
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Expectation, State
 from longtake.sandbox.app import Sandbox
@@ -56,8 +56,10 @@ def manifest(tmp_path) -> Path:
     return path
 
 
-async def rendered(manifest: Path, sandbox: Sandbox, **wishes) -> str:
-    end = await render_plain(manifest, manifest.parent / "out", sandbox_accounts(sandbox, max_wait_seconds=5), **wishes)
+async def rendered(manifest: Path, sandbox: Sandbox, **options) -> str:
+    end = await render_plain(
+        manifest, manifest.parent / "out", sandbox_accounts(sandbox, max_wait_seconds=5), **options
+    )
     [verdict] = end.verdicts
     return verdict
 
@@ -69,19 +71,21 @@ async def rendered_but_not_fetched(manifest: Path, sandbox: Sandbox) -> None:
         (folder(manifest) / name).unlink()
 
 
-async def settled(manifest: Path, sandbox: Sandbox, decisions: Decisions | None = None, **account) -> Settlement:
+async def settled(manifest: Path, sandbox: Sandbox, decisions: Decisions | None = None, **account) -> ReconcileReport:
     load = sandbox_accounts(sandbox, max_wait_seconds=5, **account)
-    async with opened_office(load) as office:
-        ledger = await office.ledger(str(manifest.parent / "out"))
+    async with open_resources(load) as resources:
+        ledger = await resources.ledger(str(manifest.parent / "out"))
 
         async def follow(job, taken_up):
-            return await await_end(job, await office.desk(job.account), ledger, taken_up=taken_up)
+            return await await_end(job, await resources.session(job.account), ledger, taken_up=taken_up)
 
         async def download(job, link):
-            looked = gate(Expectation(), office.crew)
-            return await bring_home(job, await office.desk(job.account), ledger, office.media, looked, link=link)
+            looked = gate(Expectation(), resources.workers)
+            return await download_clip(
+                job, await resources.session(job.account), ledger, resources.media, looked, link=link
+            )
 
-        return await reconcile(ledger, office, decisions or Decisions(), await_job=follow, download=download)
+        return await reconcile(ledger, resources, decisions or Decisions(), await_job=follow, download=download)
 
 
 def folder(manifest: Path) -> Path:

@@ -16,7 +16,7 @@ import pytest
 from longtake.domain.errors import ConfigurationError
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
@@ -165,8 +165,8 @@ UNREADABLE = {
 
 async def planned(manifest: Path, output: Path | str, load):
     """The identity of the manifest's first shot, and the output's store."""
-    production = await prepare(Wishes(manifest=str(manifest), output=str(output)), load_account=load)
-    return production.plan.shots[0].identity, production.ledger.store
+    prepared = await prepare(RenderOptions(manifest=str(manifest), output=str(output)), load_account=load)
+    return prepared.plan.shots[0].identity, prepared.ledger.store
 
 
 async def check_that_nothing_is_bought(sandbox, manifest, output, load, reason: str) -> None:

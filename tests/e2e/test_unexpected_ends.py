@@ -16,13 +16,13 @@ from longtake.domain.identity import WrittenRow
 from longtake.domain.request import ShotRequest
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.jobs import submit as buying
-from longtake.jobs.resources import opened_office
+from longtake.jobs.resources import open_resources
 from longtake.jobs.submit import buy
 from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.manifests.schema import ManifestRow
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.prepare import prepare
 from longtake.rendering.output.results import row_result
@@ -41,8 +41,8 @@ def render(tmp_path, sandbox, monkeypatch):
     without_films(monkeypatch)
     load = sandbox_accounts(sandbox)
 
-    async def run(manifest, **wishes):
-        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+    async def run(manifest, **options):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
 
     return run
 
@@ -50,10 +50,10 @@ def render(tmp_path, sandbox, monkeypatch):
 async def test_a_fault_of_ours_during_attempt_two_leaves_its_job_still_running(
     sandbox, write_manifest, render, monkeypatch
 ):
-    async def broken(job, desk, ledger, *, taken_up=False):
+    async def broken(job, session, ledger, *, taken_up=False):
         if job.identity.endswith("-2"):
             raise OSError("the disk hiccups")
-        return await await_end(job, desk, ledger, taken_up=taken_up)
+        return await await_end(job, session, ledger, taken_up=taken_up)
 
     monkeypatch.setattr(plain_render, "await_end", broken)
     sandbox.faults.add(Fault(kind="failed", step="look", retryable=True))
@@ -138,24 +138,24 @@ async def test_a_run_cancelled_in_its_submit_keeps_the_slot_if_the_vendor_took_t
 ):
     sandbox.faults.add(Fault(kind="slow_answer", step="submit", seconds=0.6))
     load, slots = sandbox_accounts(sandbox), Counted()
-    wishes = Wishes(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
-    production = await prepare(wishes, load_account=load)
-    async with opened_office(load, lambda account: slots) as office:
+    options = RenderOptions(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
+    prepared = await prepare(options, load_account=load)
+    async with open_resources(load, lambda account: slots) as resources:
 
         async def submit(order):
             await asyncio.sleep(0 if accepted else 9)
-            return await buy(order, await office.desk(order.account), production.ledger)
+            return await buy(order, await resources.session(order.account), prepared.ledger)
 
         async def follow(job, taken_up):
-            return await await_end(job, await office.desk(job.account), production.ledger, taken_up=taken_up)
+            return await await_end(job, await resources.session(job.account), prepared.ledger, taken_up=taken_up)
 
         run = Run(
-            Plan(production.rendered_shots, []),
-            ledger=production.ledger,
-            office=office,
-            hosting=production.hosting,
+            Plan(prepared.rendered_shots, []),
+            ledger=prepared.ledger,
+            resources=resources,
+            hosting=prepared.hosting,
             steps=Steps(submit, follow, None),
-            options=wishes,
+            options=options,
         )
 
         async def no_reel(shots):
@@ -187,24 +187,24 @@ async def test_the_slot_of_a_dead_run_comes_back_though_its_job_had_ended_long_b
     """Else nothing is bought at that account until the slot's lease ends, an hour and more later."""
     without_films(monkeypatch)
     load, slots = sandbox_accounts(sandbox), SlotsOfTheDead()
-    wishes = Wishes(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
+    options = RenderOptions(manifest=str(write_manifest(LONE)), output=str(tmp_path / "out"))
 
     async def run(follow):
-        production = await prepare(wishes, load_account=load)
-        async with opened_office(load, lambda account: slots) as office:
+        prepared = await prepare(options, load_account=load)
+        async with open_resources(load, lambda account: slots) as resources:
 
             async def submit(order):
-                return await buy(order, await office.desk(order.account), production.ledger)
+                return await buy(order, await resources.session(order.account), prepared.ledger)
 
             async def await_job(job, taken_up):
-                return await follow(job, await office.desk(job.account), production.ledger, taken_up=taken_up)
+                return await follow(job, await resources.session(job.account), prepared.ledger, taken_up=taken_up)
 
             async def no_download(job, link):
                 raise StillRunningError("not now")
 
-            steps, options = Steps(submit, await_job, no_download), wishes
-            parts = {"ledger": production.ledger, "office": office, "hosting": production.hosting}
-            one = Run(Plan(production.rendered_shots, []), **parts, steps=steps, options=options)
+            steps, options = Steps(submit, await_job, no_download), options
+            parts = {"ledger": prepared.ledger, "resources": resources, "hosting": prepared.hosting}
+            one = Run(Plan(prepared.rendered_shots, []), **parts, steps=steps, options=options)
 
             async def no_reel(shots):
                 del shots

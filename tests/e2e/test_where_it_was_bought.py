@@ -9,7 +9,7 @@ from longtake.accounts.account import Account
 from longtake.costs.budget import Budget
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Fault
 from longtake.sandbox.prices import fictitious_prices
@@ -37,11 +37,11 @@ def render(tmp_path, sandbox, monkeypatch):
             prices=dict(fictitious_prices()[vendor]),
         ), []
 
-    async def run(manifest, **wishes):
-        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **wishes)
+    async def run(manifest, **options):
+        return await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
 
-    async def planned(manifest, **wishes):
-        wish = Wishes(manifest=str(manifest), output=str(tmp_path / "out"), **wishes)
+    async def planned(manifest, **options):
+        wish = RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"), **options)
         return (await prepare(wish, load_account=load)).plan.shots[0]
 
     run.planned = planned

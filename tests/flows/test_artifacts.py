@@ -12,14 +12,14 @@ from uuid import uuid4
 import pytest
 
 from flows._observe import artifacts as _artifacts
-from flows._observe.artifacts import RunPage, Shown, code, not_done, state_message, violations
-from flows._observe.progress import Meter
+from flows._observe.artifacts import FlowRunArtifacts, Shown, code, not_done, state_message, violations
+from flows._observe.progress import RunProgress
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
 from longtake.manifests.row_result import RowResult
 from longtake.planning.forecast import Forecast
-from longtake.planning.options import Wishes
-from longtake.planning.prepare import Production, prepare
+from longtake.planning.options import RenderOptions
+from longtake.planning.prepare import PreparedRun, prepare
 from longtake.rendering.render import Summary
 from longtake.reports.run.view import Totals
 from longtake.sandbox.app import Sandbox
@@ -32,16 +32,16 @@ def row(number: int, verdict: Verdict = Verdict.REFUSED, reel: str = "reel") -> 
 
 
 @pytest.fixture
-async def production(tmp_path: Path, monkeypatch) -> Production:
+async def prepared(tmp_path: Path, monkeypatch) -> PreparedRun:
     """Two shots of evolink at known prices, nothing bought."""
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     manifest = tmp_path / "m.csv"
     rows = "".join(f"r,{shot},evolink,a lamp,4,480p,16:9\n" for shot in (1, 2))
     manifest.write_text("reel,shot,vendor,prompt,duration_seconds,resolution,ratio\n" + rows)
-    wishes = Wishes(manifest=str(manifest), output=str(tmp_path / "out"), budget_usd=1.0)
+    options = RenderOptions(manifest=str(manifest), output=str(tmp_path / "out"), budget_usd=1.0)
     with Sandbox() as sandbox:
         load = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
-        return await prepare(wishes, load_account=load)
+        return await prepare(options, load_account=load)
 
 
 def test_the_table_is_bounded_and_says_how_many_more_there_are() -> None:
@@ -81,19 +81,19 @@ def test_text_of_others_is_a_code_span_that_nothing_leaves() -> None:
     assert code("a`b|c\n<img>") == "`aˋb¦c␊<img>`"
 
 
-def test_the_message_tells_rows_money_reels_and_report_in_a_line(production: Production) -> None:
+def test_the_message_tells_rows_money_reels_and_report_in_a_line(prepared: PreparedRun) -> None:
     totals = Totals(done=1, all=2, spent_low_usd=0.1, spent_high_usd=0.15)
     verdicts = Counter(done=1, failed=1)
     summary = Summary(verdicts=verdicts, reels_made=[], reels_missing={"r": "no"}, rows=[], bought_now=1, totals=totals)
-    assert state_message(summary, production.store) == (
+    assert state_message(summary, prepared.store) == (
         "1/2 rows done; 1 bought now; 0 reels (1 failed); 1 reels not made; spent $0.100–0.150; "
-        f"report {production.store.url}/report.html"
+        f"report {prepared.store.url}/report.html"
     )
 
 
-async def test_the_meter_follows_money_and_counts_from_the_first_purchase_to_the_last(production: Production) -> None:
-    one, two = production.rendered_shots
-    meter = Meter(production, Forecast(60.0, 180.0, 2))
+async def test_the_meter_follows_money_and_counts_from_the_first_purchase_to_the_last(prepared: PreparedRun) -> None:
+    one, two = prepared.rendered_shots
+    meter = RunProgress(prepared, Forecast(60.0, 180.0, 2))
     before = meter.shown().description
     assert "**0 / 2 shots done** of `" in before
     assert "- spent: $0.00 of a budget of $1.00\n- projected: $0.240\n- time left: 1 min to 3 min" in before
@@ -116,7 +116,7 @@ async def test_a_server_that_does_not_answer_costs_a_run_its_artifacts_and_no_mo
     monkeypatch.setattr(_artifacts, "CALL_SECONDS", 0.2)
     monkeypatch.setattr(_artifacts, "get_client", _Silent)
     begun = time.monotonic()
-    async with RunPage() as page:
+    async with FlowRunArtifacts() as page:
         page._run = uuid4()  # no flow run surrounds this test
         await page._tried(page._find())
         await page.show("longtake-progress", Shown("progress", 1.0, ""))

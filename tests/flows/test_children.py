@@ -18,9 +18,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Pending
 
 from flows._child_runs import Share, _Children, child_parameters, shares
-from flows._observe.artifacts import RunPage, ShareProgress, of_shares
+from flows._observe.artifacts import FlowRunArtifacts, ShareProgress, of_shares
 from flows.render_manifest import render_manifest
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.sandbox.faults import Fault
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
@@ -147,7 +147,7 @@ def test_a_server_without_the_childrens_deployment_is_told_of_before_anything_is
     assert project.billed("undeployed") == 0
 
 
-def wished() -> Wishes:
+def wished() -> RenderOptions:
     """Wishes that differ from the defaults in every field."""
     values: dict[str, Any] = {
         "manifest": "m.csv",
@@ -170,27 +170,27 @@ def wished() -> Wishes:
         "extension_template": "off",
         "run": "parent",
     }
-    wishes = Wishes.model_validate(values)
-    plain = Wishes(manifest="", output="")
-    assert [name for name in Wishes.model_fields if getattr(wishes, name) == getattr(plain, name)] == []
-    return wishes
+    options = RenderOptions.model_validate(values)
+    plain = RenderOptions(manifest="", output="")
+    assert [name for name in RenderOptions.model_fields if getattr(options, name) == getattr(plain, name)] == []
+    return options
 
 
 async def test_every_wish_of_the_parent_reaches_its_children(monkeypatch: pytest.MonkeyPatch):
-    wishes = wished()
-    seen: list[Wishes] = []
+    options = wished()
+    seen: list[RenderOptions] = []
 
-    async def note(wishes: Wishes, reels_per_run: int) -> None:
+    async def note(options: RenderOptions, reels_per_run: int) -> None:
         assert reels_per_run == 0
-        seen.append(wishes)
+        seen.append(options)
 
-    monkeypatch.setattr("flows.render_manifest.render_wishes", note)
-    sent = child_parameters(wishes, Share(1, ("two",), limit=4, is_bought=False))
+    monkeypatch.setattr("flows.render_manifest.render_prepared", note)
+    sent = child_parameters(options, Share(1, ("two",), limit=4, is_bought=False))
     flow: Any = render_manifest
     await flow.fn(**flow.validate_parameters(sent))
 
     # The parent has taken its sample of reels; a share of it is none of its own.
-    assert seen == [wishes.model_copy(update={"reels": ("two",), "limit": 4, "limit_reels": None, "run": ""})]
+    assert seen == [options.model_copy(update={"reels": ("two",), "limit": 4, "limit_reels": None, "run": ""})]
     assert set(inspect.signature(flow.fn).parameters) - {"reels_per_run"} == set(sent)
 
 
@@ -215,7 +215,7 @@ class Planned:
 
         from longtake.planning.plan import Standing
 
-        self.wishes = Wishes(manifest="m", output="o", limit=limit)
+        self.options = RenderOptions(manifest="m", output="o", limit=limit)
         self.rendered_shots = [
             SimpleNamespace(row=SimpleNamespace(reel=reel), standing=Standing(standing))
             for reel, standing in standings.items()
@@ -224,9 +224,9 @@ class Planned:
 
 def test_shares_together_keep_to_the_limit_of_the_run():
     standings = {"a": "done", "b": "new", "c": "new", "d": "new", "e": "new", "f": "done"}
-    production: Any = Planned(standings, limit=2)
+    prepared: Any = Planned(standings, limit=2)
 
-    found = shares(production, 2)
+    found = shares(prepared, 2)
 
     assert [(share.reels, share.limit) for share in found] == [(("a", "b"), 1), (("c", "d"), 1)]
     assert [share.limit for share in shares(Planned(standings, None), 2)] == [None, None, None]  # type: ignore[arg-type]
@@ -261,12 +261,12 @@ class ClaimedByADeadWorker:
 async def test_a_child_that_a_dead_worker_had_claimed_is_scheduled_again(
     monkeypatch: pytest.MonkeyPatch, pending_seconds: float, proposed: list[str]
 ):
-    share, wishes = Share(1, ("a",), None, is_bought=False), Wishes(manifest="m", output="o", run="r")
+    share, options = Share(1, ("a",), None, is_bought=False), RenderOptions(manifest="m", output="o", run="r")
     client: Any = ClaimedByADeadWorker(share.key("r"), pending_seconds)
     monkeypatch.setattr("flows._child_runs.get_run_logger", lambda: logging.getLogger("test"))
     monkeypatch.setattr("flows._child_runs.LOOK_SECONDS", 0.01)
 
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(_Children(client, wishes, [share], RunPage()).rendered(), 0.5)
+        await asyncio.wait_for(_Children(client, options, [share], FlowRunArtifacts()).rendered(), 0.5)
 
     assert client.proposed == proposed

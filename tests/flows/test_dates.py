@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 
-from flows._dates import dated
+from flows._dates import fill_date
 from tests.flows.conftest import PrefectServer
 
 LATE_IN_LONDON = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
@@ -50,8 +50,8 @@ async def test_the_day_is_the_schedules_and_utc_where_schedules_disagree(
     run = SimpleNamespace(expected_start_time=LATE_IN_LONDON, deployment_id=await deployment(*zones))
     monkeypatch.setattr("flows._dates.FlowRunContext", SimpleNamespace(get=lambda: SimpleNamespace(flow_run=run)))
 
-    assert await dated("s3://films/{date}/{date}.csv") == f"s3://films/{day}/{day}.csv"
+    assert await fill_date("s3://films/{date}/{date}.csv") == f"s3://films/{day}/{day}.csv"
 
 
 async def test_a_path_without_a_date_is_left_as_it_is():
-    assert await dated("films/{reel}.csv") == "films/{reel}.csv"
+    assert await fill_date("films/{reel}.csv") == "films/{reel}.csv"

@@ -28,7 +28,7 @@ from longtake.domain.verdicts import Outcome, Verdict
 from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import dying_links
 from longtake.ledger.ledger import Ledger
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.rendering.shot_result import ShotResult
 from longtake.sandbox.app import Sandbox
@@ -141,16 +141,16 @@ class TestWithoutAServer:
         return found
 
     @pytest.fixture
-    async def production(self, tmp_path: Path, monkeypatch) -> Any:
+    async def prepared(self, tmp_path: Path, monkeypatch) -> Any:
         monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
         rows = "".join(f"r{number},1,evolink,p{number},4,480p\n" for number in range(3))
         (tmp_path / "m.csv").write_text(COLUMNS + rows)
-        wishes = Wishes(manifest=str(tmp_path / "m.csv"), output=str(tmp_path / "out"), budget_usd=1)
+        options = RenderOptions(manifest=str(tmp_path / "m.csv"), output=str(tmp_path / "out"), budget_usd=1)
         with Sandbox() as sandbox:
-            return await prepare(wishes, load_account=sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"]))
+            return await prepare(options, load_account=sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"]))
 
-    async def test_a_heap_of_held_shots_is_told_up_to_a_bound_and_the_budget_once(self, production, emitted) -> None:
-        events, shot = RunEvents(production), production.rendered_shots[0]
+    async def test_a_heap_of_held_shots_is_told_up_to_a_bound_and_the_budget_once(self, prepared, emitted) -> None:
+        events, shot = RunEvents(prepared), prepared.rendered_shots[0]
         for _ in range(MOST_UNBEGUN + 50):
             cause = BudgetExceededError("the budget: up to 1 USD are needed")
             events.ended(ShotResult(shot, Outcome(verdict=Verdict.HELD, evidence=str(cause)), cause=cause))
@@ -159,10 +159,10 @@ class TestWithoutAServer:
             "r0/1 is held: the budget: up to 1 USD are needed"
         ]
 
-    async def test_no_signed_link_and_no_control_character_gets_into_a_payload(self, production, emitted) -> None:
+    async def test_no_signed_link_and_no_control_character_gets_into_a_payload(self, prepared, emitted) -> None:
         evidence = "see https://h.example/v.mp4?sig=SECRET and \x1b[31m Bearer abcdefghij"
-        shot = production.rendered_shots[0]
-        RunEvents(production).ended(ShotResult(shot, Outcome(verdict=Verdict.LOST, evidence=evidence)))
+        shot = prepared.rendered_shots[0]
+        RunEvents(prepared).ended(ShotResult(shot, Outcome(verdict=Verdict.LOST, evidence=evidence)))
         [(_, told)] = emitted
         assert told["reason"] == "see https://h.example/v.mp4 and ␛[31m Bearer ***"
 

@@ -19,7 +19,7 @@ from longtake.domain.errors import DecoderError, MachineError, MediaError, Unfit
 from longtake.media.reading.probe import probe_clip
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
-from longtake.media.workers import Crew, in_child
+from longtake.media.workers import WorkerPool, in_child
 from tests.media.film_reading import assert_film_is_right
 from tests.media.nasty_clips import BY_NAME
 
@@ -256,39 +256,39 @@ def own_number() -> int:
 
 
 async def test_a_crew_serves_many_calls_with_few_children() -> None:
-    crew = Crew(1, calls_each=3)
+    workers = WorkerPool(1, calls_each=3)
     try:
-        numbers = [await crew.call(own_number, deadline_seconds=30) for _ in range(6)]
+        numbers = [await workers.call(own_number, deadline_seconds=30) for _ in range(6)]
         assert numbers[0] == numbers[1] == numbers[2] != numbers[3] == numbers[4] == numbers[5]
         assert os.getpid() not in numbers
     finally:
-        await crew.close()
+        await workers.close()
 
 
 async def test_a_crew_replaces_a_child_that_crashed_hung_or_was_killed_while_it_waited(tmp_path: Path) -> None:
-    crew = Crew(1)
+    workers = WorkerPool(1)
     try:
         with pytest.raises(MachineError, match="SIGSEGV"):
-            await crew.call(crash, deadline_seconds=30)
+            await workers.call(crash, deadline_seconds=30)
         with pytest.raises(MediaError, match="did not finish"):
-            await crew.call(hang, str(tmp_path / "pid"), deadline_seconds=2)
+            await workers.call(hang, str(tmp_path / "pid"), deadline_seconds=2)
         with pytest.raises(ValueError, match="as told"):
-            await crew.call(fail, ValueError, "as told", deadline_seconds=30)
-        number = await crew.call(own_number, deadline_seconds=30)
+            await workers.call(fail, ValueError, "as told", deadline_seconds=30)
+        number = await workers.call(own_number, deadline_seconds=30)
         os.kill(number, signal.SIGKILL)
         await asyncio.sleep(0.3)
-        assert await crew.call(add, 1, other=1, deadline_seconds=30) == 2
+        assert await workers.call(add, 1, other=1, deadline_seconds=30) == 2
     finally:
-        await crew.close()
+        await workers.close()
 
 
 async def test_cancelling_a_call_of_a_crew_ends_its_child(tmp_path: Path) -> None:
-    crew, note = Crew(1), tmp_path / "pid"
-    task = asyncio.create_task(crew.call(hang, str(note), deadline_seconds=60))
+    workers, note = WorkerPool(1), tmp_path / "pid"
+    task = asyncio.create_task(workers.call(hang, str(note), deadline_seconds=60))
     await noted(note)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await gone(note)
-    assert await crew.call(add, 1, other=1, deadline_seconds=30) == 2
-    await crew.close()
+    assert await workers.call(add, 1, other=1, deadline_seconds=30) == 2
+    await workers.close()

@@ -11,7 +11,7 @@ from longtake.domain.errors import DecoderError, MachineError, MediaError, Unrea
 from longtake.jobs import gate as gate_module
 from longtake.jobs.gate import gate
 from longtake.ledger.records import Expectation
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 
 WANTED = Expectation(clip_seconds=97 / 24, width=320, height=240)
 
@@ -35,11 +35,11 @@ def hang_over(clip: Path, *_: object) -> None:
 
 
 async def looked_at(path: Path) -> None:
-    crew = Crew(1)
+    workers = WorkerPool(1)
     try:
-        await gate(WANTED, crew)(path, "")
+        await gate(WANTED, workers)(path, "")
     finally:
-        await crew.close()
+        await workers.close()
 
 
 async def test_a_file_over_which_every_decoder_crashes_is_damaged_only_where_a_sound_one_decodes(

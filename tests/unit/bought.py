@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
-from longtake.accounts.session import Desk, open_desk
+from longtake.accounts.session import AccountSession, open_session
 from longtake.accounts.slots import Lease
 from longtake.accounts.transport import Transport
 from longtake.domain.job import Clip, Job
@@ -54,12 +54,12 @@ def account(**more) -> Account:
     return Account(**({"vendor": "evolink", "api_key": SecretStr("key-of-the-account"), "base_url": BASE_URL} | more))
 
 
-def desk_at(vendor, **more) -> Desk:
+def session_at(vendor, **more) -> AccountSession:
     """A real desk; `vendor` answers each request."""
     known = account(**more)
-    desk = open_desk(known)
-    desk.client = VendorClient(known, transport=Transport(known, transport=httpx.MockTransport(vendor)))
-    return desk
+    session = open_session(known)
+    session.client = VendorClient(known, transport=Transport(known, transport=httpx.MockTransport(vendor)))
+    return session
 
 
 class Slots:
@@ -91,7 +91,7 @@ class Slots:
         pass
 
 
-def quiet_desk(*stands, **more) -> SimpleNamespace:
+def quiet_session(*stands, **more) -> SimpleNamespace:
     """A desk with such a pool and no vendor."""
     return SimpleNamespace(slots=Slots(*stands), job_seconds=60.0, account=account(), trouble=None, **more)
 

@@ -27,7 +27,7 @@ from longtake.media.stitching.conform import (
     encoder_sample,
     pictures,
 )
-from longtake.media.stitching.film_plan import Plan, PlannedClip
+from longtake.media.stitching.film_plan import FilmPlan, PlannedClip
 from longtake.media.stitching.loudness import Meter, amplified, limited
 from longtake.media.stitching.receipt import LoudnessReceipt, StitchOptions
 from longtake.media.stitching.seams import SeamMeter
@@ -55,12 +55,12 @@ class SoundReport(NamedTuple):
     after: LoudnessReceipt | None
 
 
-def has_sound(plan: Plan, options: StitchOptions) -> bool:
+def has_sound(plan: FilmPlan, options: StitchOptions) -> bool:
     """Whether the film gets a sound track."""
     return options.silent_film == "silent-track" or any(clip.facts.has_audio for clip in plan.clips)
 
 
-def write_film(plan: Plan, part: Path, options: StitchOptions, progress: Progress) -> SoundReport | None:
+def write_film(plan: FilmPlan, part: Path, options: StitchOptions, progress: Progress) -> SoundReport | None:
     """Writes the film; reports on its sound, None where it has none.
 
     Raises:
@@ -82,7 +82,7 @@ def write_film(plan: Plan, part: Path, options: StitchOptions, progress: Progres
         raise kind(f"the film could not be written: {error.strerror or error}") from error
 
 
-def _choose_gain(plan: Plan, options: StitchOptions) -> Gain | None:
+def _choose_gain(plan: FilmPlan, options: StitchOptions) -> Gain | None:
     if options.loudness_lufs is None:
         return None
     meter = Meter(plan.sound_rate_hz)
@@ -96,7 +96,7 @@ def _choose_gain(plan: Plan, options: StitchOptions) -> Gain | None:
     return Gain(before, gain_db, peak is not None and peak + gain_db > options.true_peak_dbtp)
 
 
-def _finished_sound(plan: Plan, options: StitchOptions, gain: Gain | None) -> Iterator[Sound]:
+def _finished_sound(plan: FilmPlan, options: StitchOptions, gain: Gain | None) -> Iterator[Sound]:
     sound = film_sound(plan, options.fade_seconds)
     if gain and gain.decibels:
         sound = amplified(sound, gain.decibels)
@@ -116,7 +116,7 @@ def film_clock(fps: Fraction) -> tuple[Fraction, int]:
 
 
 def _write_tracks(
-    plan: Plan, part: Path, options: StitchOptions, sound: Iterator[Sound] | None, progress: Progress
+    plan: FilmPlan, part: Path, options: StitchOptions, sound: Iterator[Sound] | None, progress: Progress
 ) -> None:
     fps = plan.target.format.fps
     tick_seconds, step = film_clock(fps)
@@ -146,7 +146,7 @@ def _write_tracks(
 class _VideoWriter:
     """The film's video track: its header, and its packets in decoding order."""
 
-    def __init__(self, output: OutputContainer, plan: Plan, options: StitchOptions) -> None:
+    def __init__(self, output: OutputContainer, plan: FilmPlan, options: StitchOptions) -> None:
         self._plan = plan
         self._fit: Fit = options.fit
         self._set_id, self._sample = 0, None

@@ -93,7 +93,7 @@ class PlannedClip:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FilmPlan:
     """A film before it is made. `starts` holds the number of the film's picture at which each clip begins."""
 
     clips: tuple[PlannedClip, ...]
@@ -107,7 +107,7 @@ class Plan:
         return self.clips[number + 1].overlap if number + 1 < len(self.clips) else 0
 
 
-def make_plan(paths: Sequence[Path], options: StitchOptions) -> Plan:
+def make_plan(paths: Sequence[Path], options: StitchOptions) -> FilmPlan:
     """Reads every clip's packets and decides.
 
     Raises:
@@ -128,7 +128,7 @@ def make_plan(paths: Sequence[Path], options: StitchOptions) -> Plan:
     return _with_decoded_colour(plan) if any(clip.why for clip in plan.clips) else plan
 
 
-def _with_decoded_colour(plan: Plan) -> Plan:
+def _with_decoded_colour(plan: FilmPlan) -> FilmPlan:
     """What is encoded beside copied pictures says of its colours what they say, whatever their container says."""
     target = plan.target
     if target.donor is not None:
@@ -210,7 +210,7 @@ def _choose_colour(clips: Sequence[PlannedClip]) -> Colour:
     return Counter(taken).most_common(1)[0][0]
 
 
-def _cut(clips: Sequence[PlannedClip], target: Target, options: StitchOptions) -> Plan:
+def _cut(clips: Sequence[PlannedClip], target: Target, options: StitchOptions) -> FilmPlan:
     picked = [replace(clip, picks=_picks(clip, target.format.fps)) for clip in clips]
     overlap = round(Fraction(options.crossfade_seconds) * target.format.fps)
     planned: list[PlannedClip] = []
@@ -223,7 +223,7 @@ def _cut(clips: Sequence[PlannedClip], target: Target, options: StitchOptions) -
         planned.append(replace(clip, overlap=shared))
         starts.append(end - shared)
         end += len(clip.picks) - shared
-    plan = Plan(tuple(planned), target, tuple(starts), end, _choose_sound_rate(clips))
+    plan = FilmPlan(tuple(planned), target, tuple(starts), end, _choose_sound_rate(clips))
     decided = tuple(_decide(clip, plan.overlap_after(number), target) for number, clip in enumerate(plan.clips))
     return replace(plan, clips=decided)
 

@@ -13,7 +13,7 @@ from av import AudioResampler
 from numpy.typing import NDArray
 
 from longtake.media.reading.opening import demuxing
-from longtake.media.stitching.film_plan import Plan, PlannedClip
+from longtake.media.stitching.film_plan import FilmPlan, PlannedClip
 
 Sound = NDArray[np.float32]
 
@@ -21,13 +21,13 @@ _BLOCKS_PER_SECOND = 4
 _GAP_SECONDS = 0.01
 
 
-def sample_at(plan: Plan, picture: int) -> int:
+def sample_at(plan: FilmPlan, picture: int) -> int:
     """The film's sample at which a picture begins. Counted from the start, so no error adds up."""
     fps = plan.target.format.fps
     return (2 * picture * fps.denominator * plan.sound_rate_hz + fps.numerator) // (2 * fps.numerator)
 
 
-def film_sound(plan: Plan, fade_seconds: float) -> Iterator[Sound]:
+def film_sound(plan: FilmPlan, fade_seconds: float) -> Iterator[Sound]:
     """The whole film's sound in blocks of at most a quarter of a second, each clip as long as its pictures.
 
     Raises:

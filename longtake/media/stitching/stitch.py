@@ -22,7 +22,7 @@ from longtake.media.reading.colour import conversion
 from longtake.media.reading.packets import read_packets
 from longtake.media.reading.probe import open_clip
 from longtake.media.stitching.film import Progress, SoundReport, film_clock, has_sound, write_film
-from longtake.media.stitching.film_plan import Plan, make_plan
+from longtake.media.stitching.film_plan import FilmPlan, make_plan
 from longtake.media.stitching.receipt import ClipReceipt, FilmFormat, JoinReceipt, StitchOptions, StitchReceipt
 
 
@@ -84,7 +84,7 @@ def _unheard(_share: float) -> None:
     pass
 
 
-def _check_room(plan: Plan, target: Path) -> None:
+def _check_room(plan: FilmPlan, target: Path) -> None:
     needed = sum(clip.facts.size_bytes for clip in plan.clips) * 11 // 10 + 2**20
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def _is_abandoned(part: Path) -> bool:
     return True
 
 
-def _verify(plan: Plan, part: Path, *, with_sound: bool) -> float | None:
+def _verify(plan: FilmPlan, part: Path, *, with_sound: bool) -> float | None:
     """Counts the finished file's packets; returns the length of its sound in seconds."""
     with open_clip(part) as film:
         facts, table = film.facts, read_packets(film, part)
@@ -145,7 +145,7 @@ def _verify(plan: Plan, part: Path, *, with_sound: bool) -> float | None:
     return facts.audio_seconds if with_sound else None
 
 
-def _clip_receipt(plan: Plan, number: int) -> ClipReceipt:
+def _clip_receipt(plan: FilmPlan, number: int) -> ClipReceipt:
     clip = plan.clips[number]
     facts, copied = clip.facts, clip.copied[1] - clip.copied[0]
     sound = "none: silence"
@@ -168,7 +168,7 @@ def _clip_receipt(plan: Plan, number: int) -> ClipReceipt:
     )
 
 
-def _join_receipts(plan: Plan, sound: SoundReport | None) -> tuple[JoinReceipt, ...]:
+def _join_receipts(plan: FilmPlan, sound: SoundReport | None) -> tuple[JoinReceipt, ...]:
     clicks = sound.click_ratios if sound else [None] * (len(plan.clips) - 1)
     fps = plan.target.format.fps
     return tuple(
@@ -177,7 +177,7 @@ def _join_receipts(plan: Plan, sound: SoundReport | None) -> tuple[JoinReceipt, 
     )
 
 
-def _film_format(plan: Plan) -> FilmFormat:
+def _film_format(plan: FilmPlan) -> FilmFormat:
     target = plan.target
     width, height = target.format.size
     return FilmFormat(

@@ -23,7 +23,7 @@ from longtake.files.store import Store
 from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
 from longtake.files.web.ranged import open_ranged
 from longtake.manifests.schema import ManifestRow
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 from longtake.planning.references.look import look
 
 DEADLINE_SECONDS = 90.0
@@ -66,8 +66,8 @@ async def measure_references(
     facts: dict[str, MediaFacts] = {}
     problems: dict[str, str] = {}
     turn = asyncio.Semaphore(at_once)
-    crew = Crew(OPENED_AT_ONCE, calls_each=CALLS_EACH)
-    looks = _Looks(media, crew, deadline_seconds)
+    workers = WorkerPool(OPENED_AT_ONCE, calls_each=CALLS_EACH)
+    looks = _Looks(media, workers, deadline_seconds)
 
     async def measure(source: str) -> None:
         async with turn:
@@ -82,7 +82,7 @@ async def measure_references(
     try:
         await asyncio.gather(*(measure(source) for source in distinct))
     finally:
-        await crew.close()
+        await workers.close()
     return {source: facts[source] for source in distinct if source in facts}, problems
 
 
@@ -129,9 +129,9 @@ def _words(error: Exception, source: str) -> str:
 class _Looks:
     """Looks at single sources, fetched here and opened in children."""
 
-    def __init__(self, media: GuardedClient, crew: Crew, deadline_seconds: float) -> None:
+    def __init__(self, media: GuardedClient, workers: WorkerPool, deadline_seconds: float) -> None:
         self._media = media
-        self._crew = crew
+        self._crew = workers
         self._deadline_seconds = deadline_seconds
         # As many as the crew has, so that waiting for a child does not count as reading slowly.
         self._turn = asyncio.Semaphore(OPENED_AT_ONCE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from longtake.files.store import Store
 from longtake.media.cutting.frames import contact_sheet, poster
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 from longtake.rendering.output.outputs import contact_sheet_key, poster_key
 from longtake.rendering.shot_result import ShotResult
 
@@ -22,7 +22,7 @@ SHEET_CLIPS = 24
 
 
 async def make_pictures(
-    reel: str, results: Sequence[ShotResult], store: Store, crew: Crew, *, fresh: Collection[ShotResult]
+    reel: str, results: Sequence[ShotResult], store: Store, workers: WorkerPool, *, fresh: Collection[ShotResult]
 ) -> bool:
     """Makes posters of a reel's clips where they are missing or the clip is fresh, and its contact sheet.
 
@@ -37,14 +37,16 @@ async def make_pictures(
             clips: list[tuple[str, Path]] = []
             for place, result in enumerate(done):
                 is_fresh = any(result is other for other in fresh)
-                clip = await _poster(result, store, crew, Path(folder) / f"{place:05}", is_fresh)
+                clip = await _poster(result, store, workers, Path(folder) / f"{place:05}", is_fresh)
                 if clip is not None:
                     clips.append((result.shot.row.shot, clip))
             if len(clips) < 2:
                 return False
             labels, paths = zip(*clips[:: max(1, -(-len(clips) // SHEET_CLIPS))], strict=True)
             sheet = Path(folder) / "sheet.jpg"
-            await crew.call(contact_sheet, list(paths), sheet, labels=list(labels), deadline_seconds=DEADLINE_SECONDS)
+            await workers.call(
+                contact_sheet, list(paths), sheet, labels=list(labels), deadline_seconds=DEADLINE_SECONDS
+            )
             await asyncio.to_thread(store.write, contact_sheet_key(reel), sheet.read_bytes())
     except Exception as error:  # a picture for people is worth no reel
         log.warning("%s: no contact sheet: %s: %s", reel, type(error).__name__, error)
@@ -52,7 +54,7 @@ async def make_pictures(
     return True
 
 
-async def _poster(result: ShotResult, store: Store, crew: Crew, folder: Path, is_fresh: bool) -> Path | None:
+async def _poster(result: ShotResult, store: Store, workers: WorkerPool, folder: Path, is_fresh: bool) -> Path | None:
     """The clip as a local file, its poster made where it is missing or old; None where none can be made."""
     key = result.clip.key if result.clip else ""
     target = poster_key(result.shot)
@@ -61,7 +63,7 @@ async def _poster(result: ShotResult, store: Store, crew: Crew, folder: Path, is
         clip = await asyncio.to_thread(store.fetch, key, folder / "clip.mp4")
         if is_fresh or await asyncio.to_thread(store.size, target) is None:
             picture = folder / "poster.jpg"
-            await crew.call(poster, clip, picture, deadline_seconds=DEADLINE_SECONDS)
+            await workers.call(poster, clip, picture, deadline_seconds=DEADLINE_SECONDS)
             await asyncio.to_thread(store.write, target, picture.read_bytes())
     except Exception as error:  # see above
         log.warning("%s: no poster: %s: %s", result.shot.shot_id, type(error).__name__, error)

@@ -23,7 +23,7 @@ from longtake.media.checking.echo import find_echo
 from longtake.media.stitching.film import Progress
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
-from longtake.media.workers import Crew
+from longtake.media.workers import WorkerPool
 from longtake.rendering.output.outputs import reel_key, sidecar_key
 
 SECONDS_PER_CLIP = 30.0
@@ -87,7 +87,7 @@ class MadeReel(BaseModel):
     kept: str = ""
 
 
-async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progress | None = None) -> MadeReel:
+async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progress: Progress | None = None) -> MadeReel:
     """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
 
     Args:
@@ -104,7 +104,7 @@ async def make_reel(order: ReelOrder, store: Store, crew: Crew, progress: Progre
         work = await asyncio.to_thread(store.work_folder, order.key)
         try:
             with part_file(work, f".{Path(order.key).stem}") as part:
-                return await _make(order, store, crew, part, progress)
+                return await _make(order, store, workers, part, progress)
         except PublishConflictError:
             await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
     return made
@@ -124,11 +124,11 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
     return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
 
 
-async def _make(order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None) -> MadeReel:
+async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path, progress: Progress | None) -> MadeReel:
     """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
     try:
         receipt, kept = await (
-            _link_single(order, store) if _is_single(order) else _stitch(order, store, crew, part, progress)
+            _link_single(order, store) if _is_single(order) else _stitch(order, store, workers, part, progress)
         )
     finally:
         part.unlink(missing_ok=True)
@@ -168,7 +168,7 @@ async def _link_single(order: ReelOrder, store: Store) -> tuple[dict[str, Any], 
 
 
 async def _stitch(
-    order: ReelOrder, store: Store, crew: Crew, part: Path, progress: Progress | None
+    order: ReelOrder, store: Store, workers: WorkerPool, part: Path, progress: Progress | None
 ) -> tuple[dict[str, Any], str]:
     """Joins and publishes. Returns the receipt, and what is told of a person's film."""
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
@@ -177,11 +177,11 @@ async def _stitch(
             await asyncio.to_thread(store.fetch, part.clip.key, Path(folder) / f"{place:05}.mp4")
             for place, part in enumerate(order.parts)
         ]
-        options, echoes = await _without_echoes(order, paths, crew)
-        drift = await _drift(order, paths, crew)
+        options, echoes = await _without_echoes(order, paths, workers)
+        drift = await _drift(order, paths, workers)
         film = part.with_suffix(".film.part")
         try:
-            made = await crew.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
+            made = await workers.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
             size_bytes = film.stat().st_size
             kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
             await asyncio.to_thread(store.publish, film, order.key)
@@ -196,19 +196,19 @@ async def _stitch(
     return receipt, kept
 
 
-async def _drift(order: ReelOrder, paths: Sequence[Path], crew: Crew) -> list[dict[str, Any]]:
+async def _drift(order: ReelOrder, paths: Sequence[Path], workers: WorkerPool) -> list[dict[str, Any]]:
     """How far each link of each chain has moved from the chain's first clip."""
     heads = [place for place, part in enumerate(order.parts) if not part.linked]
     drift: list[dict[str, Any]] = []
     for head, end in pairwise([*heads, len(paths)]):
         if end - head > 1:
-            links = await crew.call(measure_drift, paths[head:end], deadline_seconds=SECONDS_PER_CLIP * (end - head))
+            links = await workers.call(measure_drift, paths[head:end], deadline_seconds=SECONDS_PER_CLIP * (end - head))
             drift += [{"shot_id": order.parts[head + link.link].shot_id} | link.model_dump() for link in links]
     return drift
 
 
 async def _without_echoes(
-    order: ReelOrder, paths: Sequence[Path], crew: Crew
+    order: ReelOrder, paths: Sequence[Path], workers: WorkerPool
 ) -> tuple[StitchOptions, list[dict[str, Any]]]:
     """Options that drop the pictures with which a continued clip repeats the end of the one before it."""
     trims = list(order.options.trims) or [(0, 0)] * len(paths)
@@ -216,7 +216,7 @@ async def _without_echoes(
     for place, part in enumerate(order.parts):
         if not part.continues or place == 0:
             continue
-        echo = await crew.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
+        echo = await workers.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
         trimmed = echo.verdict == "found" and echo.confidence >= SURE
         echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
         if trimmed and echo.frames < part.clip.frames:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from longtake.accounts.transport import redact
 from longtake.domain.text import one_line
 from longtake.planning.plan import Shot
-from longtake.planning.preview import PlanView, Sum, account_of
+from longtake.planning.preview import PlanPreview, Sum, account_of
 from longtake.reports.plan.table import price_words, summary_line
 
 MOST_LINES = 50
@@ -42,7 +42,7 @@ class PlanFigures(BaseModel):
     high_seconds: float | None = None
 
 
-def plan_figures(view: PlanView) -> PlanFigures:
+def plan_figures(view: PlanPreview) -> PlanFigures:
     """The plan's figures; `exit_code` is that of `longtake plan`."""
     total, refusals = view.total, len(view.plan.refusals)
     return PlanFigures(
@@ -68,7 +68,7 @@ def harmless(text: str, limit: int = TEXT_CHARACTERS) -> str:
     return _ACTING.sub(lambda mark: f"&#{ord(mark[0])};", one_line(redact(text), limit))
 
 
-def summary_markdown(view: PlanView, title: str) -> str:
+def summary_markdown(view: PlanPreview, title: str) -> str:
     """Rows, price by vendor and reel, what the budget holds, violations by rule; long lists are cut and say so."""
     parts = [f"**{harmless(title)}**", harmless(summary_line(view), 1000)]
     parts.append("\n".join(f"- {harmless(notice, 1000)}" for notice in view.notices[:MOST_LINES]))
@@ -88,7 +88,7 @@ def summary_markdown(view: PlanView, title: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def violations_table(view: PlanView) -> list[dict[str, str]]:
+def violations_table(view: PlanPreview) -> list[dict[str, str]]:
     """The first violations, one row each, and how many more there are."""
     refusals = view.plan.refusals
     rows = [
@@ -107,7 +107,7 @@ def violations_table(view: PlanView) -> list[dict[str, str]]:
     return rows
 
 
-def _sums(view: PlanView, title: str, key: Callable[[Shot], str]) -> str:
+def _sums(view: PlanPreview, title: str, key: Callable[[Shot], str]) -> str:
     sums: Mapping[str, Sum] = view.sums(key)
     rows = [
         (harmless(name) or "–", f"{each.shots:,}", f"{each.bought:,}", price_words(each)) for name, each in sums.items()

@@ -14,7 +14,7 @@ from rich.text import Text
 from longtake.domain.text import one_line
 from longtake.domain.violations import Violation
 from longtake.planning.plan import TO_BUY, Shot, Standing
-from longtake.planning.preview import PlanView, Sum, account_of, sent_briefly, sent_call
+from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
 
 SHOWN_ROWS = 200
 SHOWN_VIOLATIONS = 1000
@@ -24,7 +24,7 @@ UNWATCHED_WIDTH = 160
 _COLOURS = {"new": "green", "replaces": "yellow", "follows": "yellow", "held": "magenta", "refused": "red"}
 
 
-def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: int = SHOWN_ROWS) -> None:
+def print_plan(view: PlanPreview, console: Console | None = None, *, shown_rows: int = SHOWN_ROWS) -> None:
     """Prints the plan: rows, sums by reel and account, violations, warnings, price, forecast and notices."""
     console = console or Console(width=None if sys.stdout.isatty() else UNWATCHED_WIDTH)
     shots = view.plan.shots
@@ -45,7 +45,7 @@ def print_plan(view: PlanView, console: Console | None = None, *, shown_rows: in
     console.print(Text(summary_line(view), "bold"), soft_wrap=True)
 
 
-def summary_line(view: PlanView) -> str:
+def summary_line(view: PlanPreview) -> str:
     """All in a line: how many rows, how many are bought, the price, the time, and whether anything forbids it."""
     total = view.total
     price = price_words(total)
@@ -65,7 +65,7 @@ def summary_line(view: PlanView) -> str:
     return "; ".join(parts)
 
 
-def plan_json(view: PlanView) -> dict[str, Any]:
+def plan_json(view: PlanPreview) -> dict[str, Any]:
     """The plan as plain data, with the exact body of every request; references without signatures or inline data."""
     return {
         "total": asdict(view.total),
@@ -85,12 +85,12 @@ def plan_json(view: PlanView) -> dict[str, Any]:
     }
 
 
-def plan_rows(view: PlanView) -> list[dict[str, Any]]:
+def plan_rows(view: PlanPreview) -> list[dict[str, Any]]:
     """Every shot as a flat record, in the plan's order."""
     return [_row(view, shot) for shot in view.plan.shots]
 
 
-def _row(view: PlanView, shot: Shot) -> dict[str, Any]:
+def _row(view: PlanPreview, shot: Shot) -> dict[str, Any]:
     quote = shot.quote
     return {
         "row": shot.row.row,
@@ -118,7 +118,7 @@ def _found(violation: Violation) -> dict[str, Any]:
     return violation.model_dump(exclude={"warning"})
 
 
-def _rows_table(view: PlanView, shots: list[Shot], width: int) -> Table:
+def _rows_table(view: PlanPreview, shots: list[Shot], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("row", justify="right", no_wrap=True)
     table.add_column("shot", no_wrap=True, max_width=width // 5)
@@ -160,7 +160,7 @@ def _sums_table(title: str, sums: dict[str, Sum]) -> Table:
     return table
 
 
-def _print_violations(view: PlanView, console: Console) -> None:
+def _print_violations(view: PlanPreview, console: Console) -> None:
     refusals = view.plan.refusals
     warnings = [violation for violation in view.plan.violations if violation.warning]
     for found, word, colour in ((warnings, "warning", "yellow"), (refusals, "violation", "red")):

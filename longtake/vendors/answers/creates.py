@@ -20,7 +20,7 @@ from longtake.vendors.answers.replies import (
     tells_failure,
     words,
 )
-from longtake.vendors.answers.reply import Accepted, CreateReader, Reply
+from longtake.vendors.answers.reply import CreateReader, Reply, SubmitReply
 
 _CARRIERS = ("data", "result", "results", "output", "job", "jobs", "task", "tasks", "video", "videos")
 _OF_A_FAILURE = frozenset(
@@ -39,7 +39,7 @@ _STATUS_NAMES = ("status", "state", "task_status", "job_status")
 _JOB_HEADERS = ("task-id", "job-id", "video-id", "generation-id", "taskid", "jobid")
 
 
-def read_create(adapter: CreateReader, reply: Reply) -> Accepted:
+def read_create(adapter: CreateReader, reply: Reply) -> SubmitReply:
     """What an answer to a create means.
 
     Raises:

@@ -25,7 +25,7 @@ class Reply:
     named: tuple[str, ...] = ()
 
 
-class Accepted(NamedTuple):
+class SubmitReply(NamedTuple):
     """A submit that was accepted: the job's id and the first look at it."""
 
     job_id: str
@@ -35,7 +35,7 @@ class Accepted(NamedTuple):
 class CreateReader(Protocol):
     """What a vendor knows of its answers to a create."""
 
-    def accepted(self, reply: Reply) -> Accepted:
+    def accepted(self, reply: Reply) -> SubmitReply:
         """The job of an answer that names one."""
         ...
 

@@ -14,7 +14,7 @@ import time
 
 from starlette.applications import Starlette
 
-from longtake.accounts.session import open_desk
+from longtake.accounts.session import open_session
 from longtake.domain.errors import LongtakeError
 from longtake.domain.request import ShotRequest
 from longtake.files.open_store import open_store
@@ -83,14 +83,14 @@ async def cell(sandbox: WatchedSandbox, ledger: Ledger, vendor: str, fault: str)
     ends: set[str] = set()
     for _ in range(CALLS):
         # A desk of its own, as a retry in another process would have.
-        desk = open_desk(account)
+        session = open_session(account)
         try:
-            await buy(order, desk, ledger)
+            await buy(order, session, ledger)
             ends.add("job")
         except LongtakeError as error:
             ends.add(type(error).__name__)
         finally:
-            await desk.close()
+            await session.close()
     seconds = time.monotonic() - began
     billed = sum(prompt in str(entry.body) for entry in sandbox.bill.entries)
     return {"billed": billed, "end": ", then ".join(sorted(ends)), "seconds": seconds, "keyed": vendor in sandbox.keyed}

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
-from longtake.accounts.session import open_desk
+from longtake.accounts.session import open_session
 from longtake.accounts.transport import Transport
 from longtake.domain.errors import (
     ConfigurationError,
@@ -127,13 +127,13 @@ async def test_any_exception_after_the_request_left_is_an_unknown_outcome_in_the
         raise fault
 
     client = client_for(fail)
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     order = Order(output=str(tmp_path), account="evolink", shot_id="r/1", request=SHOT).identified()
     ledger = Ledger(DirectoryStore(tmp_path))
     with pytest.raises(UnknownOutcomeError):
-        await buy(order, desk, ledger)
-    await desk.close()
+        await buy(order, session, ledger)
+    await session.close()
     assert ledger.purchase(order.identity).state(0) is State.UNKNOWN
 
 
@@ -143,27 +143,27 @@ async def test_a_header_that_our_side_refuses_is_not_sent_and_leaves_the_purchas
 
     monkeypatch.setattr("longtake.jobs.submit.NOT_SENT_TRIES", 1)
     client = client_for(fail)
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     order = Order(output=str(tmp_path), account="evolink", shot_id="r/1", request=SHOT).identified()
     ledger = Ledger(DirectoryStore(tmp_path))
     with pytest.raises(NotSentError):
-        await buy(order, desk, ledger)
-    await desk.close()
+        await buy(order, session, ledger)
+    await session.close()
     assert ledger.purchase(order.identity).state(0) is State.NEW
 
 
 async def test_a_request_that_cannot_be_made_leaves_no_record(tmp_path) -> None:
     client = client_for(httpx.Response(200, json={"id": "task_1234567"}))
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     shot = SHOT.model_copy(update={"prompt": "half an emoji \ud83d"})
     order = Order(
         output=str(tmp_path), account="evolink", shot_id="r/1", request=shot, identity="1-x", written={"a": 1}
     )
     with pytest.raises(UnsupportedRequestError):
-        await buy(order, desk, Ledger(DirectoryStore(tmp_path)))
-    await desk.close()
+        await buy(order, session, Ledger(DirectoryStore(tmp_path)))
+    await session.close()
     assert not list(tmp_path.rglob("*.json"))
 
 
@@ -185,14 +185,14 @@ async def test_a_key_that_comes_back_anywhere_in_an_answer_goes_no_further(tmp_p
         "results": [f"https://m.test/{quote(spelt)}/clip.mp4"],
     }
     client = client_for(httpx.Response(status, json=body, headers={"Retry-After": "1", "X-Task-Id": quote(spelt)}))
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     order = Order(output=str(tmp_path), account="evolink", shot_id="r/1", request=SHOT).identified()
     with pytest.raises(VendorError) as caught:
-        await buy(order, desk, Ledger(DirectoryStore(tmp_path)))
+        await buy(order, session, Ledger(DirectoryStore(tmp_path)))
     look = await client.transport.send_again(client.adapter.look("task-1"))
     snapshot = client.adapter.snapshot(look)
-    await desk.close()
+    await session.close()
     told = [str(caught.value), repr(caught.value), repr(look), snapshot.model_dump_json()]
     told += [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     for text in told:
@@ -208,13 +208,13 @@ async def test_a_job_id_that_holds_the_key_is_unknown_and_never_bought_again(tmp
         return httpx.Response(200, json={"id": f"task-{KEY}", "status": "pending"})
 
     client = client_for(answer)
-    desk = open_desk(client.account)
-    desk.client = client
+    session = open_session(client.account)
+    session.client = client
     order = Order(output=str(tmp_path), account="evolink", shot_id="r/1", request=SHOT).identified()
     for _ in range(2):
         with pytest.raises(UnknownOutcomeError):
-            await buy(order, desk, Ledger(DirectoryStore(tmp_path)))
-    await desk.close()
+            await buy(order, session, Ledger(DirectoryStore(tmp_path)))
+    await session.close()
     assert len(asked) == 1
 
 

@@ -17,7 +17,7 @@ from longtake.accounts.account import Account
 from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.client import VendorClient
 from longtake.accounts.polling import LOST_AFTER_LOOKS, REMEMBERED_HINTS, Poller
-from longtake.accounts.session import open_desk
+from longtake.accounts.session import open_session
 from longtake.accounts.transport import Transport, redact
 from longtake.domain.errors import ConfigurationError, JobLostError, RateLimitedError, RejectedRequestError
 from longtake.domain.job import JobSnapshot, JobStatus
@@ -423,9 +423,9 @@ async def test_only_a_vendor_that_calls_back_gets_an_address_and_each_purchase_i
     request = ShotRequest(prompt="a cat")
     given = {}
     for vendor in ("powertokens", "anyfast", "evolink", "jimmyai"):
-        desk = open_desk(account_at(vendor), callbacks=receiver)
-        given[vendor] = [desk.with_callback(request).callback_url for _ in range(2)]
-        await desk.close()
+        session = open_session(account_at(vendor), callbacks=receiver)
+        given[vendor] = [session.with_callback(request).callback_url for _ in range(2)]
+        await session.close()
     first, second = given.pop("evolink")
     assert first.startswith(f"{BASE}/ltcb_")
     assert first != second
@@ -434,12 +434,12 @@ async def test_only_a_vendor_that_calls_back_gets_an_address_and_each_purchase_i
 
 async def test_a_rows_own_address_wins_and_without_a_receiver_nothing_is_added():
     own = ShotRequest(prompt="a cat", callback_url="https://hook.example/done")
-    desk = open_desk(account_at("evolink"), callbacks=Callbacks(BASE, "127.0.0.1", 0))
-    assert desk.with_callback(own) is own
-    await desk.close()
-    desk = open_desk(account_at("evolink"))
-    assert desk.with_callback(ShotRequest(prompt="a cat")) == ShotRequest(prompt="a cat")
-    await desk.close()
+    session = open_session(account_at("evolink"), callbacks=Callbacks(BASE, "127.0.0.1", 0))
+    assert session.with_callback(own) is own
+    await session.close()
+    session = open_session(account_at("evolink"))
+    assert session.with_callback(ShotRequest(prompt="a cat")) == ShotRequest(prompt="a cat")
+    await session.close()
 
 
 def test_the_token_is_known_wherever_a_vendor_repeats_it():
@@ -460,12 +460,12 @@ async def test_a_vendor_that_repeats_the_address_in_its_refusal_does_not_bring_i
         return httpx.Response(status, json={"error": {"code": "invalid_request", "message": words}})
 
     account = account_at("evolink")
-    desk = open_desk(account, callbacks=Callbacks(BASE, "127.0.0.1", 0))
-    desk.client = VendorClient(account, transport=Transport(account, transport=httpx.MockTransport(answer)))
+    session = open_session(account, callbacks=Callbacks(BASE, "127.0.0.1", 0))
+    session.client = VendorClient(account, transport=Transport(account, transport=httpx.MockTransport(answer)))
     order = Order(output=str(tmp_path), account="evolink", shot_id="r/1", request=ShotRequest(prompt="a cat"))
     with pytest.raises(Exception, match="callback_url") as caught:
-        await buy(order, desk, Ledger(open_store(str(tmp_path))))
-    await desk.close()
+        await buy(order, session, Ledger(open_store(str(tmp_path))))
+    await session.close()
     token = repeated[0].rpartition("/")[2]
     files = [path for path in (tmp_path / "ledger").rglob("*") if path.is_file()]
     assert len(files) == 2

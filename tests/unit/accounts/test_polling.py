@@ -9,7 +9,7 @@ import time
 import pytest
 
 from longtake.accounts import polling
-from longtake.accounts.poll_schedule import Cadence
+from longtake.accounts.poll_schedule import PollSchedule
 from longtake.accounts.polling import BARE_SUCCESS_LOOKS, LOST_AFTER_LOOKS, Poller
 from longtake.domain.errors import (
     AuthenticationError,
@@ -138,40 +138,40 @@ async def test_waiting_ends_whatever_keeps_a_look_from_being_made(monkeypatch, t
 
 
 def test_the_first_look_comes_at_the_expected_end():
-    cadence = Cadence(2.0)
-    assert cadence.first_look(None) == 2.0
-    assert cadence.first_look(100.0) == 50.0
+    schedule = PollSchedule(2.0)
+    assert schedule.first_look(None) == 2.0
+    assert schedule.first_look(100.0) == 50.0
     for age in (80.0, 90.0, 100.0):
-        cadence.learn(age)
-    assert 75 <= cadence.first_look(100.0) <= 80
+        schedule.learn(age)
+    assert 75 <= schedule.first_look(100.0) <= 80
 
 
 def test_gaps_grow_with_a_jobs_age_and_are_bounded():
-    cadence = Cadence(2.0)
-    assert cadence.gap(10) == 2.0
-    assert cadence.gap(100) == 10.0
-    assert cadence.gap(1e6) == 60.0
+    schedule = PollSchedule(2.0)
+    assert schedule.gap(10) == 2.0
+    assert schedule.gap(100) == 10.0
+    assert schedule.gap(1e6) == 60.0
 
 
 @pytest.mark.parametrize(("ends", "gap"), [(range(60, 301), 17.5), (range(118, 123), 2.4), (range(10, 2000), 15.0)])
 def test_looks_are_spread_over_the_time_in_which_jobs_are_known_to_end(ends, gap):
-    cadence = Cadence(2.0)
+    schedule = PollSchedule(2.0)
     for number in range(50):
-        cadence.learn(ends[number * len(ends) // 50])
-    assert cadence.gap(180 if len(ends) == 241 else 150 if len(ends) > 241 else 120) == pytest.approx(gap, rel=0.03)
+        schedule.learn(ends[number * len(ends) // 50])
+    assert schedule.gap(180 if len(ends) == 241 else 150 if len(ends) > 241 else 120) == pytest.approx(gap, rel=0.03)
 
 
 def test_a_job_older_than_any_known_one_is_looked_at_as_if_nothing_were_known():
-    cadence = Cadence(2.0)
+    schedule = PollSchedule(2.0)
     for age in (80.0, 90.0, 100.0):
-        cadence.learn(age)
-    assert cadence.gap(200) == Cadence(2.0).gap(200) == 20.0
+        schedule.learn(age)
+    assert schedule.gap(200) == PollSchedule(2.0).gap(200) == 20.0
 
 
 def test_a_job_a_little_later_than_all_before_it_is_looked_at_soon_again():
-    cadence = Cadence(0.1)
+    schedule = PollSchedule(0.1)
     for _ in range(20):
-        cadence.learn(15.0)
-    assert cadence.gap(15.1) == pytest.approx(0.302)
-    assert cadence.gap(15.6) == pytest.approx(0.6)
-    assert cadence.gap(40.0) == pytest.approx(4.0)
+        schedule.learn(15.0)
+    assert schedule.gap(15.1) == pytest.approx(0.302)
+    assert schedule.gap(15.6) == pytest.approx(0.6)
+    assert schedule.gap(40.0) == pytest.approx(4.0)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from longtake.accounts.poll_schedule import LATEST_FIRST_LOOK_SECONDS, Cadence
+from longtake.accounts.poll_schedule import LATEST_FIRST_LOOK_SECONDS, PollSchedule
 from longtake.accounts.polling import LONGEST_QUIET_SECONDS, Poller
 from longtake.domain.errors import RateLimitedError, VendorUnavailableError
 from longtake.domain.job import JobSnapshot, JobStatus
@@ -88,10 +88,10 @@ def test_a_job_noticed_late_for_the_vendors_troubles_teaches_nothing():
 
 @pytest.mark.parametrize("ages", [[20.0] * 3 + [90_000.0] * 7, [90_000.0] * 50])
 def test_absurd_ages_cannot_move_the_first_look_beyond_sense(ages):
-    cadence = Cadence(2.0)
+    schedule = PollSchedule(2.0)
     for age in ages:
-        cadence.learn(age)
-    assert cadence.first_look(None) <= LATEST_FIRST_LOOK_SECONDS
+        schedule.learn(age)
+    assert schedule.first_look(None) <= LATEST_FIRST_LOOK_SECONDS
 
 
 @pytest.mark.parametrize("estimated_seconds", [86_400.0, 1e300])

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from longtake.costs import budget as budget_module
 from longtake.costs.budget import Budget, is_charged
-from longtake.costs.budget_draft import Bounds, Draft
-from longtake.costs.budget_log import Entry, Reservations, Share, SpendingLog
+from longtake.costs.budget_draft import BudgetDraft, BudgetLimits
+from longtake.costs.budget_log import BudgetLog, Entry, Reservation, Reservations
 from longtake.costs.quote import Quote
 from longtake.domain.errors import BudgetExceededError, UnreadableRecordError
 from longtake.domain.identity import WrittenRow
@@ -277,14 +277,14 @@ async def test_a_create_whose_answer_was_lost_is_not_written_twice(ledger):
         def create(self, key, data):
             return super().create(key, data) and super().create(key, data)
 
-    log = SpendingLog(Lossy(Path(ledger.store.url)))
-    assert log.append(Entry(owner="o", at=1.0, reserved={"1-a": Share(0.5, ACCOUNT)}))
+    log = BudgetLog(Lossy(Path(ledger.store.url)))
+    assert log.append(Entry(owner="o", at=1.0, reserved={"1-a": Reservation(0.5, ACCOUNT)}))
     assert log.state.total_nano_usd == 500_000_000
     assert len(ledger.store.list("budget")) == 1
 
 
 SHARES = st.builds(
-    Share, st.one_of(st.none(), st.integers(0, 50).map(lambda cents: cents / 100)), st.sampled_from("xy")
+    Reservation, st.one_of(st.none(), st.integers(0, 50).map(lambda cents: cents / 100)), st.sampled_from("xy")
 )
 STEPS = st.lists(
     st.tuples(
@@ -299,12 +299,12 @@ STEPS = st.lists(
 @given(STEPS, st.integers(0, 120))
 @settings(max_examples=150, deadline=None)
 def test_no_sequence_of_steps_passes_the_bound_and_the_sums_stay_exact(steps, cents):
-    state, bounds = Reservations(), Bounds(cents / 100, {"x": cents / 200})
+    state, bounds = Reservations(), BudgetLimits(cents / 100, {"x": cents / 200})
     for owner, wanted, unwanted in steps:
-        draft = Draft(owner, bounds, state)
+        draft = BudgetDraft(owner, bounds, state)
         draft.release(owner, unwanted)
         state.apply(Entry(owner=owner, at=1.0, released=draft.released))
-        draft = Draft(owner, bounds, state)
+        draft = BudgetDraft(owner, bounds, state)
         for identity, share in wanted.items():
             draft.reserve({identity: share})
         state.apply(Entry(owner=owner, at=1.0, reserved=draft.reserved))

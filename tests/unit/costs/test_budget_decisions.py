@@ -9,7 +9,7 @@ import pytest
 
 from longtake.costs import budget as budgets
 from longtake.costs.budget import LEDGER, Budget
-from longtake.costs.budget_log import Entry, Share
+from longtake.costs.budget_log import Entry, Reservation
 from longtake.costs.quote import Quote
 from longtake.domain.errors import BudgetExceededError
 from longtake.domain.identity import WrittenRow, attempt_identity
@@ -124,8 +124,8 @@ async def test_a_purchase_of_which_no_intent_can_be_read_is_of_unknown_price(led
 
 def test_what_a_run_wants_is_the_attempt_it_makes_first_at_its_high_bound():
     new = shot("a", 0, 0.4)
-    assert wanted(new) == (new.identity, Share(0.4, ACCOUNT))
-    assert wanted(shot("a", 0, None))[1] == Share(None, ACCOUNT)
+    assert wanted(new) == (new.identity, Reservation(0.4, ACCOUNT))
+    assert wanted(shot("a", 0, None))[1] == Reservation(None, ACCOUNT)
     tried = Purchase(identity=new.identity, voids={})
     again = shot("a", 0, 0.4, attempts=[Purchase(identity="x"), tried])
     assert wanted(again)[0] == attempt_identity(again.identity, 2)
@@ -155,7 +155,7 @@ async def test_admitted_reels_are_in_the_log_and_held_ones_are_not(ledger):
     assert list(await one.admit_reels(needs_of(plan(a=[0.5, 0.5], b=[0.1])))) == ["b"]
     (entry,) = entries(ledger)
     assert (entry.owner, set(entry.reserved)) == (one.owner, {"1-a-0", "1-a-1"})
-    assert entry.reserved["1-a-0"] == Share(0.5, ACCOUNT)
+    assert entry.reserved["1-a-0"] == Reservation(0.5, ACCOUNT)
     assert entry.process == this_process()
     assert entry.steady_at is not None
 
@@ -309,7 +309,7 @@ async def test_a_purchase_whose_intent_is_torn_counts_at_the_most_that_was_set_a
         ledger.store.create(f"ledger/1-{name}/try-1.intent.json", b"{")
     later = await budget(ledger, 9.0)
     state = later._log.state
-    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [Share(0.4, ACCOUNT), Share(0.2, ACCOUNT)]
+    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [Reservation(0.4, ACCOUNT), Reservation(0.2, ACCOUNT)]
 
 
 async def test_a_purchase_whose_price_is_read_counts_at_it_whatever_was_set_aside(ledger):
@@ -321,7 +321,10 @@ async def test_a_purchase_whose_price_is_read_counts_at_it_whatever_was_set_asid
     ledger.intend(intent("1-b"))
     later = await budget(ledger)
     state = later._log.state
-    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [Share(0.5, ACCOUNT), Share(None, ACCOUNT)]
+    assert [state.share(f"1-{name}", LEDGER) for name in "ab"] == [
+        Reservation(0.5, ACCOUNT),
+        Reservation(None, ACCOUNT),
+    ]
 
 
 async def test_decisions_that_come_while_an_entry_is_written_share_the_next_one(ledger):

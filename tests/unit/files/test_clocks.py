@@ -24,7 +24,7 @@ from longtake.ledger.records import State
 from longtake.planning.needs import needs_of
 from tests.e2e.s3_server import s3_server
 from tests.unit.costs.test_budget import ACCOUNT, plan
-from tests.unit.jobs.test_purchase import Vendor, desk_at, order
+from tests.unit.jobs.test_purchase import Vendor, order, session_at
 from tests.unit.ledger.test_ledger import IDENTITY, intent
 
 APART = [310.0, 3600.0, 86_400.0]
@@ -143,12 +143,12 @@ def test_an_intent_whose_time_nobody_can_tell_ends_when_we_have_waited_long_enou
 @pytest.mark.parametrize("seconds", [*APART, *(-one for one in APART)])
 async def test_two_machines_whose_clocks_disagree_buy_a_shot_once(tmp_path, seconds):
     vendor = Vendor()
-    desks = [desk_at(vendor) for _ in range(2)]
+    sessions = [session_at(vendor) for _ in range(2)]
     ledgers = [Ledger(DirectoryStore(tmp_path)), Ledger(DirectoryStore(tmp_path), clock=set_by(seconds))]
-    pairs = zip(desks, ledgers, strict=True)
-    jobs = await asyncio.gather(*(buy(order(tmp_path), desk, ledger) for desk, ledger in pairs))
-    for desk in desks:
-        await desk.close()
+    pairs = zip(sessions, ledgers, strict=True)
+    jobs = await asyncio.gather(*(buy(order(tmp_path), session, ledger) for session, ledger in pairs))
+    for session in sessions:
+        await session.close()
     assert vendor.prompts == ["a cat"]
     assert {job.job_id for job in jobs} == {"task-1"}
 
@@ -161,10 +161,10 @@ async def test_an_intent_of_a_dead_machine_with_another_clock_is_not_waited_for_
     monkeypatch.setattr(purchase, "UNKNOWN_AFTER_SECONDS", 0.5)
     vendor, wanted = Vendor(), order(tmp_path)
     there = Ledger(DirectoryStore(tmp_path), clock=set_by(seconds))
-    desk = desk_at(vendor)
-    begun = purchase._intent(wanted, desk, 1, there).model_copy(update={"process": "another-boot/pid:[1]/7/1"})
+    session = session_at(vendor)
+    begun = purchase._intent(wanted, session, 1, there).model_copy(update={"process": "another-boot/pid:[1]/7/1"})
     there.intend(begun)
     with pytest.raises(UnknownOutcomeError):
-        await asyncio.wait_for(buy(wanted, desk, Ledger(DirectoryStore(tmp_path))), 8)
-    await desk.close()
+        await asyncio.wait_for(buy(wanted, session, Ledger(DirectoryStore(tmp_path))), 8)
+    await session.close()
     assert vendor.prompts == []

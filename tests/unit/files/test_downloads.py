@@ -52,9 +52,9 @@ def manifest(folder, *prompts):
     return path
 
 
-async def rendered(relay, folder, *prompts, max_wait_seconds=20.0, **wishes):
+async def rendered(relay, folder, *prompts, max_wait_seconds=20.0, **options):
     load = accounts_of(relay.environment(), max_wait_seconds=max_wait_seconds)
-    return await render_plain(manifest(folder, *prompts), folder / "out", load, **wishes)
+    return await render_plain(manifest(folder, *prompts), folder / "out", load, **options)
 
 
 def billed(relay, folder):

@@ -33,8 +33,8 @@ from longtake.files.directory import DirectoryStore
 from longtake.files.web.fetch import part_file
 from longtake.files.web.fetch_bounds import FetchBounds
 from longtake.jobs import wait as delivery
-from longtake.jobs.keeping import Checked, is_at_home, keep, take_published
-from longtake.jobs.wait import await_end, bring_home
+from longtake.jobs.keeping import GateResult, is_at_home, keep, take_published
+from longtake.jobs.wait import await_end, download_clip
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import ClipRecord, Expectation, State, VerdictRecord
 from tests.unit.bought import IDENTITY, accepted, account, clip, intent, job
@@ -62,7 +62,7 @@ class Poller:
         return end
 
 
-def desk(*ends, **more):
+def session(*ends, **more):
     return SimpleNamespace(
         account=account(**more), poller=Poller(*ends), adapter=SimpleNamespace(link_seconds=3600.0), trouble=None
     )
@@ -80,7 +80,7 @@ def ledger(tmp_path):
 
 
 async def test_a_success_is_recorded_with_a_link_without_its_secret_and_when_it_dies(ledger):
-    at = desk(snapshot(usage={"tokens": 5.0}))
+    at = session(snapshot(usage={"tokens": 5.0}))
     got = await await_end(job(estimated_seconds=77.0, submitted_at=5.0), at, ledger)
     kept = ledger.purchase(IDENTITY)
     assert got.video_url.endswith("?Signature=secret")
@@ -93,7 +93,7 @@ async def test_a_success_is_recorded_with_a_link_without_its_secret_and_when_it_
 
 
 async def test_a_job_that_was_taken_up_is_looked_at_now(ledger):
-    at = desk()
+    at = session()
     await await_end(job(), at, ledger, taken_up=True)
     assert at.poller.asked[0][1]["first_look_now"] is True
 
@@ -123,7 +123,7 @@ ENDS = [
 @pytest.mark.parametrize(("status", "failure", "error", "verdict", "again"), ENDS)
 async def test_a_bad_end_is_recorded_and_raised_as_what_it_is(ledger, status, failure, error, verdict, again):
     with pytest.raises(error, match="no") as caught:
-        await await_end(job(), desk(snapshot(status, None, failure=failure, usage={"credits": 1.0})), ledger)
+        await await_end(job(), session(snapshot(status, None, failure=failure, usage={"credits": 1.0})), ledger)
     kept = ledger.purchase(IDENTITY)
     assert (kept.terminal.status, kept.terminal.failure, kept.terminal.link) == (status, failure, "")
     assert (kept.terminal.expires_at, kept.terminal.usage) == (None, {"credits": 1.0})
@@ -137,25 +137,25 @@ async def test_a_bad_end_is_recorded_and_raised_as_what_it_is(ledger, status, fa
 
 async def test_a_failure_without_words_is_told_by_the_vendor_s_own(ledger):
     with pytest.raises(JobFailedError, match="the vendor reports fehlgeschlagen"):
-        await await_end(job(), desk(snapshot(JobStatus.FAILED, None, word="fehlgeschlagen")), ledger)
+        await await_end(job(), session(snapshot(JobStatus.FAILED, None, word="fehlgeschlagen")), ledger)
     kept = ledger.purchase(IDENTITY).verdict
     assert (kept.evidence, kept.again) == ("fehlgeschlagen", False)
 
 
 async def test_a_failure_without_any_word_is_told_by_ours(ledger):
     with pytest.raises(JobFailedError, match="the vendor reports failed"):
-        await await_end(job(), desk(snapshot(JobStatus.FAILED, None)), ledger)
+        await await_end(job(), session(snapshot(JobStatus.FAILED, None)), ledger)
 
 
 @pytest.mark.parametrize("error", [StillRunningError("no end"), JobLostError("gone"), VendorUnavailableError("away")])
 async def test_an_end_that_was_not_seen_is_not_recorded(ledger, error):
     with pytest.raises(type(error)):
-        await await_end(job(), desk(error), ledger)
+        await await_end(job(), session(error), ledger)
     assert ledger.purchase(IDENTITY).state(0.0) is State.IN_FLIGHT
 
 
 async def test_a_job_of_another_address_is_not_asked_for_with_our_key(ledger):
-    at = desk()
+    at = session()
     with pytest.raises(ConfigurationError, match=r"https://elsewhere\.test"):
         await await_end(job(base_url="https://elsewhere.test"), at, ledger)
     assert at.poller.asked == []
@@ -169,7 +169,7 @@ Q, R = snapshot(JobStatus.QUEUED), snapshot(JobStatus.RUNNING)
     [([Q, R], True), ([R], False), ([Q], False), ([R, Q, R], True), ([Q, Q, R, R], True), ([], False)],
 )
 async def test_when_a_job_began_is_known_only_after_it_was_seen_to_wait(ledger, looks, is_known):
-    at = desk()
+    at = session()
     at.poller.seen = looks
     got = await await_end(job(), at, ledger)
     assert (got.seen_running_at is not None) is is_known
@@ -198,7 +198,7 @@ async def check(path, sha256):
     if data.startswith(b"X"):
         raise UnreadableClipError("no video")
     assert sha(data) == sha256
-    return Checked(clip(key="", sha256=sha256, size_bytes=len(data)), findings=({"rule": "black", "at": 1},))
+    return GateResult(clip(key="", sha256=sha256, size_bytes=len(data)), findings=({"rule": "black", "at": 1},))
 
 
 class Host:
@@ -241,11 +241,11 @@ def clock(monkeypatch):
 
 
 async def home(ledger, at, media, link="http://host.test/first"):
-    return await bring_home(job(), at, ledger, media, check, link=link)
+    return await download_clip(job(), at, ledger, media, check, link=link)
 
 
 async def test_a_clip_is_fetched_once_kept_and_recorded(ledger, media, monkeypatch):
-    host, at = Host(monkeypatch), desk()
+    host, at = Host(monkeypatch), session()
     got = await home(ledger, at, media)
     assert (host.links, at.poller.asked) == (["http://host.test/first"], [])
     assert ledger.store.read(KEY) == b"film"
@@ -258,7 +258,7 @@ async def test_a_clip_is_fetched_once_kept_and_recorded(ledger, media, monkeypat
 
 
 async def test_without_a_link_the_vendor_is_asked_for_one(ledger, media, monkeypatch):
-    host, at = Host(monkeypatch), desk(snapshot(link="http://host.test/asked"))
+    host, at = Host(monkeypatch), session(snapshot(link="http://host.test/asked"))
     await home(ledger, at, media, link=None)
     assert host.links == ["http://host.test/asked"]
     ((job_id, how),) = at.poller.asked
@@ -268,18 +268,18 @@ async def test_without_a_link_the_vendor_is_asked_for_one(ledger, media, monkeyp
 
 async def test_a_clip_is_bounded_by_what_was_ordered(ledger, media, monkeypatch):
     host = Host(monkeypatch)
-    await home(ledger, desk(), media)
+    await home(ledger, session(), media)
     assert host.bounds == [FetchBounds.of(Expectation())]
     big = Expectation(clip_seconds=60.0, width=3840, height=2160)
     other = "1-" + "b" * 40
     ledger.intend(intent(other, expected=big))
-    await bring_home(job(other), desk(), ledger, media, check, link="http://x")
+    await download_clip(job(other), session(), ledger, media, check, link="http://x")
     assert host.bounds[-1] == FetchBounds.of(big)
 
 
 async def test_dead_links_are_asked_for_anew_five_times(ledger, media, monkeypatch, clock):
     host = Host(monkeypatch, ResultExpiredError("dead"))
-    at = desk(*[snapshot(link=f"http://host.test/{number}") for number in range(9)])
+    at = session(*[snapshot(link=f"http://host.test/{number}") for number in range(9)])
     with pytest.raises(JobLostError, match="5 links were dead"):
         await home(ledger, at, media)
     assert host.links == ["http://host.test/first", *[f"http://host.test/{number}" for number in range(4)]]
@@ -288,7 +288,7 @@ async def test_dead_links_are_asked_for_anew_five_times(ledger, media, monkeypat
 
 
 async def test_damaged_files_are_fetched_anew_five_times_and_nothing_of_them_is_kept(ledger, media, monkeypatch, clock):
-    host, at = Host(monkeypatch, b"X"), desk()
+    host, at = Host(monkeypatch, b"X"), session()
     with pytest.raises(JobLostError, match="5 tries: no video"):
         await home(ledger, at, media)
     assert (len(host.links), len(at.poller.asked)) == (5, 4)
@@ -298,14 +298,14 @@ async def test_damaged_files_are_fetched_anew_five_times_and_nothing_of_them_is_
 
 async def test_a_damaged_file_may_be_followed_by_a_sound_one(ledger, media, monkeypatch, clock):
     Host(monkeypatch, b"X", b"X", b"X", b"X", b"film")
-    assert (await home(ledger, desk(), media)).sha256 == sha(b"film")
+    assert (await home(ledger, session(), media)).sha256 == sha(b"film")
 
 
 async def test_an_outage_of_the_host_is_waited_for_with_the_same_link_and_longer_pauses(
     ledger, media, monkeypatch, clock
 ):
     host = Host(monkeypatch, *[IncompleteDownloadError("503", 0)] * 9, b"film")
-    at = desk(*[snapshot(link=f"http://host.test/{number}") for number in range(9)])
+    at = session(*[snapshot(link=f"http://host.test/{number}") for number in range(9)])
     await home(ledger, at, media)
     assert clock.slept == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     first, later = ["http://host.test/first"] * 3, [f"http://host.test/{number}" for number in (0, 1)]
@@ -315,13 +315,13 @@ async def test_an_outage_of_the_host_is_waited_for_with_the_same_link_and_longer
 async def test_an_outage_is_waited_for_as_long_as_a_job_may_take(ledger, media, monkeypatch, clock):
     Host(monkeypatch, IncompleteDownloadError("HTTP 503", 0))
     with pytest.raises(StillRunningError, match="within 20 s: HTTP 503"):
-        await home(ledger, desk(max_wait_seconds=20), media)
+        await home(ledger, session(max_wait_seconds=20), media)
     assert (clock.now[0], clock.slept[-1]) == (120.0, 4.5)
 
 
 async def test_a_download_that_gets_further_each_time_is_never_in_vain(ledger, media, monkeypatch, clock):
     Host(monkeypatch, *[IncompleteDownloadError("cut", size) for size in range(100, 800, 100)], b"film")
-    await home(ledger, desk(), media)
+    await home(ledger, session(), media)
     assert set(clock.slept) <= {0.5, 1.0}
 
 
@@ -329,7 +329,7 @@ async def test_a_download_that_breaks_off_at_the_same_place_three_times_is_left(
     cut = [IncompleteDownloadError("cut", size) for size in (100, 100, 200, 200, 150)]
     host = Host(monkeypatch, *cut, IncompleteDownloadError("cut", 200))
     with pytest.raises(StillRunningError, match="does not get on: cut"):
-        await home(ledger, desk(), media)
+        await home(ledger, session(), media)
     assert len(host.links) == 6
 
 
@@ -338,13 +338,13 @@ async def test_a_download_that_is_too_slow_three_times_is_left_though_it_gets_fu
 ):
     host = Host(monkeypatch, *[SlowDownloadError("slow", size) for size in (100, 200, 300, 400)])
     with pytest.raises(StillRunningError, match="does not get on: slow"):
-        await home(ledger, desk(), media)
+        await home(ledger, session(), media)
     assert len(host.links) == 3
 
 
 async def test_where_the_vendor_gives_no_fresh_link_the_living_one_is_tried_on(ledger, media, monkeypatch, clock):
     host = Host(monkeypatch, *[IncompleteDownloadError("503", 0)] * 5, b"film")
-    await home(ledger, desk(VendorUnavailableError("away")), media)
+    await home(ledger, session(VendorUnavailableError("away")), media)
     assert host.links == ["http://host.test/first"] * 6
 
 
@@ -362,13 +362,13 @@ async def test_where_the_link_is_dead_and_there_is_no_other_the_reason_is_told(
 ):
     Host(monkeypatch, ResultExpiredError("dead"))
     with pytest.raises(raised, match=r"away|gone|slow|weg"):
-        await home(ledger, desk(error), media)
+        await home(ledger, session(error), media)
 
 
 async def test_the_key_is_not_sent_to_another_address_for_a_link(ledger, media, monkeypatch):
-    host, at = Host(monkeypatch), desk()
+    host, at = Host(monkeypatch), session()
     with pytest.raises(ConfigurationError):
-        await bring_home(job(base_url="https://elsewhere.test"), at, ledger, media, check)
+        await download_clip(job(base_url="https://elsewhere.test"), at, ledger, media, check)
     assert (host.links, at.poller.asked) == ([], [])
 
 
@@ -390,7 +390,7 @@ async def test_a_clip_that_another_process_fetches_is_waited_for_and_not_fetched
     with part_file(folder, "clip.mp4") as part:
         part.write_bytes(b"half")
         monkeypatch.setattr(ledger, "purchase", looked)
-        got = await home(ledger, desk(), media)
+        got = await home(ledger, session(), media)
     assert (got.sha256, host.links) == (sha(b"theirs"), [])
     assert set(clock.slept) == {0.5}
 
@@ -401,7 +401,7 @@ async def test_another_process_that_never_ends_is_waited_for_ten_minutes(ledger,
     known = ledger.purchase(IDENTITY)
     monkeypatch.setattr(ledger, "purchase", lambda identity: known)
     with pytest.raises(StillRunningError, match="another run"):
-        await home(ledger, desk(), media)
+        await home(ledger, session(), media)
     assert sum(clock.slept) == 600.0
 
 
@@ -414,7 +414,7 @@ async def test_what_an_earlier_run_fetched_whole_is_checked_and_kept_without_a_r
     folder = ledger.store.work_folder(KEY)
     (folder / "clip.mp4.part").write_bytes(b"whole")
     (folder / "clip.mp4.part.sha256").write_text(sha(b"whole"))
-    got = await home(ledger, desk(), media)
+    got = await home(ledger, session(), media)
     assert (got.sha256, host.links) == (sha(b"whole"), [])
     assert ledger.store.read(KEY) == b"whole"
     assert not (folder / "clip.mp4.part").exists()
@@ -423,7 +423,7 @@ async def test_what_an_earlier_run_fetched_whole_is_checked_and_kept_without_a_r
 async def test_what_an_earlier_run_fetched_in_part_is_gone_on_with(ledger, media, monkeypatch):
     host, folder = Host(monkeypatch), ledger.store.work_folder(KEY)
     (folder / "clip.mp4.part").write_bytes(b"ha")
-    await home(ledger, desk(), media)
+    await home(ledger, session(), media)
     assert len(host.links) == 1
 
 
@@ -431,14 +431,14 @@ async def test_what_an_earlier_run_fetched_whole_and_is_no_clip_is_fetched_anew(
     host, folder = Host(monkeypatch), ledger.store.work_folder(KEY)
     (folder / "clip.mp4.part").write_bytes(b"Xwhole")
     (folder / "clip.mp4.part.sha256").write_text(sha(b"Xwhole"))
-    assert (await home(ledger, desk(), media)).sha256 == sha(b"film")
+    assert (await home(ledger, session(), media)).sha256 == sha(b"film")
     assert len(host.links) == 1
 
 
 async def test_a_fault_of_the_disk_is_the_machine_s_and_books_nothing_on_the_clip(ledger, media, monkeypatch):
     Host(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(MachineError, match="No space"):
-        await home(ledger, desk(), media)
+        await home(ledger, session(), media)
     assert ledger.purchase(IDENTITY).state(0.0) is State.IN_FLIGHT
 
 
@@ -446,7 +446,7 @@ async def test_a_fault_of_the_disk_is_the_machine_s_and_books_nothing_on_the_cli
 
 
 def checked(data=b"film", **more):
-    return Checked(clip(key="", sha256=sha(data), size_bytes=len(data)), **more)
+    return GateResult(clip(key="", sha256=sha(data), size_bytes=len(data)), **more)
 
 
 def part_of(ledger, data=b"film"):

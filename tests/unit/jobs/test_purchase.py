@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
-from longtake.accounts.session import Desk, open_desk
+from longtake.accounts.session import AccountSession, open_session
 from longtake.accounts.transport import Transport
 from longtake.domain.errors import RateLimitedError, UnknownOutcomeError, UnreadableRecordError
 from longtake.domain.job import Clip
@@ -37,11 +37,11 @@ class Vendor:
         return httpx.Response(200, json={"id": f"task-{len(self.prompts)}", "status": "pending"})
 
 
-def desk_at(vendor) -> Desk:
+def session_at(vendor) -> AccountSession:
     account = Account(vendor="evolink", api_key=SecretStr("key-of-the-account"), base_url="https://vendor.test")
-    desk = open_desk(account)
-    desk.client = VendorClient(account, transport=Transport(account, transport=httpx.MockTransport(vendor)))
-    return desk
+    session = open_session(account)
+    session.client = VendorClient(account, transport=Transport(account, transport=httpx.MockTransport(vendor)))
+    return session
 
 
 def order(folder) -> Order:
@@ -72,18 +72,18 @@ async def test_a_run_that_slept_past_its_deadline_does_not_send_what_was_bought_
         verdict = VerdictRecord(identity=intent.identity, verdict=Verdict.UNKNOWN_OUTCOME, evidence="resubmitted")
         Ledger(store).add(verdict.model_copy(update={"resubmitted": True}))
 
-    ledger, desk = SleepyLedger(store, 3600.0, resubmitted), desk_at(vendor)
+    ledger, session = SleepyLedger(store, 3600.0, resubmitted), session_at(vendor)
     with pytest.raises(Exception, match="over"):
-        await buy(order(tmp_path), desk, ledger)
-    await desk.close()
+        await buy(order(tmp_path), session, ledger)
+    await session.close()
     assert vendor.prompts == []
 
 
 async def test_a_run_that_slept_and_finds_nothing_changed_buys_once_with_a_new_intent(tmp_path):
     vendor = Vendor()
-    ledger, desk = SleepyLedger(DirectoryStore(tmp_path), 40.0, lambda intent: None), desk_at(vendor)
-    job = await buy(order(tmp_path), desk, ledger)
-    await desk.close()
+    ledger, session = SleepyLedger(DirectoryStore(tmp_path), 40.0, lambda intent: None), session_at(vendor)
+    job = await buy(order(tmp_path), session, ledger)
+    await session.close()
     assert vendor.prompts == ["a cat"]
     bought = ledger.purchase(job.identity)
     assert (bought.state(time.time()), bought.last_try, list(bought.voids)) == (State.IN_FLIGHT, 2, [1])
@@ -101,10 +101,10 @@ class FullStore(DirectoryStore):
 @pytest.mark.usefixtures("state_home")
 async def test_a_job_id_that_the_ledger_cannot_keep_is_told_with_the_way_to_adopt_it(tmp_path):
     vendor, ledger = Vendor(), Ledger(FullStore(tmp_path))
-    desk, wanted = desk_at(vendor), order(tmp_path)
+    session, wanted = session_at(vendor), order(tmp_path)
     with pytest.raises(UnknownOutcomeError, match=r"task-1.*No space left.*--adopt r/1=task-1"):
-        await buy(wanted, desk, ledger)
-    await desk.close()
+        await buy(wanted, session, ledger)
+    await session.close()
     bought = ledger.purchase(wanted.identity)
     assert bought.state(time.time()) is State.UNKNOWN
     assert "--adopt r/1=task-1" in bought.evidence_of_unknown()
@@ -131,9 +131,9 @@ def state_home(tmp_path, monkeypatch):
 
 async def test_the_room_for_a_job_s_id_was_taken_before_the_request_left(tmp_path):
     vendor, store = Vendor(), AlmostFullStore(tmp_path / "out")
-    desk, wanted = desk_at(vendor), order(tmp_path / "out")
-    job = await buy(wanted, desk, Ledger(store))
-    await desk.close()
+    session, wanted = session_at(vendor), order(tmp_path / "out")
+    job = await buy(wanted, session, Ledger(store))
+    await session.close()
     assert vendor.prompts == ["a cat"]
     bought = Ledger(DirectoryStore(tmp_path / "out")).purchase(wanted.identity)
     assert (bought.state(time.time()), bought.accepted.job.job_id) == (State.IN_FLIGHT, job.job_id)
@@ -145,10 +145,10 @@ async def test_without_room_for_the_next_record_no_request_leaves(tmp_path, monk
 
     monkeypatch.setattr("longtake.files.exclusive.os.posix_fallocate", full)
     vendor, wanted = Vendor(), order(tmp_path)
-    desk = desk_at(vendor)
+    session = session_at(vendor)
     with pytest.raises(OSError, match="No space"):
-        await buy(wanted, desk, Ledger(DirectoryStore(tmp_path)))
-    await desk.close()
+        await buy(wanted, session, Ledger(DirectoryStore(tmp_path)))
+    await session.close()
     assert vendor.prompts == []
     assert Ledger(DirectoryStore(tmp_path)).load() == {}
 
@@ -164,14 +164,14 @@ async def test_a_job_id_that_could_only_be_kept_elsewhere_is_taken_up_by_the_nex
             return super().create(key, data)
 
     vendor, wanted = Vendor(), order(tmp_path / "out")
-    desk = desk_at(vendor)
+    session = session_at(vendor)
     with pytest.raises(UnknownOutcomeError, match="takes it up by itself"):
-        await buy(wanted, desk, Ledger(Away(tmp_path / "out")))
+        await buy(wanted, session, Ledger(Away(tmp_path / "out")))
     assert len(list(state_home.rglob("*.json"))) == 1
     later = Ledger(DirectoryStore(tmp_path / "out"))
     assert [one.state(time.time()) for one in later.load_open().values()] == [State.IN_FLIGHT]
-    assert (await buy(wanted, desk, later)).job_id == "task-1"
-    await desk.close()
+    assert (await buy(wanted, session, later)).job_id == "task-1"
+    await session.close()
     assert vendor.prompts == ["a cat"]
     assert list(state_home.rglob("*.json")) == []
 
@@ -188,9 +188,9 @@ class TearingStore(DirectoryStore):
 
 async def test_a_job_id_kept_elsewhere_goes_in_beside_the_torn_record_of_it(tmp_path, state_home):
     vendor, wanted = Vendor(), order(tmp_path / "out")
-    desk = desk_at(vendor)
+    session = session_at(vendor)
     with pytest.raises(UnknownOutcomeError, match="takes it up by itself"):
-        await buy(wanted, desk, Ledger(TearingStore(tmp_path / "out")))
+        await buy(wanted, session, Ledger(TearingStore(tmp_path / "out")))
     (kept,) = state_home.rglob("*.json")
     text = kept.read_bytes()
     later = Ledger(DirectoryStore(tmp_path / "out"))
@@ -198,8 +198,8 @@ async def test_a_job_id_kept_elsewhere_goes_in_beside_the_torn_record_of_it(tmp_
         assert [one.state(time.time()) for one in later.load().values()] == [State.IN_FLIGHT]
         assert not kept.exists()
         kept.write_bytes(text)
-    assert (await buy(wanted, desk, later)).job_id == "task-1"
-    await desk.close()
+    assert (await buy(wanted, session, later)).job_id == "task-1"
+    await session.close()
     assert vendor.prompts == ["a cat"]
     assert sorted(path.name for path in (tmp_path / "out/ledger").glob("*/accepted*")) == [
         "accepted-2.json",
@@ -210,10 +210,10 @@ async def test_a_job_id_kept_elsewhere_goes_in_beside_the_torn_record_of_it(tmp_
 @pytest.mark.usefixtures("state_home")
 async def test_a_job_id_kept_elsewhere_does_not_overrule_a_person_s_later_word(tmp_path, state_home):
     vendor, wanted = Vendor(), order(tmp_path / "out")
-    desk = desk_at(vendor)
+    session = session_at(vendor)
     with pytest.raises(UnknownOutcomeError):
-        await buy(wanted, desk, Ledger(TearingStore(tmp_path / "out")))
-    await desk.close()
+        await buy(wanted, session, Ledger(TearingStore(tmp_path / "out")))
+    await session.close()
     later = Ledger(DirectoryStore(tmp_path / "out"))
     word = VerdictRecord(identity=wanted.identity, verdict=Verdict.UNKNOWN_OUTCOME, resubmitted=True)
     later.add_later(word)
@@ -227,43 +227,45 @@ async def test_an_intent_from_a_clock_that_runs_ahead_is_not_waited_for_without_
     monkeypatch.setattr(purchase, "UNKNOWN_AFTER_SECONDS", 0.5)
     vendor, wanted = Vendor(), order(tmp_path)
     ahead = Ledger(DirectoryStore(tmp_path), clock=lambda: time.time() + 86_400)
-    desk = desk_at(vendor)
-    ahead.intend(purchase._intent(wanted, desk, 1, ahead))
+    session = session_at(vendor)
+    ahead.intend(purchase._intent(wanted, session, 1, ahead))
     with pytest.raises(UnknownOutcomeError, match="clock"):
-        await asyncio.wait_for(buy(wanted, desk, Ledger(DirectoryStore(tmp_path))), 6)
-    await desk.close()
+        await asyncio.wait_for(buy(wanted, session, Ledger(DirectoryStore(tmp_path))), 6)
+    await session.close()
     assert vendor.prompts == []
 
 
 async def test_a_step_of_its_own_never_buys_what_is_here_though_the_record_of_its_job_is_torn(tmp_path):
     vendor, wanted, ledger = Vendor(), order(tmp_path), Ledger(DirectoryStore(tmp_path))
-    desk = desk_at(vendor)
-    await buy(wanted, desk, ledger)
+    session = session_at(vendor)
+    await buy(wanted, session, ledger)
     clip = Clip(key="clip.mp4", sha256="0" * 64, size_bytes=1, width=2, height=2, duration_seconds=1, frames=24)
     ledger.add(ClipRecord(identity=wanted.identity, clip=clip))
     (record,) = tmp_path.rglob("accepted.json")
     record.write_bytes(b"{")
     assert ledger.purchase(wanted.identity).state(time.time()) is State.DONE
     with pytest.raises(UnreadableRecordError, match=r"accepted\.json"):
-        await buy(wanted, desk, ledger)
-    await desk.close()
+        await buy(wanted, session, ledger)
+    await session.close()
     assert vendor.prompts == ["a cat"]
 
 
 async def test_two_runs_that_share_an_output_buy_a_shot_once(tmp_path):
     vendor = Vendor()
-    desks = [desk_at(vendor) for _ in range(4)]
-    jobs = await asyncio.gather(*(buy(order(tmp_path), desk, Ledger(DirectoryStore(tmp_path))) for desk in desks))
-    for desk in desks:
-        await desk.close()
+    sessions = [session_at(vendor) for _ in range(4)]
+    jobs = await asyncio.gather(
+        *(buy(order(tmp_path), session, Ledger(DirectoryStore(tmp_path))) for session in sessions)
+    )
+    for session in sessions:
+        await session.close()
     assert vendor.prompts == ["a cat"]
     assert {job.job_id for job in jobs} == {"task-1"}
 
 
 async def test_a_submit_that_is_throttled_to_the_end_bought_nothing_and_says_so(tmp_path):
-    desk = desk_at(lambda request: httpx.Response(429, json={"error": {"message": "slow down"}}))
-    desk.account = desk.account.model_copy(update={"max_wait_seconds": 1})
+    session = session_at(lambda request: httpx.Response(429, json={"error": {"message": "slow down"}}))
+    session.account = session.account.model_copy(update={"max_wait_seconds": 1})
     with pytest.raises(RateLimitedError, match="nothing was bought") as caught:
-        await buy(order(tmp_path), desk, Ledger(DirectoryStore(tmp_path)))
-    await desk.close()
+        await buy(order(tmp_path), session, Ledger(DirectoryStore(tmp_path)))
+    await session.close()
     assert outcome_of(caught.value).verdict is Verdict.HELD

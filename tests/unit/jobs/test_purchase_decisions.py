@@ -34,7 +34,7 @@ from longtake.jobs import submit as buying
 from longtake.jobs.submit import Order, buy, wait_for_other_run
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import ClipRecord, Expectation, State, VerdictRecord
-from tests.unit.bought import ACCOUNT, BASE_URL, IDENTITY, accepted, clip, desk_at, intent, until
+from tests.unit.bought import ACCOUNT, BASE_URL, IDENTITY, accepted, clip, intent, session_at, until
 
 QUOTE = Quote(low_usd=0.2, high_usd=0.5)
 
@@ -91,11 +91,11 @@ def pauses(monkeypatch):
 
 
 async def bought(vendor, ledger, budget=None, wanted=None, **account):
-    desk = desk_at(vendor, **account)
+    session = session_at(vendor, **account)
     try:
-        return await buy(wanted or order(), desk, ledger, budget)
+        return await buy(wanted or order(), session, ledger, budget)
     finally:
-        await desk.close()
+        await session.close()
 
 
 def write(ledger, *records) -> None:
@@ -300,10 +300,10 @@ async def test_a_vendor_that_is_reached_at_the_fourth_try_is_bought_from_once(le
 
 async def test_a_throttled_submit_waits_as_long_as_the_vendor_asks(ledger, monkeypatch):
     vendor = Vendor(refused(429, headers={"Retry-After": "7"}), refused(429, headers={"Retry-After": "7200"}), ok())
-    desk, asked = desk_at(vendor), []
-    monkeypatch.setattr(desk.pace, "pause", asked.append)
-    await buy(order(), desk, ledger)
-    await desk.close()
+    session, asked = session_at(vendor), []
+    monkeypatch.setattr(session.pace, "pause", asked.append)
+    await buy(order(), session, ledger)
+    await session.close()
     assert (vendor.count, asked) == (3, [7.0, 60.0])
     assert sorted(ledger.purchase(IDENTITY).voids) == [1, 2]
 
@@ -321,16 +321,16 @@ async def test_a_throttled_submit_waits_as_long_as_the_vendor_asks(ledger, monke
     ],
 )
 def test_nobody_submits_for_as_long_as_is_asked_but_never_for_hours(asked, number, seconds):
-    desk = desk_at(Vendor())
+    session = session_at(Vendor())
     error = RateLimitedError("slow down", retry_after_seconds=asked)
-    assert buying._pause_seconds(error, intent(number=number), desk) == seconds
+    assert buying._pause_seconds(error, intent(number=number), session) == seconds
 
 
 def test_a_pause_longer_than_is_kept_is_told(caplog):
-    desk = desk_at(Vendor())
-    buying._pause_seconds(RateLimitedError("", retry_after_seconds=60.0), intent(), desk)
+    session = session_at(Vendor())
+    buying._pause_seconds(RateLimitedError("", retry_after_seconds=60.0), intent(), session)
     assert caplog.text == ""
-    buying._pause_seconds(RateLimitedError("", retry_after_seconds=7200.0), intent(), desk)
+    buying._pause_seconds(RateLimitedError("", retry_after_seconds=7200.0), intent(), session)
     assert ACCOUNT in caplog.text
     assert "7.2e+03 s" in caplog.text
     assert "60 s" in caplog.text
@@ -338,42 +338,42 @@ def test_a_pause_longer_than_is_kept_is_told(caplog):
 
 async def test_every_submit_waits_for_its_turn_at_the_account(ledger, monkeypatch):
     vendor, turns = Vendor(), []
-    desk = desk_at(vendor)
+    session = session_at(vendor)
 
     async def turn():
         turns.append(vendor.count)
 
-    monkeypatch.setattr(desk.pace, "turn", turn)
-    await buy(order(), desk, ledger)
-    await desk.close()
+    monkeypatch.setattr(session.pace, "turn", turn)
+    await buy(order(), session, ledger)
+    await session.close()
     assert turns == [0]
 
 
 async def test_an_account_in_trouble_is_asked_for_nothing(ledger):
     vendor = Vendor()
-    desk = desk_at(vendor)
-    desk.trouble = VendorAccountError("no such key")
+    session = session_at(vendor)
+    session.trouble = VendorAccountError("no such key")
     with pytest.raises(VendorAccountError, match="no such key"):
-        await buy(order(), desk, ledger)
-    await desk.close()
+        await buy(order(), session, ledger)
+    await session.close()
     assert (vendor.count, ledger.load()) == (0, {})
 
 
 async def test_an_account_that_refuses_the_key_is_put_on_hold(ledger):
-    desk = desk_at(Vendor(refused(401, "unauthorized", "no such key")))
+    session = session_at(Vendor(refused(401, "unauthorized", "no such key")))
     with pytest.raises(VendorAccountError) as caught:
-        await buy(order(), desk, ledger)
-    await desk.close()
-    assert desk.trouble is caught.value
+        await buy(order(), session, ledger)
+    await session.close()
+    assert session.trouble is caught.value
     assert "no such key" in ledger.purchase(IDENTITY).voids[1].reason
 
 
 async def test_a_rejected_request_tells_in_its_void_why_and_holds_nobody_else(ledger):
-    desk = desk_at(Vendor(refused(400, "invalid_request", "bad prompt")))
+    session = session_at(Vendor(refused(400, "invalid_request", "bad prompt")))
     with pytest.raises(RejectedRequestError):
-        await buy(order(), desk, ledger)
-    await desk.close()
-    assert desk.trouble is None
+        await buy(order(), session, ledger)
+    await session.close()
+    assert session.trouble is None
     assert "bad prompt" in ledger.purchase(IDENTITY).voids[1].reason
 
 
@@ -396,29 +396,29 @@ async def test_a_request_that_breaks_a_limit_writes_no_intent(ledger):
 
 
 async def test_whatever_a_submit_raises_is_an_unknown_outcome(ledger, monkeypatch):
-    desk = desk_at(Vendor())
+    session = session_at(Vendor())
 
     async def broken(*given):
         raise ZeroDivisionError("x" * 900)
 
-    monkeypatch.setattr(desk.client, "submit", broken)
+    monkeypatch.setattr(session.client, "submit", broken)
     with pytest.raises(UnknownOutcomeError, match=r"ZeroDivisionError: x{500}$") as caught:
-        await buy(order(), desk, ledger)
-    await desk.close()
+        await buy(order(), session, ledger)
+    await session.close()
     assert ledger.purchase(IDENTITY).unknowns[1].evidence == str(caught.value)
     assert ledger.purchase(IDENTITY).state(time.time()) is State.UNKNOWN
 
 
 async def test_ids_that_an_odd_answer_names_are_told_with_the_way_to_adopt_them(ledger, monkeypatch):
-    desk = desk_at(Vendor())
+    session = session_at(Vendor())
 
     async def odd(*given):
         raise UnknownOutcomeError("odd words", "E7", 418, None, ("task-8", "task-9"))
 
-    monkeypatch.setattr(desk.client, "submit", odd)
+    monkeypatch.setattr(session.client, "submit", odd)
     with pytest.raises(UnknownOutcomeError) as caught:
-        await buy(order(), desk, ledger)
-    await desk.close()
+        await buy(order(), session, ledger)
+    await session.close()
     for words in (str(caught.value), ledger.purchase(IDENTITY).evidence_of_unknown()):
         assert "odd words" in words
         assert "--output /out --adopt reel/1=task-8 or " in words
@@ -427,36 +427,36 @@ async def test_ids_that_an_odd_answer_names_are_told_with_the_way_to_adopt_them(
 
 
 async def test_an_odd_answer_that_names_no_job_keeps_its_words(ledger, monkeypatch):
-    desk = desk_at(Vendor())
+    session = session_at(Vendor())
 
     async def odd(*given):
         raise UnknownOutcomeError("odd words", "E7", 418)
 
-    monkeypatch.setattr(desk.client, "submit", odd)
+    monkeypatch.setattr(session.client, "submit", odd)
     with pytest.raises(UnknownOutcomeError) as caught:
-        await buy(order(), desk, ledger)
-    await desk.close()
+        await buy(order(), session, ledger)
+    await session.close()
     assert (caught.value.message, caught.value.code) == ("odd words", "E7")
     assert "--adopt" not in str(caught.value)
 
 
 async def test_a_job_is_expected_to_call_back_at_the_address_that_was_sent(ledger, monkeypatch):
-    desk, expected = desk_at(Vendor()), []
+    session, expected = session_at(Vendor()), []
     sent = ShotRequest(prompt="a cat", callback_url="https://us.test/called")
-    monkeypatch.setattr(desk, "with_callback", lambda request: sent)
-    monkeypatch.setattr(desk, "expect_callback", lambda request, job_id: expected.append((request, job_id)))
-    await buy(order(), desk, ledger)
-    await desk.close()
+    monkeypatch.setattr(session, "with_callback", lambda request: sent)
+    monkeypatch.setattr(session, "expect_callback", lambda request, job_id: expected.append((request, job_id)))
+    await buy(order(), session, ledger)
+    await session.close()
     assert expected == [(sent, "task-1")]
 
 
 async def test_the_callback_address_is_in_the_request_that_leaves(ledger, monkeypatch):
     vendor = Vendor()
-    desk = desk_at(vendor)
+    session = session_at(vendor)
     sent = ShotRequest(prompt="a cat", callback_url="https://us.test/called")
-    monkeypatch.setattr(desk, "with_callback", lambda request: sent)
-    await buy(order(), desk, ledger)
-    await desk.close()
+    monkeypatch.setattr(session, "with_callback", lambda request: sent)
+    await buy(order(), session, ledger)
+    await session.close()
     assert "https://us.test/called" in json.dumps(vendor.bodies)
     assert "us.test" not in ledger.purchase(IDENTITY).model_dump_json()
 
@@ -493,8 +493,8 @@ def test_a_submit_that_others_may_take_for_unknown_while_it_runs_is_too_late(
 
 
 async def test_what_leaves_is_what_was_made_ready_before_the_intent(ledger, monkeypatch):
-    desk, ready, sent = desk_at(Vendor()), [], []
-    prepare, submit = desk.client.prepare, desk.client.submit
+    session, ready, sent = session_at(Vendor()), [], []
+    prepare, submit = session.client.prepare, session.client.submit
 
     def prepared(request):
         ready.append((request, prepare(request), ledger.purchase(IDENTITY).last_try))
@@ -504,10 +504,10 @@ async def test_what_leaves_is_what_was_made_ready_before_the_intent(ledger, monk
         sent.append(given)
         return await submit(*given)
 
-    monkeypatch.setattr(desk.client, "prepare", prepared)
-    monkeypatch.setattr(desk.client, "submit", noted)
-    await buy(order(), desk, ledger)
-    await desk.close()
+    monkeypatch.setattr(session.client, "prepare", prepared)
+    monkeypatch.setattr(session.client, "submit", noted)
+    await buy(order(), session, ledger)
+    await session.close()
     assert [(request, call) for request, call, _ in ready] == sent
     assert [last_try for *_, last_try in ready] == [0]
 
@@ -615,15 +615,15 @@ async def test_waiting_for_another_run_ends_with_its_try_or_after_the_time_that_
 
 
 async def test_a_run_that_is_cancelled_in_its_submit_keeps_the_job(ledger, monkeypatch):
-    desk, release = desk_at(Vendor()), asyncio.Event()
-    submit = desk.client.submit
+    session, release = session_at(Vendor()), asyncio.Event()
+    submit = session.client.submit
 
     async def slow(*given):
         await release.wait()
         return await submit(*given)
 
-    monkeypatch.setattr(desk.client, "submit", slow)
-    buyer = asyncio.create_task(buy(order(), desk, ledger))
+    monkeypatch.setattr(session.client, "submit", slow)
+    buyer = asyncio.create_task(buy(order(), session, ledger))
     await until(buying.submits_under_way)
     for _ in range(3):
         buyer.cancel()
@@ -636,18 +636,18 @@ async def test_a_run_that_is_cancelled_in_its_submit_keeps_the_job(ledger, monke
     assert ledger.purchase(IDENTITY).accepted.job.job_id == "task-1"
     await asyncio.sleep(0)
     assert buying.submits_under_way() == 0
-    await desk.close()
+    await session.close()
 
 
 async def test_a_submit_that_never_ends_is_given_up_after_its_time(ledger, monkeypatch):
     monkeypatch.setattr(buying, "FINISH_SUBMIT_SECONDS", 0.1)
-    desk = desk_at(Vendor())
+    session = session_at(Vendor())
 
     async def hangs(*given):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(desk.client, "submit", hangs)
-    buyer = asyncio.create_task(buy(order(), desk, ledger))
+    monkeypatch.setattr(session.client, "submit", hangs)
+    buyer = asyncio.create_task(buy(order(), session, ledger))
     await until(buying.submits_under_way)
     buyer.cancel()
     begun = time.monotonic()
@@ -657,19 +657,19 @@ async def test_a_submit_that_never_ends_is_given_up_after_its_time(ledger, monke
     await asyncio.sleep(0.02)
     assert buying.submits_under_way() == 0
     assert ledger.purchase(IDENTITY).state(time.time()) is State.SUBMITTING
-    await desk.close()
+    await session.close()
 
 
 async def test_a_submit_that_fails_after_its_run_was_cancelled_is_written_down_and_leaves_no_noise(ledger, monkeypatch):
-    desk, release, noise = desk_at(Vendor()), asyncio.Event(), []
+    session, release, noise = session_at(Vendor()), asyncio.Event(), []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: noise.append(context))
 
     async def broken(*given):
         await release.wait()
         raise RuntimeError("cut")
 
-    monkeypatch.setattr(desk.client, "submit", broken)
-    buyer = asyncio.create_task(buy(order(), desk, ledger))
+    monkeypatch.setattr(session.client, "submit", broken)
+    buyer = asyncio.create_task(buy(order(), session, ledger))
     await until(buying.submits_under_way)
     buyer.cancel()
     await asyncio.sleep(0)
@@ -681,24 +681,24 @@ async def test_a_submit_that_fails_after_its_run_was_cancelled_is_written_down_a
     await asyncio.sleep(0)
     assert ledger.purchase(IDENTITY).state(time.time()) is State.UNKNOWN
     assert noise == []
-    await desk.close()
+    await session.close()
 
 
 async def test_throttled_for_longer_than_is_waited_nothing_was_bought(ledger, monkeypatch):
     now = [100.0]
     vendor = Vendor(refused(429))
-    desk = desk_at(vendor, max_wait_seconds=40)
+    session = session_at(vendor, max_wait_seconds=40)
     monkeypatch.setattr(buying.time, "monotonic", lambda: now[0])
 
     async def turn():
         now[0] += 20
 
-    monkeypatch.setattr(desk.pace, "turn", turn)
-    monkeypatch.setattr(desk.pace, "pause", lambda seconds: None)
+    monkeypatch.setattr(session.pace, "turn", turn)
+    monkeypatch.setattr(session.pace, "pause", lambda seconds: None)
     budget = await Budget(ledger, budget_usd=0.5).open()
     with pytest.raises(RateLimitedError):
-        await buy(order(), desk, ledger, budget)
-    await desk.close()
+        await buy(order(), session, ledger, budget)
+    await session.close()
     assert vendor.count == 3
     assert ledger.purchase(IDENTITY).state(time.time()) is State.NEW
     assert budget.spent_usd == 0

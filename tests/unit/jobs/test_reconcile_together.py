@@ -11,7 +11,7 @@ from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.files.directory import DirectoryStore
 from longtake.jobs import reconcile as module
 from longtake.jobs.reconcile import Decisions, dying_links, reconcile
-from longtake.jobs.resources import Office
+from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Accepted, Terminal
 from tests.unit.ledger.test_ledger import intent, job
@@ -29,12 +29,12 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def office(monkeypatch):
-    async def desk(self, name):
+def resources(monkeypatch):
+    async def session(self, name):
         return None
 
-    monkeypatch.setattr(Office, "desk", desk)
-    return Office(no_account)
+    monkeypatch.setattr(RunResources, "session", session)
+    return RunResources(no_account)
 
 
 def bought(ledger, number, *, vendor="evolink", expires_at=None, at=None):
@@ -47,7 +47,7 @@ def bought(ledger, number, *, vendor="evolink", expires_at=None, at=None):
         ledger.add(Terminal(identity=identity, status=JobStatus.SUCCEEDED, expires_at=expires_at))
 
 
-async def test_no_more_than_eight_clips_are_fetched_at_a_time_and_those_first_that_die_first(ledger, office):
+async def test_no_more_than_eight_clips_are_fetched_at_a_time_and_those_first_that_die_first(ledger, resources):
     for number in range(40):
         bought(ledger, number, expires_at=time.time() + 1000 * ((number * 7) % 40))
     fetched, running, most = [], 0, 0
@@ -64,7 +64,7 @@ async def test_no_more_than_eight_clips_are_fetched_at_a_time_and_those_first_th
         await asyncio.sleep(0.01)
         running -= 1
 
-    end = await reconcile(ledger, office, Decisions(), await_job=await_job, download=download)
+    end = await reconcile(ledger, resources, Decisions(), await_job=await_job, download=download)
     assert len(end.brought_home) == 40
     assert most <= module.MOST_DOWNLOADS
     order = [(number * 7) % 40 for number in fetched]
@@ -73,7 +73,7 @@ async def test_no_more_than_eight_clips_are_fetched_at_a_time_and_those_first_th
 
 @pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), KeyError("x"), RuntimeError("odd")])
 @pytest.mark.parametrize("step", ["await", "download"])
-async def test_whatever_befalls_one_clip_the_others_come_home(ledger, office, fault, step):
+async def test_whatever_befalls_one_clip_the_others_come_home(ledger, resources, fault, step):
     for number in range(3):
         bought(ledger, number)
 
@@ -86,7 +86,7 @@ async def test_whatever_befalls_one_clip_the_others_come_home(ledger, office, fa
         if step == "download" and job.job_id == "j1":
             raise fault
 
-    end = await reconcile(ledger, office, Decisions(), await_job=await_job, download=download)
+    end = await reconcile(ledger, resources, Decisions(), await_job=await_job, download=download)
     assert sorted(end.brought_home) == ["r/0", "r/2"]
     assert list(end.open) == ["r/1"]
     assert "our machine" in end.open["r/1"]

@@ -14,11 +14,11 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.directory import DirectoryStore
 from longtake.jobs import reconcile as reconciling
 from longtake.jobs.decisions import Home
-from longtake.jobs.reconcile import Decisions, Settlement, dying_links, outputs_at, reconcile
+from longtake.jobs.reconcile import Decisions, ReconcileReport, dying_links, outputs_at, reconcile
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import ClipRecord, State, Terminal, VerdictRecord
 from longtake.vendors import Adapter, adapter_named
-from tests.unit.bought import ACCOUNT, BASE_URL, accepted, clip, intent, quiet_desk
+from tests.unit.bought import ACCOUNT, BASE_URL, accepted, clip, intent, quiet_session
 
 
 class World:
@@ -26,15 +26,15 @@ class World:
 
     def __init__(self, folder) -> None:
         self.ledger = Ledger(DirectoryStore(folder))
-        self.desk = quiet_desk("old")
-        self.office = SimpleNamespace(desk=self.open_desk)
+        self.session = quiet_session("old")
+        self.resources = SimpleNamespace(session=self.open_session)
         self.opened, self.followed, self.fetched = [], [], []
         self.at_once = self.most_at_once = self.fetching = self.most_fetching = 0
         self.fails, self.loses = {}, {}
 
-    async def open_desk(self, name):
+    async def open_session(self, name):
         self.opened.append(name)
-        return self.desk
+        return self.session
 
     async def await_job(self, followed, taken_up):
         assert taken_up is True
@@ -57,9 +57,9 @@ class World:
             raise error
         return clip()
 
-    async def reconcile(self, **decisions) -> Settlement:
+    async def reconcile(self, **decisions) -> ReconcileReport:
         return await reconcile(
-            self.ledger, self.office, Decisions(**decisions), await_job=self.await_job, download=self.download
+            self.ledger, self.resources, Decisions(**decisions), await_job=self.await_job, download=self.download
         )
 
     def buy(self, name, *more, slot="", **job):
@@ -185,8 +185,8 @@ async def test_the_slot_that_a_dead_run_left_to_a_job_is_free_at_its_end(world):
         world.buy(name, slot="old" if name != "1-c" else "")
     world.fails["1-b"] = JobFailedError("it failed")
     await world.reconcile()
-    assert world.desk.slots.given == ["old", "old"]
-    assert world.desk.slots.asked == []
+    assert world.session.slots.given == ["old", "old"]
+    assert world.session.slots.asked == []
     assert world.ledger.purchase("1-a").claims[1].run == "reconcile"
 
 
@@ -194,7 +194,7 @@ async def test_the_slot_of_a_job_that_runs_on_stays_taken(world):
     world.buy("1-a", slot="old")
     world.fails["1-a"] = StillRunningError("no end yet")
     await world.reconcile()
-    assert world.desk.slots.given == []
+    assert world.session.slots.given == []
 
 
 async def test_decisions_are_looked_up_and_written_before_anything_is_fetched(world, monkeypatch):
@@ -203,13 +203,13 @@ async def test_decisions_are_looked_up_and_written_before_anything_is_fetched(wo
     world.ledger.unknown(tried, "cut")
     asked = []
 
-    async def look_up(ledger, office, decisions):
-        asked.append((ledger, office, decisions.adopt))
+    async def look_up(ledger, resources, decisions):
+        asked.append((ledger, resources, decisions.adopt))
         return {"reel/1": Home(ACCOUNT, BASE_URL)}, ["it was seen"]
 
     monkeypatch.setattr(reconciling, "look_up", look_up)
     end = await world.reconcile(adopt={"reel/1": "task-9"})
-    assert asked == [(world.ledger, world.office, {"reel/1": "task-9"})]
+    assert asked == [(world.ledger, world.resources, {"reel/1": "task-9"})]
     assert end.settled[0] == "it was seen"
     assert len(end.settled) == 2
     assert "task-9" in end.settled[1]
@@ -254,9 +254,9 @@ def test_a_link_of_an_unknown_vendor_dies_as_soon_as_any(world):
 
 
 def test_settlements_of_several_outputs_name_each_shot_with_its_output():
-    one = Settlement(["r/1"], ["r/2: over"], {"r/3": "open"})
-    two = Settlement(["r/1"], [], {"r/3": "late"})
-    whole = Settlement.together({"a": one, "b": two})
+    one = ReconcileReport(["r/1"], ["r/2: over"], {"r/3": "open"})
+    two = ReconcileReport(["r/1"], [], {"r/3": "late"})
+    whole = ReconcileReport.together({"a": one, "b": two})
     assert whole.brought_home == ["a: r/1", "b: r/1"]
     assert whole.settled == ["a: r/2: over"]
     assert whole.open == {"a: r/3": "open", "b: r/3": "late"}

@@ -17,7 +17,7 @@ from longtake.jobs import takeover
 from longtake.jobs.takeover import JobSlot, may_run_on, take_up_slot
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Claim, Terminal
-from tests.unit.bought import IDENTITY, accepted, account, intent, job, quiet_desk, until
+from tests.unit.bought import IDENTITY, accepted, account, intent, job, quiet_session, until
 
 
 class Backend(FixedSlots):
@@ -240,30 +240,30 @@ def claims(ledger):
 
 
 async def test_a_slot_that_still_stands_is_taken_over_under_a_numbered_claim(ledger):
-    desk = quiet_desk("first")
-    held = await take_up_slot(job(), desk, ledger, run="b", priority=3.0)
+    session = quiet_session("first")
+    held = await take_up_slot(job(), session, ledger, run="b", priority=3.0)
     assert (held.lease.slot, held.claim, held.identity) == ("first", 1, IDENTITY)
     assert claims(ledger) == {1: ("first", "b")}
-    assert (desk.slots.asked, desk.slots.kept) == ([], [("first", 60.0)])
+    assert (session.slots.asked, session.slots.kept) == ([], [("first", 60.0)])
 
 
 async def test_a_slot_that_is_gone_is_waited_for_kept_and_claimed_anew(ledger):
-    desk = quiet_desk()
-    held = await take_up_slot(job(), desk, ledger, run="b", priority=3.0)
+    session = quiet_session()
+    held = await take_up_slot(job(), session, ledger, run="b", priority=3.0)
     assert (held.lease.slot, held.claim) == ("new", 2)
     assert claims(ledger) == {1: ("first", "b"), 2: ("new", "b")}
-    assert (desk.slots.asked, desk.slots.kept) == ([3.0], [("new", 60.0)])
+    assert (session.slots.asked, session.slots.kept) == ([3.0], [("new", 60.0)])
     await held.give_back()
-    assert (desk.slots.given, desk.slots.forgotten) == (["new"], [])
+    assert (session.slots.given, session.slots.forgotten) == (["new"], [])
 
 
 async def test_whoever_may_do_without_a_slot_waits_for_none_and_takes_over_one_that_stands(ledger):
-    gone = quiet_desk()
+    gone = quiet_session()
     held = await take_up_slot(job(), gone, ledger, run="reconcile", priority=None)
     assert (held.lease, gone.slots.asked) == (None, [])
     await held.give_back()
     assert (gone.slots.given, gone.slots.forgotten) == ([], [])
-    stands = quiet_desk("first")
+    stands = quiet_session("first")
     assert (await take_up_slot(job(), stands, ledger, run="reconcile", priority=None)).lease.slot == "first"
 
 
@@ -271,17 +271,17 @@ async def test_whoever_may_do_without_a_slot_claims_none_where_none_is_known(tmp
     ledger = Ledger(DirectoryStore(tmp_path))
     ledger.intend(intent())
     ledger.add(accepted())
-    held = await take_up_slot(job(), quiet_desk(), ledger, run="reconcile", priority=None)
+    held = await take_up_slot(job(), quiet_session(), ledger, run="reconcile", priority=None)
     assert (held.lease, held.claim, claims(ledger)) == (None, 0, {})
-    held = await take_up_slot(job(), quiet_desk(), ledger, run="b", priority=0.0)
+    held = await take_up_slot(job(), quiet_session(), ledger, run="b", priority=0.0)
     assert held.lease.slot == "new"
 
 
 async def test_a_job_that_has_ended_meanwhile_gets_no_slot(ledger):
     ledger.add(Terminal(identity=IDENTITY, status=JobStatus.SUCCEEDED))
-    desk = quiet_desk("first")
-    held = await take_up_slot(job(), desk, ledger, run="b", priority=0.0)
-    assert (held.lease, desk.slots.kept, desk.slots.asked) == (None, [], [])
+    session = quiet_session("first")
+    held = await take_up_slot(job(), session, ledger, run="b", priority=0.0)
+    assert (held.lease, session.slots.kept, session.slots.asked) == (None, [], [])
 
 
 async def test_where_others_claim_again_and_again_the_job_is_followed_without_a_slot(ledger, monkeypatch):
@@ -294,10 +294,10 @@ async def test_where_others_claim_again_and_again_the_job_is_followed_without_a_
         return add(record, name=name)
 
     monkeypatch.setattr(ledger, "add", outrun)
-    desk = quiet_desk("first")
-    held = await take_up_slot(job(), desk, ledger, run="b", priority=0.0)
+    session = quiet_session("first")
+    held = await take_up_slot(job(), session, ledger, run="b", priority=0.0)
     assert (held.lease, held.claim, len(tries)) == (None, 0, 5)
-    assert desk.slots.kept == []
+    assert session.slots.kept == []
 
 
 async def test_a_claim_that_another_made_first_is_made_under_the_next_number(ledger, monkeypatch):
@@ -310,7 +310,7 @@ async def test_a_claim_that_another_made_first_is_made_under_the_next_number(led
         return told[-1]
 
     monkeypatch.setattr(ledger, "last_claim", late)
-    held = await take_up_slot(job(), quiet_desk("first"), ledger, run="b", priority=0.0)
+    held = await take_up_slot(job(), quiet_session("first"), ledger, run="b", priority=0.0)
     assert held.claim == 2
     assert claims(ledger) == {1: ("first", "a"), 2: ("first", "b")}
 
@@ -323,7 +323,7 @@ async def test_a_new_slot_whose_claim_does_not_succeed_keeps_the_first_claim(led
         return await claim(job, ledger, run, slot) if len(slots) == 1 else None
 
     monkeypatch.setattr(takeover, "_claim", once)
-    held = await take_up_slot(job(), quiet_desk(), ledger, run="b", priority=0.0)
+    held = await take_up_slot(job(), quiet_session(), ledger, run="b", priority=0.0)
     assert (held.claim, slots, held.lease.slot) == (1, ["first", "new"], "new")
 
 
@@ -332,10 +332,10 @@ async def test_a_new_slot_whose_claim_does_not_succeed_keeps_the_first_claim(led
 )
 async def test_a_slot_is_left_to_a_later_claim_on_it_alone(ledger, claim, slot, is_left):
     ledger.add(Claim(identity=IDENTITY, slot=slot, run="x"), name=f"claim-{claim}")
-    desk = quiet_desk()
-    held = JobSlot(IDENTITY, Lease("mine", slot="mine"), desk, ledger, claim=1)
+    session = quiet_session()
+    held = JobSlot(IDENTITY, Lease("mine", slot="mine"), session, ledger, claim=1)
     await held.give_back()
-    assert (desk.slots.given, desk.slots.forgotten) == (([], ["mine"]) if is_left else (["mine"], []))
+    assert (session.slots.given, session.slots.forgotten) == (([], ["mine"]) if is_left else (["mine"], []))
 
 
 async def test_a_claim_that_cannot_be_read_of_is_no_claim(ledger, monkeypatch):
@@ -343,9 +343,9 @@ async def test_a_claim_that_cannot_be_read_of_is_no_claim(ledger, monkeypatch):
         raise OSError("away")
 
     monkeypatch.setattr(ledger, "last_claim", away)
-    desk = quiet_desk()
-    await JobSlot(IDENTITY, Lease("mine", slot="mine"), desk, ledger).give_back()
-    assert desk.slots.given == ["mine"]
+    session = quiet_session()
+    await JobSlot(IDENTITY, Lease("mine", slot="mine"), session, ledger).give_back()
+    assert session.slots.given == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -360,11 +360,11 @@ async def test_a_claim_that_cannot_be_read_of_is_no_claim(ledger, monkeypatch):
     ],
 )
 def test_a_job_runs_on_unless_it_ended_or_was_waited_for_long_enough(error, age_seconds, runs_on):
-    desk = SimpleNamespace(account=account(max_wait_seconds=100))
-    assert may_run_on(error, job(submitted_at=time.time() - age_seconds), desk) is runs_on
+    session = SimpleNamespace(account=account(max_wait_seconds=100))
+    assert may_run_on(error, job(submitted_at=time.time() - age_seconds), session) is runs_on
 
 
 def test_a_job_of_exactly_the_longest_wait_is_taken_for_dead(monkeypatch):
-    desk = SimpleNamespace(account=account(max_wait_seconds=100))
+    session = SimpleNamespace(account=account(max_wait_seconds=100))
     monkeypatch.setattr(takeover.time, "time", lambda: 1100.0)
-    assert not may_run_on(StillRunningError("x"), job(submitted_at=1000.0), desk)
+    assert not may_run_on(StillRunningError("x"), job(submitted_at=1000.0), session)

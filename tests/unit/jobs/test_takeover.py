@@ -59,7 +59,7 @@ class SlowSlots(Slots):
         return await super().take_over(slot, seconds)
 
 
-def desk(*stands):
+def session(*stands):
     return SimpleNamespace(slots=Slots(*stands), job_seconds=60.0)
 
 
@@ -91,56 +91,56 @@ def job(ledger):
 
 
 def bought_by_us(ledger):
-    return JobSlot(IDENTITY, Lease("first", slot="first"), desk("first"), ledger)
+    return JobSlot(IDENTITY, Lease("first", slot="first"), session("first"), ledger)
 
 
 async def test_without_another_run_the_buyer_gives_its_slot_back(ledger, job):
     ours = bought_by_us(ledger)
     await ours.give_back()
-    assert (ours.desk.slots.given, ours.desk.slots.forgotten) == (["first"], [])
+    assert (ours.session.slots.given, ours.session.slots.forgotten) == (["first"], [])
 
 
 async def test_the_slot_of_a_dead_run_is_taken_over_and_given_back(ledger, job):
-    held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
+    held = await take_up_slot(job, session("first"), ledger, run="b", priority=0)
     await held.give_back()
-    assert held.desk.slots.given == ["first"]
+    assert held.session.slots.given == ["first"]
 
 
 async def test_a_live_buyer_leaves_its_slot_to_the_run_that_claimed_it(ledger, job):
     ours = bought_by_us(ledger)
-    theirs = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
+    theirs = await take_up_slot(job, session("first"), ledger, run="b", priority=0)
     await ours.give_back()
     await theirs.give_back()
-    assert (ours.desk.slots.given, ours.desk.slots.forgotten) == ([], ["first"])
-    assert theirs.desk.slots.given == ["first"]
+    assert (ours.session.slots.given, ours.session.slots.forgotten) == ([], ["first"])
+    assert theirs.session.slots.given == ["first"]
 
 
 async def test_the_last_of_several_claims_holds(ledger, job):
-    second = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
-    third = await take_up_slot(job, desk("first"), ledger, run="c", priority=0)
+    second = await take_up_slot(job, session("first"), ledger, run="b", priority=0)
+    third = await take_up_slot(job, session("first"), ledger, run="c", priority=0)
     await second.give_back()
     await third.give_back()
-    assert (second.desk.slots.given, third.desk.slots.given) == ([], ["first"])
+    assert (second.session.slots.given, third.session.slots.given) == ([], ["first"])
 
 
 async def test_where_the_old_slot_is_gone_a_new_one_is_waited_for_and_known_to_the_next_run(ledger, job):
-    held = await take_up_slot(job, desk(), ledger, run="b", priority=0)
+    held = await take_up_slot(job, session(), ledger, run="b", priority=0)
     assert held.lease.slot == ledger.purchase(IDENTITY).slot == "new"
     ours = bought_by_us(ledger)  # a live run whose lease the server had lost: its own slot is nobody else's
     await ours.give_back()
     await held.give_back()
-    assert held.desk.slots.given == ["new"]
+    assert held.session.slots.given == ["new"]
 
 
 async def test_a_run_that_may_do_without_a_slot_waits_for_none(ledger, job):
-    held = await take_up_slot(job, desk(), ledger, run="reconcile", priority=None)
+    held = await take_up_slot(job, session(), ledger, run="reconcile", priority=None)
     assert held.lease is None
     await held.give_back()
 
 
 async def test_a_job_that_has_ended_meanwhile_has_no_slot_to_take_over(ledger, job):
     ledger.add(Terminal(identity=IDENTITY, status=JobStatus.SUCCEEDED))
-    held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
+    held = await take_up_slot(job, session("first"), ledger, run="b", priority=0)
     assert held.lease is None
 
 
@@ -162,7 +162,7 @@ async def test_a_job_whose_slot_cannot_be_claimed_is_followed_without_one(ledger
         raise OSError("no space left")
 
     monkeypatch.setattr(ledger, "add", full)
-    held = await take_up_slot(job, desk("first"), ledger, run="b", priority=0)
+    held = await take_up_slot(job, session("first"), ledger, run="b", priority=0)
     assert held.lease is None
 
 
@@ -173,12 +173,12 @@ async def test_a_run_that_cannot_read_of_others_gives_its_slot_back(ledger, job,
     ours = bought_by_us(ledger)
     monkeypatch.setattr(ledger, "last_claim", fail)
     await ours.give_back()
-    assert ours.desk.slots.given == ["first"]
+    assert ours.session.slots.given == ["first"]
 
 
 async def test_where_no_slot_is_known_and_none_is_needed_nothing_is_claimed(ledger, job, monkeypatch):
     monkeypatch.setattr("longtake.ledger.records.Purchase.slot", "")
-    await take_up_slot(job, desk(), ledger, run="reconcile", priority=None)
+    await take_up_slot(job, session(), ledger, run="reconcile", priority=None)
     assert ledger.last_claim(IDENTITY) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from longtake.domain.request import Reference, Role
 from longtake.files.web.guard import GuardedClient
-from longtake.planning.preview import PlanView, sent_call
+from longtake.planning.preview import PlanPreview, sent_call
 from longtake.planning.references.fix import fix_references
 from longtake.planning.references.measure import measure_references
 from tests.unit.media_server import media_server, picture, video
@@ -69,7 +69,7 @@ async def test_what_breaks_a_limit_is_copied_and_changed_and_the_plan_then_accep
         "<small.png, made to fit, hosted when it is bought>",
         "<fine.png, hosted when it is bought>",
     ]
-    assert set(PlanView(after).fixes) == set(first.fixes)
+    assert set(PlanPreview(after).fixes) == set(first.fixes)
 
 
 async def test_a_copy_from_an_earlier_run_is_used_again_and_no_rubbish_stays(files, tmp_path):

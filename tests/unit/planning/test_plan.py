@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.accounts.hosting import Hosting
-from longtake.costs.price_book import Quotes
+from longtake.costs.price_book import PriceBook
 from longtake.costs.quote import Quote
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.identity import WrittenRow
@@ -88,7 +88,7 @@ def prices(usd=1.0, **fields):
         base_url="http://x",
         prices={model.wire: rule for model in VENDORS["evolink"].models},
     )
-    return Quotes({account.name: account})
+    return PriceBook({account.name: account})
 
 
 def test_a_bought_shot_is_done_and_an_edited_one_replaces_it_and_its_children_follow():
@@ -171,7 +171,7 @@ def test_an_auto_parent_is_priced_between_its_shortest_and_longest():
     plan = made(
         auto,
         row(2, continues="clip", vendor="powertokens", duration_seconds=5),
-        quote=Quotes({account.name: account}),
+        quote=PriceBook({account.name: account}),
         hosting=Hosting(store=SimpleNamespace(can_presign=True)),
     )
     assert rules(plan) == []
@@ -180,7 +180,7 @@ def test_an_auto_parent_is_priced_between_its_shortest_and_longest():
 
 
 def test_an_unknown_price_is_unknown_and_the_override_to_fill_in_is_told():
-    plan = made(row(1), quote=Quotes({}))
+    plan = made(row(1), quote=PriceBook({}))
     assert plan.shots[0].quote is None
     (line,) = missing_prices(plan.shots)
     assert line.startswith("evolink/default: ")

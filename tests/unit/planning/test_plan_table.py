@@ -12,7 +12,7 @@ from longtake.costs.quote import Quote
 from longtake.domain.request import Reference, Role
 from longtake.domain.violations import caution
 from longtake.planning.forecast import forecast
-from longtake.planning.preview import PlanView, sent_call
+from longtake.planning.preview import PlanPreview, sent_call
 from longtake.reports.plan.parquet import SCHEMA, plan_frame, plan_parquet
 from longtake.reports.plan.table import plan_json, plan_rows, print_plan, summary_line
 from tests.unit.planning.test_plan import bought, made, prices, row
@@ -32,7 +32,7 @@ def view(**more):
     ]
     plan = made(*rows, quote=prices(0.1))
     plan.violations.append(caution("prompt", "x", "long", "shorten"))
-    return PlanView(plan, forecast=forecast(plan.shots, {}), **more)
+    return PlanPreview(plan, forecast=forecast(plan.shots, {}), **more)
 
 
 def printed(shown, width=200, **more):
@@ -58,9 +58,9 @@ def test_prices_stand_as_low_and_high_and_unknown_ones_as_such():
     shown = view()
     assert summary_line(shown).startswith("5 shots, 4 to buy for 6.0000–6.1000 USD; ")
     plan = made(row(1), row(2))
-    assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for unknown; no violations"
+    assert summary_line(PlanPreview(plan)) == "2 shots, 2 to buy for unknown; no violations"
     plan.shots[0].quote = Quote(low_usd=0.5, high_usd=0.5)
-    assert summary_line(PlanView(plan)) == "2 shots, 2 to buy for 0.5000 and 1 unknown price; no violations"
+    assert summary_line(PlanPreview(plan)) == "2 shots, 2 to buy for 0.5000 and 1 unknown price; no violations"
 
 
 def test_a_budget_and_what_was_spent_are_told():
@@ -70,13 +70,13 @@ def test_a_budget_and_what_was_spent_are_told():
 
 def test_long_plans_are_cut_on_screen_only():
     plan = made(*(row(number, f"reel{number}") for number in range(50)))
-    text = printed(PlanView(plan), shown_rows=10)
+    text = printed(PlanPreview(plan), shown_rows=10)
     assert "and 40 more rows" in text
-    assert len(plan_rows(PlanView(plan))) == 50
+    assert len(plan_rows(PlanPreview(plan))) == 50
 
 
 def test_what_a_manifest_writes_cannot_act_on_the_terminal():
-    text = printed(PlanView(made(row(1, prompt="[red]\x1b[31m evil\u202e"))))
+    text = printed(PlanPreview(made(row(1, prompt="[red]\x1b[31m evil\u202e"))))
     assert "\x1b[31m" not in text
     assert "\u202e" not in text
     assert "[red]" in text
@@ -120,7 +120,7 @@ def test_a_shot_that_is_done_sends_nothing():
     before = made(row(1))
     after = made(row(1), purchases={before.shots[0].identity: bought(before.shots[0])})
     assert sent_call(after.shots[0]) is None
-    assert summary_line(PlanView(after)) == "1 shot, 0 to buy for 0.0000 USD; no violations"
+    assert summary_line(PlanPreview(after)) == "1 shot, 0 to buy for 0.0000 USD; no violations"
 
 
 def test_the_plan_is_a_frame_and_a_parquet_file():

@@ -30,12 +30,12 @@ from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, VerdictRecord
 from longtake.manifests.schema import ManifestRow
 from longtake.media.checking.drift import DriftLimits
-from longtake.planning.options import Wishes
+from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.rendering import run as running
 from longtake.rendering.run import RESUMED_FIRST, Run, Steps
 from longtake.vendors import adapter_named
-from tests.unit.bought import ACCOUNT, accepted, clip, intent, job, quiet_desk, until
+from tests.unit.bought import ACCOUNT, accepted, clip, intent, job, quiet_session, until
 
 ADAPTER = adapter_named("evolink")
 REQUEST = ShotRequest(prompt="a cat")
@@ -54,8 +54,8 @@ class World:
 
     def __init__(self, folder) -> None:
         self.ledger = Ledger(DirectoryStore(folder))
-        self.desk = quiet_desk("old", adapter=ADAPTER, client=SimpleNamespace(look=self.look))
-        self.office = SimpleNamespace(desks={ACCOUNT: self.desk}, desk=self.open_desk, crew=None)
+        self.session = quiet_session("old", adapter=ADAPTER, client=SimpleNamespace(look=self.look))
+        self.resources = SimpleNamespace(sessions={ACCOUNT: self.session}, session=self.open_session, workers=None)
         self.submitted: list[str] = []
         self.slots_of_orders: list[str] = []
         self.followed: list[tuple[str, bool]] = []
@@ -71,9 +71,9 @@ class World:
     async def look(self, job_id):
         return JobSnapshot(status=JobStatus.SUCCEEDED, video_url="http://v/looked")
 
-    async def open_desk(self, name):
+    async def open_session(self, name):
         assert name == ACCOUNT
-        return self.desk
+        return self.session
 
     async def submit(self, order):
         self.submitted.append(order.identity)
@@ -87,7 +87,7 @@ class World:
     async def await_job(self, followed, taken_up):
         self.followed.append((followed.identity, taken_up))
         if (error := self.fails.get(followed.identity)) is not None:
-            await until(lambda: not taken_up or self.desk.slots.kept)
+            await until(lambda: not taken_up or self.session.slots.kept)
             await asyncio.sleep(0.05 if taken_up else 0)
             raise error() if callable(error) else error
         return JobSnapshot(status=JobStatus.SUCCEEDED, video_url=f"http://v/{followed.identity}")
@@ -112,10 +112,10 @@ class World:
         return Run(
             Plan(list(shots), []),
             ledger=self.ledger,
-            office=self.office,
+            resources=self.resources,
             hosting=Hosting(),
             steps=Steps(self.submit, self.await_job, self.download),
-            options=Wishes(manifest="m.csv", output="/out", run="run-7", **options),
+            options=RenderOptions(manifest="m.csv", output="/out", run="run-7", **options),
             held=held,
             on_event=lambda event, of, words: self.events.append((event, of.shot_id, words)),
             on_end=lambda result: self.ended.append(result.shot.shot_id),
@@ -155,7 +155,7 @@ async def test_a_new_shot_is_bought_followed_and_fetched_once_and_its_slot_given
     assert (result.is_done, result.job.job_id, result.clip.key) == (True, "job 1-reel-1", "ledger/1-reel-1/clip.mp4")
     assert result.snapshot.video_url == "http://v/1-reel-1"
     assert abs(time.time() - result.finished_at) < 60
-    assert (world.desk.slots.kept, world.desk.slots.given) == ([("new", 60.0)], ["new"])
+    assert (world.session.slots.kept, world.session.slots.given) == ([("new", 60.0)], ["new"])
     assert [event for event, _, _ in world.events] == ["queued", "bought", "finished", "done"]
     assert ("bought", "reel/1", "job job 1-reel-1") in world.events
     assert (world.ended, world.beside) == (["reel/1"], [["reel/1"]])
@@ -170,7 +170,7 @@ async def test_a_failure_that_may_pass_is_bought_again_as_long_as_attempts_are_l
     assert len(world.submitted) == 2
     assert result.outcome.verdict is Verdict.FAILED
     assert [order.attempt for order in world.orders] == [1, 2]
-    assert world.desk.slots.given == ["new", "new"]
+    assert world.session.slots.given == ["new", "new"]
 
 
 async def test_a_failure_that_may_pass_is_bought_once_where_one_attempt_is_allowed(world):
@@ -314,7 +314,7 @@ async def test_a_job_in_flight_is_followed_in_its_old_slot_and_not_bought(world)
     assert (world.submitted, world.followed) == ([], [("1-reel-1", True)])
     assert world.fetched == [("1-reel-1", "http://v/1-reel-1")]
     assert result.is_done
-    assert world.desk.slots.asked == []
+    assert world.session.slots.asked == []
     assert ("resumed", "reel/1", "job j1") in world.events
 
 
@@ -322,17 +322,17 @@ async def test_a_job_in_flight_whose_slot_is_gone_waits_for_one_before_all_that_
     world.write(intent("1-reel-1", slot="lost"), accepted("1-reel-1"))
     world.fails["1-reel-1"] = JobFailedError("no")
     await world.run(shot())
-    assert world.desk.slots.asked == [RESUMED_FIRST]
+    assert world.session.slots.asked == [RESUMED_FIRST]
     assert RESUMED_FIRST < 0
     assert {claim.run for claim in world.ledger.purchase("1-reel-1").claims.values()} == {"run-7"}
-    assert world.desk.slots.given == ["new"]
+    assert world.session.slots.given == ["new"]
 
 
 @pytest.mark.parametrize("error", [JobFailedError("no"), RuntimeError("a fault of ours"), OSError("a disk")])
 async def test_the_slot_of_a_job_that_ended_badly_is_given_back(world, error):
     world.fails["1-reel-1"] = error
     await world.run(shot())
-    assert world.desk.slots.given == ["new"]
+    assert world.session.slots.given == ["new"]
 
 
 @pytest.mark.parametrize("error", [JobFailedError("no"), RuntimeError("a fault of ours"), OSError("a disk")])
@@ -340,7 +340,7 @@ async def test_the_slot_of_a_resumed_job_that_ended_badly_is_given_back(world, e
     world.fails["1-reel-1"] = error
     world.write(intent("1-reel-1", slot="old"), accepted("1-reel-1"))
     await world.run(shot())
-    assert world.desk.slots.given == ["old"]
+    assert world.session.slots.given == ["old"]
 
 
 async def test_the_slot_of_a_job_that_runs_on_stays_taken(world):
@@ -348,7 +348,7 @@ async def test_the_slot_of_a_job_that_runs_on_stays_taken(world):
     world.fails |= {"1-reel-1": error, "1-reel-2": error}
     world.write(intent("1-reel-2", slot="old"), accepted("1-reel-2"))
     results = await world.run(shot(), shot(2))
-    assert world.desk.slots.given == []
+    assert world.session.slots.given == []
     assert [result.outcome.verdict for result in results] == [Verdict.STILL_RUNNING] * 2
     assert [result.cause for result in results] == [error, error]
 
@@ -407,10 +407,10 @@ async def test_where_the_ledger_cannot_be_asked_what_was_never_sent_is_not_unkno
         raise OSError("the store is away")
 
     monkeypatch.setattr(world.ledger, "purchase", away)
-    world.desk.trouble = VendorAccountError("no such key")
+    world.session.trouble = VendorAccountError("no such key")
     (result,) = await world.run(shot())
     assert result.outcome.verdict is Verdict.HELD
-    assert result.cause is world.desk.trouble
+    assert result.cause is world.session.trouble
 
 
 async def test_whether_another_attempt_may_follow_is_not_needed_for_a_result(world, monkeypatch):
@@ -510,7 +510,7 @@ async def test_a_chain_behind_the_limit_is_left_as_a_whole(world):
 async def chain_of_three(world, monkeypatch, words, limits):
     asked = []
 
-    async def drift(first, last, given, ledger, crew):
+    async def drift(first, last, given, ledger, workers):
         asked.append((first.key, last.key, given))
         return words
 
@@ -545,7 +545,7 @@ async def test_an_account_that_brings_nothing_is_braked(world):
         failed_at_the_vendor(world, f"1-r{number}-{number}")
     results = await world.run(*(shot(number, reel=f"r{number}") for number in range(1, 5)), brake=2)
     assert len(world.submitted) >= 2
-    assert isinstance(world.desk.trouble, AccountOnBrakeError)
+    assert isinstance(world.session.trouble, AccountOnBrakeError)
     later = await world.run(shot(9))
     assert (later[0].outcome.verdict, "1-reel-9" in world.submitted) == (Verdict.HELD, False)
     assert results[0].outcome.verdict is Verdict.FAILED
@@ -555,20 +555,20 @@ async def test_what_put_an_account_on_hold_first_stays_the_reason(world):
     trouble = VendorAccountError("no such key")
 
     def end():
-        world.desk.trouble = trouble
+        world.session.trouble = trouble
         world.verdict("1-reel-1", evidence="no")
         return JobFailedError("no")
 
     world.fails["1-reel-1"] = end
     await world.run(shot(), brake=1)
-    assert world.desk.trouble is trouble
+    assert world.session.trouble is trouble
 
 
 async def test_jobs_of_an_earlier_run_do_not_count_for_the_brake(world):
     world.write(intent("1-reel-1"), accepted("1-reel-1"))
     failed_at_the_vendor(world, "1-reel-1")
     await world.run(shot(), brake=1)
-    assert world.desk.trouble is None
+    assert world.session.trouble is None
 
 
 async def test_a_clip_that_did_not_come_counts_for_the_brake(world):
@@ -579,7 +579,7 @@ async def test_a_clip_that_did_not_come_counts_for_the_brake(world):
     world.loses["1-reel-1"] = end
     (result,) = await world.run(shot(), brake=1)
     assert result.outcome.verdict is Verdict.BAD_CLIP
-    assert isinstance(world.desk.trouble, AccountOnBrakeError)
+    assert isinstance(world.session.trouble, AccountOnBrakeError)
 
 
 async def test_a_try_that_another_run_has_under_way_is_waited_for_before_a_slot_is_taken(world, monkeypatch):
@@ -587,7 +587,7 @@ async def test_a_try_that_another_run_has_under_way_is_waited_for_before_a_slot_
     waited = []
 
     async def wait(identity, ledger):
-        waited.append((identity, list(world.desk.slots.asked)))
+        waited.append((identity, list(world.session.slots.asked)))
         ledger.add(accepted(identity, job_id="theirs"))
 
     monkeypatch.setattr(running, "wait_for_other_run", wait)
@@ -634,7 +634,7 @@ async def test_a_rejected_order_frees_its_slot_and_says_refused(world):
     (result,) = await world.run(shot())
     assert result.outcome.verdict is Verdict.REFUSED
     assert "bad prompt" in result.outcome.evidence
-    assert world.desk.slots.given == ["new"]
+    assert world.session.slots.given == ["new"]
 
 
 async def test_an_unknown_outcome_of_a_submit_is_told_and_not_tried_again(world):
@@ -653,12 +653,12 @@ async def test_a_run_that_is_cancelled_leaves_its_jobs_slots_taken_and_its_resul
     shots = [shot(), shot(2)]
     run = world.make(*shots)
     task = asyncio.create_task(run.finish(world.with_reel))
-    await until(lambda: not (len(world.followed) < 2 or not world.desk.slots.kept))
+    await until(lambda: not (len(world.followed) < 2 or not world.session.slots.kept))
     await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert world.desk.slots.given == []
+    assert world.session.slots.given == []
     assert all(run.results[one].cancelled() for one in shots)
     assert world.ended == []
 
@@ -668,14 +668,14 @@ async def test_the_slot_of_a_resumed_job_that_another_run_has_claimed_since_is_l
 
     async def claimed_meanwhile(followed, taken_up):
         await until(lambda: world.ledger.purchase("1-reel-1").claims)
-        await until(lambda: world.desk.slots.kept)
+        await until(lambda: world.session.slots.kept)
         await asyncio.sleep(0.05)
         world.ledger.add(Claim(identity="1-reel-1", slot="old", run="other"), name="claim-2")
         return JobSnapshot(status=JobStatus.SUCCEEDED, video_url="http://v")
 
     world.await_job = claimed_meanwhile
     await world.run(shot())
-    assert (world.desk.slots.given, world.desk.slots.forgotten) == ([], ["old"])
+    assert (world.session.slots.given, world.session.slots.forgotten) == ([], ["old"])
 
 
 async def test_a_job_of_an_older_attempt_is_followed_under_its_own_identity(world):
@@ -701,5 +701,5 @@ async def test_shots_of_one_priority_line_are_asked_for_in_manifest_order(world)
     run = world.make(*shots)
     await asyncio.wait_for(run.finish(world.with_reel), 10)
     # Which is submitted first is up to the slots, which serve the lowest number first; here each has one at once.
-    assert sorted(world.desk.slots.asked) == [run._order[one] for one in shots] == [0, 1, 2]
+    assert sorted(world.session.slots.asked) == [run._order[one] for one in shots] == [0, 1, 2]
     assert sorted(world.submitted) == ["1-a-1", "1-a-2", "1-b-1"]

@@ -7,7 +7,7 @@ from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import Mode, ShotRequest
 from longtake.vendors._adapter import Adapter, Call, Document, Model, path_with
 from longtake.vendors.answers.replies import fields, first_link, job_failure, status_of, words
-from longtake.vendors.answers.reply import Accepted, Reply
+from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.limits import Limits
 
 CREATE = Document("Make a film", "https://fifth.example/docs", "2026-11-21")
@@ -32,12 +32,12 @@ class Fifth(Adapter):
         """`GET /made/{ticket}`."""
         return Call("GET", path_with(job_id, "/made/"))
 
-    def accepted(self, reply: Reply) -> Accepted:
+    def accepted(self, reply: Reply) -> SubmitReply:
         """Reads `{ticket}`."""
         ticket = words(fields(reply.body).get("ticket"))
         if not ticket:
             raise UnexpectedReplyError("the reply names no ticket", http_status=reply.status)
-        return Accepted(ticket, JobSnapshot(status=JobStatus.QUEUED))
+        return SubmitReply(ticket, JobSnapshot(status=JobStatus.QUEUED))
 
     def snapshot(self, reply: Reply) -> JobSnapshot:
         """Reads `{state, film, why}`."""
