@@ -10,7 +10,7 @@ from blocks.credentials import load_account
 from longtake.domain.job import Clip, Job
 from longtake.jobs.gate import gate
 from longtake.jobs.resources import open_resources
-from longtake.jobs.wait import download_clip
+from longtake.jobs.wait import download_clip as fetch_into_ledger
 from longtake.ledger.records import Expectation
 from longtake.media.checking.inspect import GatePolicy
 from tasks._policy import STEP
@@ -41,4 +41,4 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
         purchase = await asyncio.to_thread(ledger.purchase, job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
         check = gate(wanted, resources.workers, policy)
-        return await download_clip(job, session, ledger, resources.media, check, link=link)
+        return await fetch_into_ledger(job, session, ledger, resources.media, check, link=link)

@@ -36,7 +36,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Purchase, State, VerdictRecord
-from longtake.vendors import Accepted as AcceptedReply
+from longtake.vendors import SubmitReply
 
 log = logging.getLogger("longtake.jobs.submit")
 
@@ -315,7 +315,7 @@ def _adopting(order: Order, job_id: str) -> str:
     return f"longtake reconcile --output {order.output} --adopt {order.shot_id}={job_id}"
 
 
-def _record_job(intent: Intent, accepted: AcceptedReply, ledger: Ledger) -> Job:
+def _record_job(intent: Intent, accepted: SubmitReply, ledger: Ledger) -> Job:
     snapshot: JobSnapshot = accepted.snapshot
     job = intent.job(accepted.job_id, submitted_at=ledger.clock(), estimated_seconds=snapshot.estimated_seconds)
     ledger.add(Accepted(identity=intent.identity, job=job, usage=snapshot.usage))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from longtake.accounts import session as session
 from longtake.files.directory import DirectoryStore
 from longtake.files.web import fetch as download
+from longtake.jobs import resources
 from longtake.media import workers as child
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.plain_render import render_plain, sandbox_accounts
@@ -32,7 +32,7 @@ def no_executable(monkeypatch):
 
 def memory_of(size_bytes):
     return lambda monkeypatch: monkeypatch.setattr(
-        session, "WorkerPool", functools.partial(child.WorkerPool, memory_bytes=size_bytes)
+        resources, "WorkerPool", functools.partial(child.WorkerPool, memory_bytes=size_bytes)
     )
 
 

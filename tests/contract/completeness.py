@@ -29,10 +29,10 @@ def _missing(root: Path, vendor: str) -> Iterator[str]:
         yield f"blocks/credentials.py: the class {block}, named in CREDENTIALS"
     if not _has_name(root / "blocks/__init__.py", block):
         yield f"blocks/__init__.py: the export of {block}"
-    dialect = f"longtake/sandbox/dialects/{vendor}.py"
+    dialect = f"longtake/sandbox/vendors/{vendor}.py"
     if not (root / dialect).is_file():
         yield f"{dialect}: the sandbox's side of the wire"
-    dialects = "longtake/sandbox/dialects/__init__.py"
+    dialects = "longtake/sandbox/vendors/__init__.py"
     if not _uses_import(root / dialects, f"longtake.sandbox.vendors.{vendor}", within="DIALECTS"):
         yield f"{dialects}: the line of {vendor} in DIALECTS"
     prices = "longtake/sandbox/prices.py"

@@ -26,7 +26,7 @@ INSERTIONS = {
         ("JIMMYAI, POWERTOKENS)", "FIFTH, "),
         ("ANYFAST, EVOLINK, JIMMYAI)", "FIFTH, "),
     ),
-    "longtake/sandbox/dialects/__init__.py": (
+    "longtake/sandbox/vendors/__init__.py": (
         ("from longtake.sandbox.vendors.jimmyai", "from longtake.sandbox.vendors.fifth import Fifth\n"),
         ("PowerTokens(), Anyfast()", "Fifth(), "),
     ),

@@ -79,8 +79,8 @@ def test_a_fifth_vendor_is_refused_by_name_and_rendered_once_its_pieces_are_ther
     assert code == {
         "longtake/vendors/fifth.py",
         "longtake/vendors/__init__.py",
-        "longtake/sandbox/dialects/fifth.py",
-        "longtake/sandbox/dialects/__init__.py",
+        "longtake/sandbox/vendors/fifth.py",
+        "longtake/sandbox/vendors/__init__.py",
         "longtake/sandbox/prices.py",
         "blocks/credentials.py",
         "blocks/__init__.py",

@@ -202,7 +202,7 @@ async def test_the_slot_of_a_dead_run_comes_back_though_its_job_had_ended_long_b
             async def no_download(job, link):
                 raise StillRunningError("not now")
 
-            steps, options = Steps(submit, await_job, no_download), options
+            steps = Steps(submit, await_job, no_download)
             parts = {"ledger": prepared.ledger, "resources": resources, "hosting": prepared.hosting}
             one = Run(Plan(prepared.rendered_shots, []), **parts, steps=steps, options=options)
 
