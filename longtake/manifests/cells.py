@@ -19,6 +19,9 @@ _VENDOR = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
 # Controls, line and paragraph separators, direction overrides, lone surrogates. The joiners of emoji stay allowed.
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+NOT_CALCULATED = "#NOT CALCULATED"
+"""Stands for the value of a workbook's formula that no program has calculated yet."""
+
 
 class CellError(ValueError):
     """A cell that breaks a rule.
@@ -32,6 +35,14 @@ class CellError(ValueError):
         super().__init__(rule, fix)
         self.rule = rule
         self.fix = fix
+
+
+def formula_error(word: str) -> CellError:
+    """What is wrong with a workbook's cell that holds an error such as `#N/A` in place of a value."""
+    if word == NOT_CALCULATED:
+        rule, fix = "its formula was never calculated", "open the workbook in Excel and save it, or write the value"
+        return CellError(rule, fix)
+    return CellError("this is a spreadsheet's error and no value", "mend the formula, or write the value")
 
 
 def parse_text(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -17,9 +17,9 @@ from longtake.domain.identity import ContentDigest, Identities, WrittenRow
 from longtake.domain.request import DEFAULT_MODEL, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation
 from longtake.manifests import cells
-from longtake.manifests.cells import CellError
+from longtake.manifests.cells import CellError, formula_error
 from longtake.manifests.garbage import uncollected
-from longtake.manifests.headers import nearly_column
+from longtake.manifests.headers import nearly_column, reads_as
 from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import Roots, shown
 from longtake.manifests.schema import (
@@ -106,6 +106,7 @@ class _Check:
     def __init__(self, manifest: Manifest, reference_roots: Sequence[str], digest: ContentDigest) -> None:
         self.manifest = manifest
         self.size = len(manifest)
+        self.cells = dict(manifest.cells)
         self.roots = Roots(manifest.base, reference_roots)
         self.digest = KnownDigests(digest)
         self.identities = Identities(self.digest)
@@ -140,8 +141,8 @@ class _Check:
         self.refused.update([row] if row else range(1, self.size + 1))
 
     def _check_columns(self) -> None:
-        columns = self.manifest.cells.keys()
-        if not columns & COLUMNS.keys():
+        columns = self.cells.keys()
+        if not any(map(reads_as, columns)):
             rule = f"no column is known; known are: {', '.join(COLUMNS)}"
             self._refuse(0, "prompt", ", ".join(columns), rule, "name the columns in the first line")
         for column in columns:
@@ -152,11 +153,23 @@ class _Check:
                 self._refuse(0, near.column, column, rule, fix)
         for column, rows in self.manifest.undecoded.items():
             for row in rows if column in COLUMNS else ():
-                text = shown(joined(self.manifest.cells[column][row - 1]))
+                text = shown(joined(self.cells[column][row - 1]))
                 self._refuse(row, column, text, _NOT_TEXT.rule, _NOT_TEXT.fix)
+        for column, rows in self.manifest.failed.items():
+            if column in COLUMNS:
+                self._take_out_failed(column, rows)
+
+    def _take_out_failed(self, column: str, rows: Collection[int]) -> None:
+        """Reports cells whose formula has no value; they count as not given."""
+        cells = list(self.cells[column])
+        for row in rows:
+            error = formula_error(word := joined(cells[row - 1]))
+            self._refuse(row, column, word, error.rule, error.fix)
+            cells[row - 1] = ""
+        self.cells[column] = cells
 
     def _texts(self, column: str) -> list[str]:
-        found = self.manifest.cells.get(column)
+        found = self.cells.get(column)
         return [""] * self.size if found is None else [joined(cell) for cell in found]
 
     def _parsed(self, column: str, parse: Callable[[str], V], empty: E) -> list[V | E]:
@@ -184,9 +197,7 @@ class _Check:
             if tail is not None and continuation != "clip":
                 rule = "reference_tail_seconds needs continue_from = clip"
                 self._refuse(row, "reference_tail_seconds", f"{tail:g}", rule, "write clip, or leave it empty")
-        given = {
-            name: self._parsed(name, parse, None) for name, parse in _OPTIONS.items() if name in self.manifest.cells
-        }
+        given = {name: self._parsed(name, parse, None) for name, parse in _OPTIONS.items() if name in self.cells}
 
         @cache
         def with_settings(model: str, *options: Any) -> ShotRequest:
@@ -209,7 +220,7 @@ class _Check:
 
     def _prompts(self) -> list[str]:
         """Every row's prompt, filled in; one that cannot be is reported and stays as written."""
-        cells = self.manifest.cells
+        cells = self.cells
         prompts = [joined(cell, ", ") for cell in cells["prompt"]] if "prompt" in cells else [""] * self.size
         names = cells.keys() - {"prompt"}
 
@@ -228,7 +239,7 @@ class _Check:
     def _references(self) -> list[tuple[Reference, ...]]:
         references: list[tuple[Reference, ...]] = [()] * self.size
         for role in Role:
-            column = self.manifest.cells.get(role.column)
+            column = self.cells.get(role.column)
             if column is None:
                 continue
             known: dict[str | tuple[str, ...], tuple[tuple[Reference, ...], list[tuple[str, CellError]]]] = {}
@@ -282,7 +293,7 @@ class _Check:
         before = len(self.found)
         names = self._parsed(column, cells.parse_name, "")
         for violation in self.found[before:]:
-            text = joined(self.manifest.cells[column][violation.row - 1]).strip()
+            text = joined(self.cells[column][violation.row - 1]).strip()
             names[violation.row - 1] = cells.CONTROL.sub("\ufffd", text)[: cells.NAME_MAX_CHARACTERS]
         return names
 

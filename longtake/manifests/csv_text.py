@@ -6,55 +6,43 @@ import codecs
 import csv
 import gzip
 import io
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from sys import getsizeof
-from typing import Any, cast
+from itertools import chain
+from typing import Any, NoReturn, cast
 
-from longtake.manifests.sizes import (
-    MAX_BLANK_ROWS,
-    MAX_CELL_CHARACTERS,
-    MAX_TEXT_BYTES,
-    check_bytes,
-    check_shape,
-    stop,
-)
+from longtake.manifests.growing import GrowingColumns
+from longtake.manifests.headers import reads_as
+from longtake.manifests.kinds import GZIP, HEAD_BYTES
+from longtake.manifests.sizes import MAX_CELL_CHARACTERS, check_bytes, stop
 
 _BLOCK_BYTES = 1 << 20
-_BATCH_ROWS = 1000
-_BATCH_BYTES = 8 << 20
-_FEW_VALUES = 5000
-_PACKED = {
-    b"PK\x03\x04": "this is an Excel workbook or a zip file; save it as CSV (UTF-8)",
-    codecs.BOM_UTF16_LE: "this is UTF-16; save it as CSV (UTF-8)",
-    codecs.BOM_UTF16_BE: "this is UTF-16; save it as CSV (UTF-8)",
-    b"\xfd7zX": "this is packed by xz; unpack it, or pack it by gzip",
-    b"BZh": "this is packed by bzip2; unpack it, or pack it by gzip",
-    b"\x28\xb5\x2f\xfd": "this is packed by zstd; unpack it, or pack it by gzip",
-}
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
+"""Excel writes it above a table and takes it out again."""
 
 
-def read_csv(source: str, file: Any, check_names: Any) -> dict[str, list[str]]:
+def read_csv(source: str, file: Any) -> dict[str, list[str]]:
     """Every column's cells; rows without any text and columns with neither name nor text are left out.
+
+    Cells stand between commas, or between semicolons, tabs or pipes where only those make out a documented column.
 
     Args:
         source: What messages call it.
-        file: A seekable file of bytes, at its begin.
-        check_names: Takes source and header, and refuses names that cannot be used.
+        file: A seekable file of bytes.
 
     Raises:
         UnreadableManifestError: It is no such CSV, or larger than `sizes` allows.
     """
     try:
-        with _unpacked(source, file) as data:
-            return _columns(source, data, check_names)
+        with unpacked(source, file) as data:
+            return _columns(source, data)
     except UnicodeDecodeError:
-        with _unpacked(source, file) as data:
-            line, byte = _not_utf8(data)
-        stop(source, f"line {line}: byte 0x{byte:02x} is not UTF-8; save it as CSV (UTF-8)")
+        stop_where_not_utf8(source, file)
 
 
-class _Bounded(io.BufferedIOBase):
+class BoundedBytes(io.BufferedIOBase):
     """Bytes of another file, as many as a manifest may have."""
 
     def __init__(self, source: str, file: Any) -> None:
@@ -74,102 +62,101 @@ class _Bounded(io.BufferedIOBase):
 
 
 @contextmanager
-def _unpacked(source: str, file: Any) -> Generator[_Bounded]:
+def unpacked(source: str, file: Any) -> Generator[BoundedBytes]:
+    """The bytes of a file from its begin, those inside where it is packed by gzip."""
     file.seek(0)
-    head = file.read(4)
-    for mark, words in _PACKED.items():
-        if head.startswith(mark):
-            stop(source, words)
+    packed = file.read(2) == GZIP
     file.seek(0)
-    if head[:2] == b"\x1f\x8b":
+    if packed:
         with gzip.open(file) as inner:
-            yield _Bounded(source, inner)
+            yield BoundedBytes(source, inner)
     else:
-        yield _Bounded(source, file)
+        yield BoundedBytes(source, file)
 
 
-def _lines(source: str, text: io.TextIOWrapper) -> Generator[str]:
+def first_bytes(source: str, file: Any) -> bytes:
+    """The first bytes of a file, unpacked where it is packed by gzip."""
+    with unpacked(source, file) as data:
+        return data.read1(HEAD_BYTES)[:HEAD_BYTES]
+
+
+def text_lines(source: str, data: BoundedBytes) -> Generator[str]:
+    """The lines of a text in UTF-8, with their ends, of bounded length."""
+    text = io.TextIOWrapper(cast(Any, data), "utf-8-sig", newline="")
     while line := text.readline(MAX_CELL_CHARACTERS + 2):
         if len(line) > MAX_CELL_CHARACTERS + 1:
             stop(source, f"a line has more than {MAX_CELL_CHARACTERS:,} characters")
         yield line
 
 
-def _columns(source: str, data: _Bounded, check_names: Any) -> dict[str, list[str]]:
+def stop_where_not_utf8(source: str, file: Any) -> NoReturn:
+    """Refuses a file that is no UTF-8, by line and byte."""
+    with unpacked(source, file) as data:
+        line, byte = _not_utf8(data)
+    stop(source, f"line {line}: byte 0x{byte:02x} is not UTF-8; save it as CSV (UTF-8)")
+
+
+def _separated(lines: Iterator[str]) -> tuple[str, int, Iterator[str]]:
+    """What separates the cells, how many lines stand above the table, and the table's lines.
+
+    A comma, unless Excel's first line says otherwise, or a documented column is named only where the first line is cut
+    at another sign.
+    """
+    first = next(lines, "")
+    if told := _SEPARATOR_LINE.fullmatch(first):
+        return told[1], 1, lines
+    above = [first]
+    while first and not first.strip():
+        above.append(first := next(lines, ""))
+    named = {separator: _documented(first, separator) for separator in _SEPARATORS}
+    separator = "," if named[","] else max(named, key=lambda one: named[one])
+    return separator, 0, chain(above, lines)
+
+
+def _documented(line: str, separator: str) -> int:
+    """How many documented columns a header names, if its names stand between such signs."""
+    try:
+        names = next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return 0
+    return sum(reads_as(name) is not None for name in names)
+
+
+def _columns(source: str, data: BoundedBytes) -> dict[str, list[str]]:
     # A limit of the whole process; nothing else here reads CSV.
     csv.field_size_limit(MAX_CELL_CHARACTERS)
-    reader = csv.reader(_lines(source, io.TextIOWrapper(cast(Any, data), "utf-8-sig", newline="")), strict=True)
-    count = blank = taken = 0
+    separator, above, lines = _separated(text_lines(source, data))
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     try:
-        header = next((row for row in reader if row), [])
-        check_shape(source, 0, len(header))
-        columns = _Columns(source, len(header))
-        check_names(source, [name for name in header if name.strip()] if any(header) else header)
-        batch: list[list[str]] = []
+        header = next((row for row in reader if any(map(str.strip, row))), [])
+        size = len(header)
+        columns = GrowingColumns(source, header)
         for row in reader:
-            if row and len(row) != len(header):
-                _wrong_length(source, f"line {reader.line_num} (row {count + 1})", len(row), len(header))
-            if not row or (len(row) > 1 and not "".join(row).strip()):
-                if (blank := blank + 1) > MAX_BLANK_ROWS:
-                    stop(source, f"it has more than {MAX_BLANK_ROWS:,} blank rows; take them out")
+            if not row:
+                columns.skip_blank()
                 continue
-            batch.append(row)
-            count += 1
-            if len(batch) == _BATCH_ROWS or data.size - taken > _BATCH_BYTES:
-                columns.take(batch, count)
-                batch, taken = [], data.size
-        columns.take(batch, count)
+            if len(row) > size and not any(map(str.strip, row[size:])):
+                row = row[:size]  # noqa: PLW2901 - commas behind the last column
+            if len(row) != size:
+                place = f"line {reader.line_num + above} (row {columns.rows + 1})"
+                sign = _SEPARATORS.get(separator, repr(separator))
+                _wrong_length(source, place, len(row), size, sign)
+            columns.add(row)
     except csv.Error as error:
+        line = reader.line_num + above
         if "field limit" in str(error):
-            stop(source, f"line {reader.line_num}: a cell has more than {MAX_CELL_CHARACTERS:,} characters")
-        stop(source, f"line {reader.line_num}: {error}; a quote inside a quoted cell is written twice")
-    if not count:
-        stop(source, "there is no row below the header")
-    return columns.named(header, check_names)
+            stop(source, f"line {line}: a cell has more than {MAX_CELL_CHARACTERS:,} characters")
+        stop(source, f"line {line}: {error}; a quote inside a quoted cell is written twice")
+    return columns.finished()
 
 
-def _wrong_length(source: str, place: str, cells: int, names: int) -> None:
+def _wrong_length(source: str, place: str, cells: int, names: int, sign: str) -> None:
     if cells < names:
-        stop(source, f"{place} has {cells} cells, the header has {names}; write a comma for every empty cell")
-    stop(source, f"{place} has {cells} cells, the header has {names}; quote cells with commas")
+        stop(source, f"{place} has {cells} cells, the header has {names}; write a {sign} for every empty cell")
+    stop(source, f"{place} has {cells} cells, the header has {names}; quote cells with {sign}s")
 
 
-class _Columns:
-    """Columns that grow row by row, and what they weigh. A value that comes again is kept once."""
-
-    def __init__(self, source: str, size: int) -> None:
-        self._source = source
-        self._columns: list[list[str]] = [[] for _ in range(size)]
-        self._known: list[dict[str, str] | None] = [{} for _ in range(size)]
-        self._bytes = 0
-
-    def take(self, rows: Sequence[Sequence[str]], count: int) -> None:
-        check_shape(self._source, count, len(self._columns))
-        for place, cells in enumerate(zip(*rows, strict=True)):
-            known = self._known[place]
-            if known is None:
-                self._bytes += sum(map(getsizeof, filter(None, cells)))
-                self._columns[place].extend(cells)
-                continue
-            new = set(cells) - known.keys()
-            self._bytes += sum(map(getsizeof, new))
-            known.update(zip(new, new, strict=True))
-            self._columns[place].extend(map(known.__getitem__, cells))
-            if len(known) > _FEW_VALUES:
-                self._known[place] = None
-        check_bytes(self._source, self._bytes, MAX_TEXT_BYTES)
-
-    def named(self, header: Sequence[str], check_names: Any) -> dict[str, list[str]]:
-        kept = [
-            (name, cells)
-            for name, cells in zip(header, self._columns, strict=True)
-            if name.strip() or any(cell.strip() for cell in cells)
-        ]
-        check_names(self._source, [name for name, _ in kept])
-        return dict(kept)
-
-
-def _not_utf8(data: _Bounded) -> tuple[int, int]:
+def _not_utf8(data: BoundedBytes) -> tuple[int, int]:
     """The line and the byte at which a text stops being UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from longtake.manifests.schema import COLUMNS
+from longtake.manifests.sizes import stop
 
 _NOT_IN_NAMES = re.compile(r"[\W_]+")
 _ORIGINALS = {column.replace("_", ""): column for column in COLUMNS}
@@ -50,6 +52,24 @@ class NearlyColumn(NamedTuple):
 
     column: str
     same: bool
+
+
+def check_names(source: str, names: Sequence[str]) -> None:
+    """Refuses a header without names, and a name that more than one column has."""
+    if not names:
+        stop(source, "the file is empty")
+    check_repeated(source, names)
+
+
+def check_repeated(source: str, names: Sequence[str]) -> None:
+    """Refuses a name that more than one column has."""
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        stop(source, f"more than one column is called {', '.join(map(repr, repeated))}")
+
+
+def reads_as(header: str) -> str | None:
+    """The documented column whose name a header has, but for blanks, case, marks and width."""
+    return header if header in COLUMNS else _ORIGINALS.get(_plain(header))
 
 
 def nearly_column(header: str, others: Collection[str] = ()) -> NearlyColumn | None:

@@ -5,7 +5,6 @@ terabytes, and its page headers say what Arrow allocates.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ import pyarrow.compute
 import pyarrow.ipc
 import pyarrow.parquet
 
+from longtake.manifests.headers import check_repeated
 from longtake.manifests.sizes import MAX_CELLS, check_bytes, check_shape, stop
 from longtake.media.own_memory import allow_growth
 
@@ -32,12 +32,6 @@ class Part(NamedTuple):
     name: str
     path: str
     folders: tuple[tuple[str, str | None], ...] = ()
-
-
-def check_repeated(source: str, names: Sequence[str]) -> None:
-    """Refuses a name that more than one column has."""
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        stop(source, f"more than one column is called {', '.join(map(repr, repeated))}")
 
 
 def partition(folder: str) -> tuple[str, str | None] | None:

@@ -1,4 +1,4 @@
-"""Reads a manifest, CSV or Parquet, from disk or `s3://`, without guessing: every cell is text, nothing means "NA"."""
+"""Reads a manifest of any kind from disk or `s3://`, without guessing: every cell is text, nothing means "NA"."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pyarrow
 import pyarrow.compute
 import pyarrow.ipc
 
-from longtake.domain.errors import MediaError, UnreadableManifestError
+from longtake.domain.errors import DecoderError, MediaError, UnreadableManifestError
 from longtake.domain.identity import ContentDigest
-from longtake.manifests.csv_text import read_csv
+from longtake.manifests.csv_text import first_bytes, read_csv
 from longtake.manifests.garbage import uncollected
-from longtake.manifests.parquet import Part, check_repeated, partition, read_parts
-from longtake.manifests.schema import COLUMNS, Cell, Manifest
+from longtake.manifests.headers import check_names
+from longtake.manifests.json_lines import read_json_lines
+from longtake.manifests.kinds import kind_of
+from longtake.manifests.parquet import Part, partition, read_parts
+from longtake.manifests.schema import Cell, Manifest
 from longtake.manifests.sizes import MAX_FILES, check_bytes, stop
+from longtake.manifests.workbook import read_workbook, require_reader
 from longtake.media.workers import in_child
 
 READ_SECONDS = 300.0
 PARQUET_ENDINGS = (".parquet", ".parq", ".pq")
+T = TypeVar("T")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -38,8 +43,9 @@ def read_manifest(source: str) -> Manifest:
     """Reads a manifest.
 
     Args:
-        source: A CSV file (UTF-8, separated by commas, also `.csv.gz`), a Parquet file, or a folder or glob of Parquet
-            files (read in the order of their names). A local path or `s3://` (the standard AWS variables apply).
+        source: A CSV or JSON Lines file (UTF-8, also packed by gzip), an Excel workbook (.xlsx), a Parquet file, or a
+            folder or glob of Parquet files (read in the order of their names). What a file is, its bytes tell. A local
+            path or `s3://` (the standard AWS variables apply).
 
     Raises:
         UnreadableManifestError: There is no such file, or it is not a manifest; the message says why and where.
@@ -63,9 +69,15 @@ def _read(source: str) -> Manifest:
     if files.isfile(path):
         base = path.rpartition("/")[0]
         with files.open(path, "rb") as file:
-            if file.read(4) != b"PAR1":
-                cells = read_csv(source, file, _check_names)
-                return Manifest(source, base, cast("dict[str, list[Cell]]", cells))
+            kind = kind_of(source, first_bytes(source, file))
+            if kind == "csv":
+                return Manifest(source, base, cast("dict[str, list[Cell]]", read_csv(source, file)))
+            if kind == "json_lines":
+                cells, typed = read_json_lines(source, file)
+                check_names(source, list(cells))
+                return Manifest(source, base, cells, typed=typed)
+        if kind == "workbook":
+            return _from_workbook(source, base, files, path)
         return _from_parquet(source, base, files, [path])
     if files.isdir(path):
         base = path.rstrip("/")
@@ -114,6 +126,43 @@ def _plain(path: str) -> str:
     return path.removeprefix("s3://").rstrip("/")
 
 
+def _from_workbook(source: str, base: str, files: Any, path: str) -> Manifest:
+    """Reads a workbook in a child, whose memory is bounded."""
+    require_reader(source)
+    with tempfile.TemporaryDirectory(prefix="longtake-manifest-") as place:
+        with files.open(path, "rb") as file:
+            check_bytes(source, file.seek(0, 2))
+        own = path
+        if source.startswith("s3://"):
+            own = f"{place}/workbook.xlsx"
+            _copy(files, path, own)
+        target = f"{place}/table"
+        failed = _read_in_child(source, "workbook", read_workbook, source, own, target)
+        with pyarrow.memory_map(target) as stream:
+            table = pyarrow.ipc.open_stream(stream).read_all()
+        cells = {name: cells_of(table.column(name)) for name in table.column_names}
+    return Manifest(source, base, cells, failed=failed)
+
+
+def _copy(files: Any, name: str, path: str) -> None:
+    with files.open(name, "rb") as file, Path(path).open("wb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+
+
+def _read_in_child(source: str, what: str, read: Callable[..., T], *args: Any) -> T:
+    fix = "split it, or write the file anew"
+    with ThreadPoolExecutor(1) as threads:  # a loop may run in this thread already
+        work = in_child(read, *args, deadline_seconds=READ_SECONDS)
+        try:
+            return threads.submit(asyncio.run, work).result()
+        except UnreadableManifestError:
+            raise
+        except DecoderError:
+            stop(source, f"its {what} reader crashed, most often for want of memory, which is bounded; {fix}")
+        except MediaError as error:
+            stop(source, f"its {what} reader failed ({error}); {fix}")
+
+
 def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> Manifest:
     """Reads Parquet files in a child, whose memory is bounded."""
     with tempfile.TemporaryDirectory(prefix="longtake-manifest-") as place:
@@ -127,23 +176,14 @@ def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> M
                 check_bytes(source, size)
                 path = name
                 if source.startswith("s3://"):
-                    file.seek(0)
                     path = f"{place}/{number}.parquet"
-                    with Path(path).open("wb") as copy:
-                        shutil.copyfileobj(file, copy, 1 << 20)
+                    _copy(files, name, path)
             parts.append(Part(name, path, _folders(name, base)))
         target = f"{place}/table"
-        with ThreadPoolExecutor(1) as threads:  # a loop may run in this thread already
-            work = in_child(read_parts, source, parts, target, deadline_seconds=READ_SECONDS)
-            try:
-                threads.submit(asyncio.run, work).result()
-            except UnreadableManifestError:
-                raise
-            except MediaError as error:
-                stop(source, f"its Parquet reader failed ({error}); write the file anew")
+        _read_in_child(source, "Parquet", read_parts, source, parts, target)
         with pyarrow.memory_map(target) as stream:
             table = pyarrow.ipc.open_stream(stream).read_all()
-    _check_names(source, table.column_names)
+    check_names(source, table.column_names)
     if table.num_rows == 0:
         stop(source, "there is no row")
     cells = {name: cells_of(table.column(name)) for name in table.column_names}
@@ -179,16 +219,6 @@ def _is_hidden(name: str, base: str) -> bool:
 def _first_wild(path: str) -> int:
     match = _GLOB.search(path)
     return match.start() if match else len(path)
-
-
-def _check_names(source: str, names: Sequence[str]) -> None:
-    if not names:
-        stop(source, "the file is empty")
-    if len(names) == 1:
-        for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-            if COLUMNS.keys() & names[0].split(separator) and separator in names[0]:
-                stop(source, f"its cells are separated by {word}; save it with commas")
-    check_repeated(source, names)
 
 
 def cells_of(column: pyarrow.ChunkedArray[Any]) -> list[Cell]:

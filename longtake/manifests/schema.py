@@ -80,6 +80,7 @@ class Manifest:
         cells: Every column's cells as text, in the order of rows.
         typed: The columns with their types where the file has them (Parquet); None: all text (CSV).
         undecoded: Numbers of the rows, by column, whose bytes are not UTF-8.
+        failed: Numbers of the rows, by column, where a workbook's formula has no value; the cell holds its error.
     """
 
     source: str
@@ -87,6 +88,7 @@ class Manifest:
     cells: dict[str, list[Cell]]
     typed: pyarrow.Table | None = field(default=None, repr=False)
     undecoded: dict[str, frozenset[int]] = field(default_factory=dict)
+    failed: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), ()))

@@ -19,6 +19,8 @@ import pyarrow
 import pyarrow.parquet
 from PIL import Image
 
+from tests.unit.workbooks import far_workbook, packed_workbook, shared_workbook
+
 READ = """
 import sys
 from longtake.domain.errors import UnreadableManifestError
@@ -115,6 +117,16 @@ def _long_list(path: Path) -> None:
     _table(prompt=["a"], weights=lists)(path)
 
 
+def _many_lists(path: Path) -> None:
+    gzipped(path, b'{"a":[' + b'"x",' * 9_999 + b'"x"]}\n', 800, b"")
+
+
+def _new_keys(path: Path) -> None:
+    with gzip.open(path, "wb", 1) as file:
+        for line in range(3000):
+            file.write(b'{"k%d":"v"}\n' % line)
+
+
 def _names(count: int) -> bytes:
     return b",".join(b"c%d" % number for number in range(count)) + b"\n"
 
@@ -139,6 +151,14 @@ MANIFESTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "blank rows": (".csv.gz", lambda path: gzipped(path, b"\n" * 1_000_000, 100), "blank rows"),
     "rows of commas": (".csv.gz", lambda path: gzipped(path, b",\n" * 500_000, 100, b"a,b\n"), "blank rows"),
     "zeros": (".csv.gz", lambda path: gzipped(path, bytes(1_000_000), 1000, b""), "characters"),
+    "lines of values": (".jsonl.gz", lambda path: gzipped(path, b"{}," * 300_000, 20, b'{"a":[', b"{}]}\n"), "values"),
+    "lists of lists": (".jsonl.gz", _many_lists, "values in its cells"),
+    "new keys on every line": (".jsonl.gz", _new_keys, "columns"),
+    "empty objects": (".jsonl.gz", lambda path: gzipped(path, b"{}\n" * 300_000, 40, b"{}\n"), "empty rows"),
+    "a sheet of zeros": (".xlsx", lambda path: packed_workbook(path, b" " * 1_000_000, 1000), "MiB"),
+    "a sheet whose size is a lie": (".xlsx", lambda path: packed_workbook(path, b" " * 1_000_000, 300, 99), "damaged"),
+    "one text in every cell": (".xlsx", lambda path: shared_workbook(path, "x" * 1_000_000, 90_000), "128 MiB"),
+    "a cell far away": (".xlsx", far_workbook, "1,048,576"),
     "one text 90,000 times": (".parquet", _table(prompt=_repeated("x" * 1_000_000, 90_000)), "128 MiB"),
     "one number 60 million times": (".parquet", _table(seed=_repeated(1, 60_000_000)), "100,000 rows"),
     "a packed page": (".parquet", _packed_table, "memory"),

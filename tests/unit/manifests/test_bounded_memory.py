@@ -14,6 +14,7 @@ from tests.unit.hostile import LOOK, MANIFESTS, READ, REFERENCES, peak_mib
 
 ENOUGH_MIB = 500
 QUICK_MANIFESTS = {"columns", "rows of commas", "one text 90,000 times", "a packed page", "shared beginnings"}
+QUICK_MANIFESTS |= {"lists of lists", "one text in every cell", "a cell far away"}
 QUICK_REFERENCES = {"webp", "mp4", "png, packed profile"}
 
 

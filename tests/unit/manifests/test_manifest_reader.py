@@ -133,8 +133,6 @@ class TestCsv:
             (b"prompt,reel\na,b\nc\n", "line 3 (row 2) has 1 cells, the header has 2"),
             (b'prompt,reel\n"a\nb",r\nc,d,e\n', "line 4 (row 2) has 3 cells"),
             (b"prompt,reel,prompt\na,b,c\n", "more than one column is called 'prompt'"),
-            (b"prompt;reel\na;b\n", "separated by semicolons"),
-            (b"prompt\treel\na\tb\n", "separated by tabs"),
             (b"prompt,reel\na,b\nc,\xff\n", "line 3: byte 0xff is not UTF-8"),
             ("prompt,reel\né,b\n".encode("latin-1"), "line 2: byte 0xe9 is not UTF-8"),
             ("prompt,reel\na,b\n".encode("utf-16"), "UTF-16"),
