@@ -18,6 +18,7 @@ from longtake.manifests.kinds import GZIP, HEAD_BYTES
 from longtake.manifests.sizes import MAX_CELL_CHARACTERS, check_bytes, stop
 
 _BLOCK_BYTES = 1 << 20
+_LOOKED_AT_CHARACTERS = 1 << 16
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
 """Excel writes it above a table and takes it out again."""
@@ -108,7 +109,7 @@ def _separated(lines: Iterator[str]) -> tuple[str, int, Iterator[str]]:
     above = [first]
     while first and not first.strip():
         above.append(first := next(lines, ""))
-    named = {separator: _documented(first, separator) for separator in _SEPARATORS}
+    named = {separator: _documented(first[:_LOOKED_AT_CHARACTERS], separator) for separator in _SEPARATORS}
     separator = "," if named[","] else max(named, key=lambda one: named[one])
     return separator, 0, chain(above, lines)
 
