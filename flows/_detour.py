@@ -15,7 +15,7 @@ from prefect.concurrency._asyncio import ConcurrencySlotAcquisitionError
 from prefect.logging import get_run_logger
 from prefect.settings import get_current_settings
 
-from flows._server_reach import LOOPBACK
+from flows._proxies import LOOPBACK
 
 GONE_AFTER_SECONDS = 10.0
 """A server of this machine that refuses for so long is gone; the local one is started again sooner."""

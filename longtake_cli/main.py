@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -156,8 +155,6 @@ def _server() -> Any:
 
     handle = join_server()
     try:
-        importlib.import_module("prefect")  # while the server starts
-
         handle.wait_until_ready()
         yield handle
     finally:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -21,10 +22,15 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from deployments.local.server.access import private_home, secret_of, without_keys
-from flows._server_reach import direct_to_loopback, require_answer
+from flows._prefect_settings import prefect_home, read_settings, settings_files
+from flows._proxies import prepare_proxies
+from flows._server_reach import require_address, require_answer
 from longtake.domain.errors import ConfigurationError
 
 _LOG_KEPT_BYTES = 1_000_000
+_LOG_LINES_READ = 100
+_ERROR_LINE = re.compile(r"[a-z]\w*(\.\w+)*\.?[A-Z]\w*(Error|Exception|Interrupt|Exit)\b|[A-Z]\w*(Error|Exception)\b")
+_ERROR_CHARACTERS = 600
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -75,11 +81,6 @@ class Places:
             return {}
 
 
-def prefect_home() -> Path:
-    """Where Prefect keeps its database, as Prefect itself finds it."""
-    return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser().absolute()
-
-
 @dataclass
 class ServerHandle:
     """The server that flows of this process talk to. A local one stays while any handle to it is open."""
@@ -99,15 +100,17 @@ class ServerHandle:
         """Returns as soon as a local server answers; the first start of a home makes its database, which takes longest.
 
         Raises:
-            ConfigurationError: It does not start; the message ends with what its log says last.
+            ConfigurationError: It does not start; the message ends with what its log says last. Or Prefect's settings
+                cannot be used.
         """
+        read_settings()  # a local server starts meanwhile
         if self.places is None:
             require_answer(self.api_url)
             return
         deadline = time.monotonic() + timeout_seconds
         while not _answers(self.api_url):
             if time.monotonic() > deadline or (self._child is not None and self._child.poll() is not None):
-                raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(self.places.log)}")
+                raise _not_started(self.places.log)
             time.sleep(0.05)
             self._renew()
         threading.Thread(target=self._keep_alive, name="longtake-server", daemon=True).start()
@@ -148,8 +151,7 @@ def join_server() -> ServerHandle:
     Raises:
         ConfigurationError: No server can be started here.
     """
-    _before_prefect()
-    if url := _configured_url():
+    if url := _before_prefect():
         _adopted(url)
         return ServerHandle(url)
     places = Places(prefect_home())
@@ -169,21 +171,27 @@ def join_server() -> ServerHandle:
     return handle
 
 
-def _before_prefect() -> None:
-    """What Prefect must find in the environment when it is imported: its makers are told nothing from here."""
-    direct_to_loopback()
+def _before_prefect() -> str | None:
+    """Puts into the environment what Prefect must find there when it is imported; returns the server's address.
+
+    Prefect's makers are told nothing from here.
+    """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    if url := _configured_url():
+        require_address(url)
+    prepare_proxies(url)
+    return url
 
 
 def require_configured() -> None:
     """Holds a configured server to an answer, where one is configured; for commands that begin none.
 
     Raises:
-        ConfigurationError: It gives none.
+        ConfigurationError: It gives none, or Prefect's settings cannot be used.
     """
     _before_prefect()
-    if (url := _configured_url()) and not _adopted(url):
+    if (url := read_settings().api.url) and not _adopted(url):
         require_answer(url)
 
 
@@ -208,20 +216,12 @@ def ensure_server() -> ServerHandle:
 
 
 def _configured_url() -> str | None:
+    files = settings_files()
     if url := os.environ.get("PREFECT_API_URL"):
         return url
-    folder = Path.cwd()
-    settings_files = {
-        Path(os.environ.get("PREFECT_PROFILES_PATH") or prefect_home() / "profiles.toml"): "PREFECT_API_URL",
-        folder / ".env": "PREFECT_API_URL",
-        folder / "prefect.toml": "api",
-        folder / "pyproject.toml": "tool.prefect",
-    }
-    if not any(word in path.read_text(errors="replace") for path, word in settings_files.items() if path.is_file()):
-        return None  # nothing can name a server, so Prefect need not be imported to ask: 0.8 s
-    from prefect.settings import get_current_settings  # noqa: PLC0415 - slow, and only asked where a file may name one
-
-    return get_current_settings().api.url
+    if not any("PREFECT_API_URL" in file.names for file in files):
+        return None  # so Prefect need not be imported to ask: 0.8 s
+    return read_settings().api.url
 
 
 def _running_or_started(places: Places) -> tuple[str, subprocess.Popen[bytes] | None]:
@@ -246,7 +246,7 @@ def _spawn(places: Places) -> subprocess.Popen[bytes]:
         )
     while places.written_address().get("pid") != child.pid:
         if child.poll() is not None:
-            raise ConfigurationError(f"the local Prefect server does not start:\n{_tail(places.log)}")
+            raise _not_started(places.log)
         time.sleep(0.01)
     return child
 
@@ -290,5 +290,9 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
+def _not_started(log: Path) -> ConfigurationError:
+    """Tells the error that its log ends with, else the log's last lines."""
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES_READ:] if log.exists() else ["(no log)"]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    told = errors[-1][:_ERROR_CHARACTERS] if errors else "\n".join(lines[-5:])
+    return ConfigurationError(f"the local Prefect server does not start:\n{told}\nMore in its log, {log}")

@@ -11,11 +11,13 @@ import sqlite3
 import sys
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from deployments.local.server.access import guarded, secret_of
-from deployments.local.server.join import Places, prefect_home
+from deployments.local.server.join import Places
 from deployments.local.server.leases import mend_leases
+from flows._prefect_settings import prefect_home
 from longtake.settings import settings
 
 if TYPE_CHECKING:
@@ -122,6 +124,16 @@ def main() -> int:
     os.environ["PREFECT_UI_API_URL"] = f"{origin}/api"
     os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = origin  # no page on the web may read this server
 
+    try:
+        _serve(watch, listener)
+    except BaseException:
+        traceback.print_exc()
+    finally:  # after a failed start, threads of Prefect's would keep the process for ever
+        sys.stderr.flush()
+        os._exit(0 if watch.server is not None and watch.server.started else 1)
+
+
+def _serve(watch: _Watch, listener: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415 - clients know the address before Prefect is imported here, 2 s
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
@@ -130,10 +142,7 @@ def main() -> int:
     take_turns()
     config = uvicorn.Config(guarded(create_app(final=True)), log_level="warning", timeout_graceful_shutdown=2)
     watch.server = uvicorn.Server(config)
-    try:
-        watch.server.run(sockets=[listener])
-    finally:  # after a failed start, threads of Prefect's database would keep the process for ever
-        os._exit(0 if watch.server.started else 1)
+    watch.server.run(sockets=[listener])
 
 
 if __name__ == "__main__":
