@@ -14,7 +14,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ActionTypes, ChangeFlowRunState
+from prefect.events.actions import ActionTypesOrUnknown, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -153,7 +153,7 @@ async def _automation(automation: AutomationCore, client: PrefectClient) -> str:
     return f"automation {automation.name!r}: made{'' if automation.enabled else ', switched off'}"
 
 
-def _to(state: StateType, name: str, message: str, *, force: bool = False) -> list[ActionTypes]:
+def _to(state: StateType, name: str, message: str, *, force: bool = False) -> list[ActionTypesOrUnknown]:
     return [ChangeFlowRunState(state=state, name=name, message=message, force=force)]
 
 

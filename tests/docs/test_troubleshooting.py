@@ -34,7 +34,7 @@ def quotes(text: str) -> list[str]:
 def words_of_the_code() -> list[str]:
     """Every text in the code, with `…` where something is filled in."""
     found: list[str] = []
-    for folder in ("longtake", "blocks", "flows", "tasks", "deployments"):
+    for folder in ("longtake", "blocks", "flows", "tasks", "deployments", "longtake_cli"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.JoinedStr):

@@ -52,7 +52,7 @@ def check(project: Project, reels: int, reels_per_run: int, *, wait_for_automati
 
         end = project.end_of(parent, 400)
         while end["state_type"] != "COMPLETED":
-            # A worker with a limit dies of a run that comes again before it has let go of it (Prefect 3.9.1).
+            # A worker leaves a run alone that comes again before it has let go of it.
             wait_for(lambda: parent not in set().union(*(runs_below(worker) for worker in workers)), 120)
             time.sleep(3)
             end = project.press_retry(parent, 600)
