@@ -218,8 +218,8 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
 
 def _sandboxed(vendor: str, document: str, url: str) -> Account:
     from longtake.sandbox.endpoint import api_key  # noqa: PLC0415 - the sandbox is imported where it is used alone
-    from longtake.sandbox.prices import fictitious_prices  # noqa: PLC0415
     from longtake.sandbox.vendors import DIALECTS  # noqa: PLC0415
+    from longtake.sandbox.vendors.prices import fictitious_prices  # noqa: PLC0415
 
     base_url = f"{url.rstrip('/')}/{vendor}"
     try:

@@ -30,7 +30,7 @@ from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import Violation
 from longtake.files.store import Store
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.row_result import RowResult
 from longtake.rendering.render import Summary
 from longtake.reports.figures import money
 from longtake.reports.run.rewrite import PAGE

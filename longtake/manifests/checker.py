@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
+from longtake._speed import uncollected
 from longtake.domain.identity import ContentDigest, Identities, WrittenRow
 from longtake.domain.request import DEFAULT_MODEL, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError, formula_error
-from longtake.manifests.garbage import uncollected
 from longtake.manifests.headers import nearly_column, reads_as
 from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import Roots, shown

@@ -20,17 +20,17 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.ipc
 
+from longtake._speed import uncollected
 from longtake.domain.errors import DecoderError, MediaError, UnreadableManifestError
 from longtake.domain.identity import ContentDigest
-from longtake.manifests.csv_text import first_bytes, read_csv
-from longtake.manifests.garbage import uncollected
+from longtake.manifests.formats.csv_text import first_bytes, read_csv
+from longtake.manifests.formats.json_lines import read_json_lines
+from longtake.manifests.formats.kinds import kind_of
+from longtake.manifests.formats.parquet import Part, partition, read_parts
+from longtake.manifests.formats.workbook import read_workbook, require_reader
 from longtake.manifests.headers import check_names
-from longtake.manifests.json_lines import read_json_lines
-from longtake.manifests.kinds import kind_of
-from longtake.manifests.parquet import Part, partition, read_parts
 from longtake.manifests.schema import Cell, Manifest
 from longtake.manifests.sizes import MAX_FILES, check_bytes, stop
-from longtake.manifests.workbook import read_workbook, require_reader
 from longtake.media.workers import in_child
 
 READ_SECONDS = 300.0

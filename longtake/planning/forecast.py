@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from longtake._speed import uncollected
 from longtake.accounts.account import Account
 from longtake.costs.quote import Span
 from longtake.ledger.records import Purchase
-from longtake.manifests.garbage import uncollected
 from longtake.planning.plan import TO_BUY, Shot, Standing
 
 DEFAULT_JOB_SECONDS = 90.0

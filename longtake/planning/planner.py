@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from longtake._speed import Memo
+from longtake._speed import Memo, uncollected
 from longtake.accounts.hosting import Hosting
 from longtake.domain.errors import UnknownVendorError
 from longtake.domain.identity import ContentDigest, Identities
 from longtake.domain.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.domain.violations import Violation
 from longtake.ledger.records import Intent, Purchase, State, attempts_in
-from longtake.manifests.garbage import uncollected
 from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
 from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
 from longtake.planning.bought_before.twins import mark_renamed

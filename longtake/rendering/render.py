@@ -16,7 +16,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
 from longtake.ledger.records import Purchase
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.row_result import RowResult
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
 from longtake.planning.needs import needs_of

@@ -20,11 +20,11 @@ from longtake.sandbox.inputs.assets import Assets
 from longtake.sandbox.inputs.references import ReferenceDesk
 from longtake.sandbox.inputs.uploads import Uploads
 from longtake.sandbox.jobs import Job, Jobs
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.server import BackgroundServer
 from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.state import Back
 from longtake.sandbox.vendors import DIALECTS
+from longtake.sandbox.vendors.prices import fictitious_prices
 
 __all__ = ["Fault", "Sandbox", "SandboxSettings", "fictitious_prices", "serve"]
 

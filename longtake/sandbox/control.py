@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.jobs import Job
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.state import Back
+from longtake.sandbox.vendors.prices import fictitious_prices
 
 _MOST_WAIT_SECONDS = 30.0
 

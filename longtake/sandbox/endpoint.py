@@ -21,9 +21,9 @@ from longtake.sandbox.faults import Step
 from longtake.sandbox.inputs.measuring import Fetched
 from longtake.sandbox.jobs import Job, life_seconds, picked_seconds
 from longtake.sandbox.order import ADAPTIVE, Order, Refused, View, Why
-from longtake.sandbox.prices import settled_usd
 from longtake.sandbox.state import Back
 from longtake.sandbox.vendors._dialect import Dialect
+from longtake.sandbox.vendors.prices import settled_usd
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 

@@ -35,7 +35,7 @@ def _missing(root: Path, vendor: str) -> Iterator[str]:
     dialects = "longtake/sandbox/vendors/__init__.py"
     if not _uses_import(root / dialects, f"longtake.sandbox.vendors.{vendor}", within="DIALECTS"):
         yield f"{dialects}: the line of {vendor} in DIALECTS"
-    prices = "longtake/sandbox/prices.py"
+    prices = "longtake/sandbox/vendors/prices.py"
     if f'"{vendor}"' not in _text(root / prices):
         yield f"{prices}: fictitious prices for {vendor}"
     if not list((root / "tests/contract/schemas").glob(f"{vendor}-*.json")):

@@ -19,7 +19,7 @@ from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.prices import fictitious_prices, settled_usd
+from longtake.sandbox.vendors.prices import fictitious_prices, settled_usd
 from longtake.vendors import VENDORS, Adapter, Call, Reply
 from longtake.vendors.limits import Limits
 from tests.contract.shots import Case, every_mode, refused, requests

@@ -30,7 +30,7 @@ INSERTIONS = {
         ("from longtake.sandbox.vendors.jimmyai", "from longtake.sandbox.vendors.fifth import Fifth\n"),
         ("PowerTokens(), Anyfast()", "Fifth(), "),
     ),
-    "longtake/sandbox/prices.py": (('    "anyfast": {\n', '    "fifth": {"fifth-mini-1": _per_task(0.1)},\n'),),
+    "longtake/sandbox/vendors/prices.py": (('    "anyfast": {\n', '    "fifth": {"fifth-mini-1": _per_task(0.1)},\n'),),
     "tests/contract/rules.py": (
         ('    Deviation("evolink"', '    Deviation("fifth", ("fifth-mini-1",), "option", IDLE, False, NO_FLAGS),\n'),
     ),

@@ -81,7 +81,7 @@ def test_a_fifth_vendor_is_refused_by_name_and_rendered_once_its_pieces_are_ther
         "longtake/vendors/__init__.py",
         "longtake/sandbox/vendors/fifth.py",
         "longtake/sandbox/vendors/__init__.py",
-        "longtake/sandbox/prices.py",
+        "longtake/sandbox/vendors/prices.py",
         "blocks/credentials.py",
         "blocks/__init__.py",
     }

@@ -20,8 +20,8 @@ from longtake.planning.planner import Planner
 from longtake.sandbox.clips.sizes import RATIOS, pixels
 from longtake.sandbox.inputs.measuring import Fetched
 from longtake.sandbox.jobs import Job
-from longtake.sandbox.prices import fictitious_prices, settled_usd
 from longtake.sandbox.vendors import DIALECTS
+from longtake.sandbox.vendors.prices import fictitious_prices, settled_usd
 from longtake.vendors import VENDORS, adapter_named
 
 VIDEO = "https://media.example.com/own.mp4"

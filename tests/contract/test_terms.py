@@ -19,7 +19,7 @@ from longtake.domain.violations import refusal
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.assess import ShotSpec, TermsBook
 from longtake.planning.planner import Planner
-from longtake.sandbox.prices import fictitious_prices
+from longtake.sandbox.vendors.prices import fictitious_prices
 from longtake.vendors import VENDORS
 from tests.contract.shots import LINKS, every_mode, requests
 

@@ -22,8 +22,8 @@ from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests import plain_render
 from tests.e2e.quick_steps import quick_check, quick_reel
 from tests.e2e.s3_server import s3_server

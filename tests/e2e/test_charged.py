@@ -9,7 +9,7 @@ from longtake.planning.forecast import forecast
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.app import Fault
-from longtake.sandbox.prices import fictitious_prices
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 

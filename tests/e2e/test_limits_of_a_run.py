@@ -11,7 +11,7 @@ from longtake.domain.errors import ConfigurationError
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Fault, Sandbox, SandboxSettings
-from longtake.sandbox.prices import fictitious_prices
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 

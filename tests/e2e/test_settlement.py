@@ -16,8 +16,8 @@ from longtake.ledger.ledger import Ledger
 from longtake.reports.run.view import ReportView
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 

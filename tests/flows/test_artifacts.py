@@ -16,14 +16,14 @@ from flows._observe.artifacts import FlowRunArtifacts, Shown, code, not_done, st
 from flows._observe.progress import RunProgress
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.row_result import RowResult
 from longtake.planning.forecast import Forecast
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import PreparedRun, prepare
 from longtake.rendering.render import Summary
 from longtake.reports.run.view import Totals
 from longtake.sandbox.app import Sandbox
-from longtake.sandbox.prices import fictitious_prices
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.plain_render import sandbox_accounts
 
 

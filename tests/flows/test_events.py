@@ -33,8 +33,8 @@ from longtake.planning.prepare import prepare
 from longtake.rendering.shot_result import ShotResult
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for

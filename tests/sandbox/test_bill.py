@@ -10,7 +10,7 @@ import pytest
 from longtake.sandbox.app import Sandbox, fictitious_prices
 from longtake.sandbox.bill import Bill, BillEntry
 from longtake.sandbox.inputs.measuring import Fetched
-from longtake.sandbox.prices import PRICES
+from longtake.sandbox.vendors.prices import PRICES
 from tests.sandbox.conftest import MediaShop, Speaker, text_body
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.clips import framecode
-from longtake.sandbox.prices import PRICES
+from longtake.sandbox.vendors.prices import PRICES
 from tests.sandbox.conftest import MediaShop, Speaker, text_body
 
 EVOLINK_TIERS = ("", "fast-", "mini-")

@@ -22,7 +22,7 @@ import pyarrow.parquet
 from longtake.domain.verdicts import Verdict
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase, attempts_in
-from longtake.manifests.merged import merged
+from longtake.manifests.results.merged import merged
 
 FOLDER = "manifests"
 IDENTITY, SHOT = "longtake_identity", "shot_id"

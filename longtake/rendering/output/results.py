@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from longtake.costs.usage import reported_usage
 from longtake.domain.verdicts import BOUGHT_AND_OVER, Verdict
 from longtake.ledger.records import Purchase, Record, attempts_in
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.row_result import RowResult
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key

@@ -16,12 +16,12 @@ import pyarrow.parquet
 from longtake.files.json_files import read_json, write_json
 from longtake.files.store import Store
 from longtake.ledger.records import Intent, Purchase
-from longtake.manifests.merged import merged
 from longtake.manifests.reader import cells_of
-from longtake.manifests.retry_rows import retry_rows, retry_table, rows_csv
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.merged import merged
+from longtake.manifests.results.retry_rows import retry_rows, retry_table, rows_csv
+from longtake.manifests.results.row_result import RowResult
+from longtake.manifests.results.writer import results_arrow, table_files
 from longtake.manifests.schema import Manifest, joined
-from longtake.manifests.writer import results_arrow, table_files
 from longtake.planning.bought_before.repairs import shot_key
 from longtake.planning.bought_before.retry_origin import ORIGIN, RETRY, RETRY_TYPED, is_retry, known_roots
 from longtake.planning.plan import Shot

@@ -15,7 +15,6 @@ from starlette.routing import Route
 from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
-from longtake.sandbox.prices import tokens
 from longtake.sandbox.state import Endpoint
 from longtake.sandbox.vendors import anyfast_files as anyfast
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
@@ -28,6 +27,7 @@ from longtake.sandbox.vendors._relay import (
     upstream_refusal,
     worded,
 )
+from longtake.sandbox.vendors.prices import tokens
 
 _RESOLUTIONS = {
     "seedance-2.0-mini": ("480p", "720p"),

@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from longtake.manifests.reader import read_manifest
-from longtake.manifests.retry_rows import retry_csv
-from longtake.manifests.writer import results_files, results_table
+from longtake.manifests.results.retry_rows import retry_csv
+from longtake.manifests.results.writer import results_files, results_table
 
 SIGNED = "https://bucket.example.com/a.png?X-Amz-Signature=abc&X-Amz-Expires=9&v=2"
 DATA = "data:image/png;base64,AAECAwQ="

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import UnreadableManifestError
-from longtake.manifests import workbook
 from longtake.manifests.checker import check_manifest
+from longtake.manifests.formats import workbook
 from longtake.manifests.reader import read_manifest
 from tests.unit.workbooks import Raw, date, error, formula, sheet, write_workbook
 

@@ -18,10 +18,10 @@ from longtake.domain.identity import Identities
 from longtake.domain.verdicts import Verdict
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
-from longtake.manifests.retry_rows import retry_csv
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.retry_rows import retry_csv
+from longtake.manifests.results.row_result import RowResult
+from longtake.manifests.results.writer import RESULT_COLUMNS, results_files, results_table
 from longtake.manifests.schema import Manifest
-from longtake.manifests.writer import RESULT_COLUMNS, results_files, results_table
 
 CONTRACT_COLUMNS = (
     "shot_id, take, verdict, vendor, wire_model, job_id, clip, sha256, width, height, clip_seconds, price_low_usd, "

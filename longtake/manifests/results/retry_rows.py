@@ -13,10 +13,10 @@ import pyarrow
 from longtake.domain.request import Role
 from longtake.domain.verdicts import Verdict
 from longtake.manifests.cells import parse_take
-from longtake.manifests.merged import text_as
 from longtake.manifests.reader import cells_of
 from longtake.manifests.references import absolute
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.merged import text_as
+from longtake.manifests.results.row_result import RowResult
 from longtake.manifests.schema import LONE_SHOT, Cell, Manifest, joined
 from longtake.manifests.templates import TemplateError, escaped, fill_in
 

@@ -12,8 +12,8 @@ import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 
-from longtake.manifests.merged import as_text
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.merged import as_text
+from longtake.manifests.results.row_result import RowResult
 from longtake.manifests.schema import Manifest
 from longtake.manifests.signatures import without_signatures
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NoReturn, cast
 
-from longtake.manifests.growing import GrowingColumns
+from longtake.manifests.formats.growing import GrowingColumns
+from longtake.manifests.formats.kinds import GZIP, HEAD_BYTES
 from longtake.manifests.headers import reads_as
-from longtake.manifests.kinds import GZIP, HEAD_BYTES
 from longtake.manifests.sizes import MAX_CELL_CHARACTERS, check_bytes, stop
 
 _BLOCK_BYTES = 1 << 20

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 import pyarrow
 
-from longtake.manifests.csv_text import stop_where_not_utf8, text_lines, unpacked
+from longtake.manifests.formats.csv_text import stop_where_not_utf8, text_lines, unpacked
 from longtake.manifests.schema import Cell
 from longtake.manifests.sizes import MAX_BLANK_ROWS, MAX_CELLS, MAX_TEXT_BYTES, check_bytes, check_shape, stop
 

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow
 import pyarrow.ipc
 
-from longtake.manifests.growing import GrowingColumns
+from longtake.manifests.formats.growing import GrowingColumns
+from longtake.manifests.formats.sheet_cells import look_through, shared_lengths, sheet_parts
 from longtake.manifests.headers import reads_as
-from longtake.manifests.sheet_cells import look_through, shared_lengths, sheet_parts
 from longtake.manifests.sizes import check_bytes, stop
 from longtake.media.own_memory import allow_growth
 
