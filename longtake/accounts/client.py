@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from longtake.domain.errors import (
 )
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import MediaKind, ShotRequest
+from longtake.media.reading.file_kinds import told_as
 from longtake.vendors import (
     Adapter,
     AssetState,
@@ -168,7 +170,8 @@ class VendorClient:
         call = self.adapter.upload(kind)
         if call is None:
             raise UnexpectedReplyError(f"{self.adapter.title} has no upload for {kind}")
-        reply = await self.transport.send_file(call, path)
+        name, media_type = await asyncio.to_thread(told_as, path, kind)
+        reply = await self.transport.send_file(call, path, name, media_type)
         if failure := self.failure(reply):
             raise failure
         return self.adapter.uploaded(reply)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import mimetypes
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.files.open_store import open_store
 from longtake.files.store import PRESIGN_SECONDS, Store
+from longtake.media.reading.file_kinds import told_as
 from longtake.vendors import Adapter
 from longtake.vendors.limits import MB, Limits, MediaLimits
 
@@ -187,7 +187,7 @@ class Hosting:
             url = await self.link(Path(reference.wire_url), kind, session, limits)
         elif reference.scheme == "data" and self.registers(kind, session.adapter, limits):
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
-                path = Path(place) / f"inline{_suffix(reference)}"
+                path = Path(place) / "inline"
                 await asyncio.to_thread(path.write_bytes, data_uri_bytes(reference.wire_url))
                 url = await self.link(path, kind, session, limits)
         elif reference.scheme != "s3":
@@ -203,13 +203,13 @@ class Hosting:
         self, way: str, path: Path, sha256: str, kind: MediaKind, session: AccountSession
     ) -> tuple[str, float]:
         if way == "inline":
-            return await asyncio.to_thread(_data_uri, path), 0.0
+            return await asyncio.to_thread(_data_uri, path, kind), 0.0
         if way == "upload":
             return await session.client.upload(path, kind), time.time() + session.adapter.upload_seconds / 2
-        return await asyncio.to_thread(self._store_and_sign, path, sha256), time.time() + self.link_seconds / 2
+        return await asyncio.to_thread(self._store_and_sign, path, sha256, kind), time.time() + self.link_seconds / 2
 
-    def _store_and_sign(self, path: Path, sha256: str) -> str:
-        key = f"{FOLDER}/{sha256}{path.suffix.lower()}"
+    def _store_and_sign(self, path: Path, sha256: str, kind: MediaKind = "video") -> str:
+        key = f"{FOLDER}/{sha256}{Path(told_as(path, kind)[0]).suffix.lower()}"
         if self.store is None:
             raise UnfitClipError("there is no ClipStore")
         if self.store.size(key) != path.stat().st_size:
@@ -220,19 +220,13 @@ class Hosting:
         return link
 
 
-def _suffix(reference: Reference) -> str:
-    head = reference.wire_url.partition(";")[0].partition(":")[2]
-    return mimetypes.guess_extension(head) or ""
-
-
 def _file_hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _data_uri(path: Path) -> str:
+def _data_uri(path: Path, kind: MediaKind) -> str:
     size = path.stat().st_size
     if size > INLINE_LIMIT_BYTES:
         raise UnfitClipError(f"{path.name} has {size} bytes, too many to be sent inline; configure a ClipStore")
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return f"data:{told_as(path, kind)[1]};base64,{base64.b64encode(path.read_bytes()).decode()}"

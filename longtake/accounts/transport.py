@@ -156,21 +156,21 @@ class Transport:
             raise VendorUnavailableError(f"half an answer: {reply.torn}")
         return reply
 
-    async def send_file(self, call: Call, path: Path) -> Reply:
-        """Sends a local file as multipart; repeatable, it buys nothing.
+    async def send_file(self, call: Call, path: Path, name: str, media_type: str) -> Reply:
+        """Sends a local file as multipart, under a name and media type; repeatable, it buys nothing.
 
         Raises:
             VendorUnavailableError: No answer this time.
         """
         try:
             with path.open("rb") as file:
-                request = self._request(self._kept, call, UPLOAD_TIMEOUT_SECONDS, (path.name, file))
+                request = self._request(self._kept, call, UPLOAD_TIMEOUT_SECONDS, (name, file, media_type))
                 return await self._send(self._kept, request, UPLOAD_TIMEOUT_SECONDS)
         except (httpx.HTTPError, TimeoutError) as error:
             raise VendorUnavailableError(self.redact(f"the upload was not answered: {_named(error)}")) from None
 
     def _request(
-        self, client: httpx.AsyncClient, call: Call, timeout_seconds: float, file: tuple[str, object] | None = None
+        self, client: httpx.AsyncClient, call: Call, timeout_seconds: float, file: tuple[str, object, str] | None = None
     ) -> httpx.Request:
         base = self.account.base_url
         if call.host == "upload":

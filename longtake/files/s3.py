@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import mimetypes
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from longtake.files.store import Store, validate_key
 
 CONFLICT_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """Between creates that met another writer's."""
+_MEDIA_TYPES = mimetypes.MimeTypes()
+_MEDIA_TYPES.add_type("image/webp", ".webp")  # unknown to Python before 3.13
 
 
 class S3Store(Store):
@@ -119,7 +122,8 @@ class S3Store(Store):
         return kept
 
     def write(self, key: str, data: bytes) -> None:
-        self._fs.pipe_file(self._path(key), data)
+        media_type = _MEDIA_TYPES.guess_type(key)[0]
+        self._fs.pipe_file(self._path(key), data, **({"ContentType": media_type} if media_type else {}))
 
     def list(self, prefix: str) -> list[str]:
         start = len(self._root) + 1

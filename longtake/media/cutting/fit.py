@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
+import warnings
 import wave
+from collections.abc import Generator
+from contextlib import contextmanager
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any, Literal, cast
 import av
 import numpy as np
 from av import AudioFrame, AudioResampler
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from longtake.domain.errors import UnfitClipError, UnreadableClipError
 from longtake.media.cutting.tail import FitReceipt
@@ -21,7 +24,10 @@ from longtake.media.reading.opening import open_bytes, open_container, reading
 from longtake.media.reading.pictures import published
 from longtake.media.reading.probe import probe_media
 from longtake.media.reading.srgb import as_srgb
+from longtake.media.reading.turned import orientation
 
+_FINEST_QUALITY = 95
+_ANEW = {"png": "packed anew, without loss", "jpeg": f"encoded anew at JPEG quality {_FINEST_QUALITY}"}
 _PICTURE_SUFFIXES = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 
 
@@ -38,7 +44,7 @@ def make_picture_fit(
     """Writes a picture that keeps the limits, upright and in sRGB; the file itself where it keeps them already.
 
     Args:
-        source: JPEG, PNG, WebP, BMP, TIFF or GIF (its first picture).
+        source: JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF (its first picture).
         target: Where the copy goes; `.png` or `.jpg`. A PNG that is too large is scaled down, a JPEG coarser first.
         max_bytes: Largest file.
         min_side_px: Smallest shorter side.
@@ -54,11 +60,13 @@ def make_picture_fit(
     if kind is None:
         raise ValueError(f"a picture is written as .png or .jpg, not {target.suffix}")
     facts = probe_media(source)
-    if facts.kind != "image" or facts.container == "heic":
-        raise UnreadableClipError(f"{source.name}: not a picture that is read here")
-    with Image.open(source) as opened:
+    if facts.kind != "image":
+        raise UnreadableClipError(f"{source.name}: not a picture")
+    if facts.container == "heic":
+        raise UnreadableClipError(f"{source.name}: HEIC is not decoded here: save it as JPEG or PNG")
+    with reading(source), _opened(source) as opened:
+        turned = orientation(opened) != 1
         image, colours = as_srgb(opened, keeps_alpha=kind == "png")
-        turned = opened.getexif().get(0x0112, 1) != 1
     aspect = image.width / image.height
     if not min_aspect <= aspect <= max_aspect:
         raise UnfitClipError(f"{source.name}: width to height is {aspect:.2f}, allowed {min_aspect:g}–{max_aspect:g}")
@@ -75,28 +83,44 @@ def make_picture_fit(
     if not changes and facts.size_bytes <= max_bytes:
         data = source.read_bytes()
     else:
-        data, image, coarser = _small_enough(image, kind, max_bytes, min_side_px)
-        changes += [*coarser, *colours]
+        data, image, packed = _small_enough(image, kind, max_bytes, min_side_px)
+        changes += [*packed, *colours]
+        changes = changes or [_ANEW[kind]]
     with published(target) as draft:
         draft.write_bytes(data)
     return FitReceipt(changes=tuple(changes), bytes=len(data), width=image.width, height=image.height)
 
 
+@contextmanager
+def _opened(source: Path) -> Generator[Image.Image]:
+    """A picture opened by Pillow, without its warnings on the screen.
+
+    Raises:
+        UnreadableClipError: It is not read here.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(source) as opened:
+            yield opened
+    except UnidentifiedImageError:
+        raise UnreadableClipError("it cannot be decoded on this machine: save it as JPEG or PNG") from None
+
+
 def _small_enough(
     image: Image.Image, kind: str, max_bytes: int, min_side_px: int
 ) -> tuple[bytes, Image.Image, list[str]]:
-    """Encodes, ever coarser and then ever smaller, until the file is small enough."""
+    """Encodes, ever coarser and then ever smaller, until the file is small enough; and says how."""
     full, file = image.size, io.BytesIO()
     while True:
-        for quality in (95, 88, 75, 60) if kind == "jpeg" else (100,):
+        for quality in (_FINEST_QUALITY, 88, 75, 60) if kind == "jpeg" else (None,):
             file = io.BytesIO()
-            if kind == "jpeg":
+            if quality is not None:
                 image.save(file, "JPEG", quality=quality, optimize=True)
             else:
                 image.save(file, "PNG", compress_level=6)
             if file.tell() <= max_bytes:
-                smaller = f"scaled down to {image.width}×{image.height} px for its size"
-                return file.getvalue(), image, [smaller] if image.size != full else []
+                words = [f"scaled down to {image.width}×{image.height} px for its size"] if image.size != full else []
+                words += [f"encoded at JPEG quality {quality}"] if quality and quality < _FINEST_QUALITY else []
+                return file.getvalue(), image, words
         size = int(image.width * 0.8), int(image.height * 0.8)
         if min(size) < min_side_px:
             raise UnfitClipError(f"max_bytes is {max_bytes}, the smallest legal picture has {file.tell()}")
@@ -144,7 +168,8 @@ def make_sound_fit(
         changes.append(f"encoded anew: {facts.size_bytes} bytes are more than {max_bytes}")
     with published(target) as draft:
         if changes:
-            samples, rate = _samples(source, facts.container)
+            samples, rate, mixed = _samples(source, facts.container)
+            changes += mixed
             # A frame of MP3 is 1,152 samples, so that one must be left over.
             most = int(max_seconds * rate) - (2 * 1152 if kind == "mp3" else 0)
             samples = samples[:, :most] if keep == "start" else samples[:, max(0, samples.shape[1] - most) :]
@@ -158,22 +183,24 @@ def make_sound_fit(
     return FitReceipt(changes=tuple(changes), bytes=size, seconds=seconds)
 
 
-def _samples(source: Path, container: str) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
-    """The first sound track, 16 bit, shape (channels, samples), in stereo unless it is mono, and its rate."""
+def _samples(source: Path, container: str) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int, list[str]]:
+    """The first sound track, 16 bit, shape (channels, samples), in stereo unless it is mono, its rate, what changed."""
     blocks: list[np.ndarray[Any, np.dtype[np.int16]]] = []
     demuxer = container if container in ("wav", "mp3") else "mov"
     with reading(source), open_bytes(source) as (file, _), open_container(source, file, demuxer) as opened:
         stream = opened.streams.audio[0]
-        mono = stream.codec_context.channels == 1
-        rate = stream.codec_context.sample_rate
-        rate = rate if rate in (32_000, 44_100, 48_000) else 48_000
-        resampler = AudioResampler("s16p", "mono" if mono else "stereo", rate)
+        channels, stored = stream.codec_context.channels, stream.codec_context.sample_rate
+        rate = stored if stored in (32_000, 44_100, 48_000) else 48_000
+        changes = [f"{len(opened.streams.audio)} tracks, the first kept"] if len(opened.streams.audio) > 1 else []
+        changes += [f"{channels} channels mixed down to stereo"] if channels > 2 else []
+        changes += [f"resampled from {stored} to {rate} Hz"] if rate != stored else []
+        resampler = AudioResampler("s16p", "mono" if channels == 1 else "stereo", rate)
         for frame in opened.decode(stream):
             blocks += [cast(Any, block.to_ndarray()) for block in resampler.resample(frame)]
         blocks += [cast(Any, block.to_ndarray()) for block in resampler.resample(None)]
     if not blocks:
         raise UnreadableClipError(f"{source.name}: no sound decodes")
-    return np.concatenate(blocks, axis=1), rate
+    return np.concatenate(blocks, axis=1), rate, changes
 
 
 def _write_wav(draft: Path, samples: np.ndarray[Any, np.dtype[np.int16]], rate: int) -> None:

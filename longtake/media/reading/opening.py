@@ -26,27 +26,6 @@ DAMAGE = (FFmpegError, EOFError, MemoryError, UnicodeDecodeError, ValueError, In
 LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Before PyAV 19, metadata that is no UTF-8 was an error unless told otherwise; since then nobody is asked."""
 
-_MARKS = (
-    (b"<", "an HTML or XML page"),
-    (b"{", "JSON text"),
-    (b"[", "JSON text"),
-    (b"#EXT", "a playlist"),
-    (b"\x1a\x45\xdf\xa3", "WebM or Matroska"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"RIFF", "a RIFF file (WAV, AVI or WebP)"),
-    (b"OggS", "Ogg"),
-    (b"fLaC", "FLAC"),
-    (b"G", "an MPEG transport stream"),
-)
-
-
-def described(head: bytes) -> str:
-    """Words for what a file begins with that is no MP4."""
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return next((words for mark, words in _MARKS if text.startswith(mark)), "something else")
-
 
 @contextlib.contextmanager
 def reading(source: object) -> Generator[None]:

@@ -9,8 +9,9 @@ from typing import BinaryIO
 from longtake.domain.errors import UnreadableClipError
 
 _BLOCK_BYTES = 1 << 16
-_PLACEHOLDER_BYTES = 0x7FFF0000
-"""Recorders that cannot seek back leave about the largest number there, signed (ElevenLabs, sox) or not (FFmpeg)."""
+_PLACEHOLDER_BYTES = 256 * 2**20
+"""Recorders that cannot seek back leave a number there that is far too large: the largest one, signed (ElevenLabs, sox)
+or not (FFmpeg), a billion samples, an hour. From here on no vendor would take what the number says."""
 _SLACK_BYTES = 64
 """Some count the header as sound, or a last odd byte."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -65,15 +66,22 @@ def _png_bytes(header: bytes) -> int:
 def check_wav(file: BinaryIO, size_bytes: int) -> None:
     """Looks whether the sound that a WAV names is there; a recorder's placeholder names none.
 
+    A file of 64-bit lengths (RF64, BW64) tells the length of its sound in a chunk of its own.
+
     Raises:
         UnreadableClipError: Cut short.
     """
-    place = 12
+    place, long_length = 12, None
     while place + 8 <= size_bytes:
         file.seek(place)
         kind, length = struct.unpack("<4sI", file.read(8))
         place += 8
+        if kind == b"ds64":
+            sizes = file.read(16)
+            long_length = struct.unpack("<QQ", sizes)[1] if len(sizes) == 16 else None
         if kind == b"data":
+            if long_length is not None and length == 0xFFFFFFFF:
+                length = long_length
             if place + length > size_bytes + _SLACK_BYTES and length < _PLACEHOLDER_BYTES:
                 claimed = place + length
                 raise UnreadableClipError(f"cut short: its header says {claimed} bytes, the file has {size_bytes}")

@@ -23,9 +23,11 @@ from longtake.domain.request import MediaFacts
 from longtake.media.reading.boxes import MOV_BOXES, BoxFacts, read_boxes, top_level
 from longtake.media.reading.clock import Ratio, exact, frame_clock
 from longtake.media.reading.colour import Colour, decided
-from longtake.media.reading.opening import Source, described, open_bytes, open_container, reading
+from longtake.media.reading.file_kinds import described, heif_container, is_mp3, is_readable_picture, is_wav
+from longtake.media.reading.opening import Source, open_bytes, open_container, reading
 from longtake.media.reading.packed import check_png, check_wav
 from longtake.media.reading.parameter_sets import read_parameter_sets
+from longtake.media.reading.turned import lies_on_its_side
 
 PICTURE_MAX_PIXELS = 100_000_000
 """A picture larger than this is refused before it is decoded."""
@@ -36,7 +38,7 @@ _PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # Photoshop and ComfyUI write profiles, XMP and workflows of megabytes; Pillow takes one for a bomb by default.
 PngImagePlugin.MAX_TEXT_CHUNK = 64 * 2**20
 PngImagePlugin.MAX_TEXT_MEMORY = 64 * 2**20
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_HEIF_CODECS = {"heic": "hevc", "avif": "av1"}
 
 
 class ClipFacts(BaseModel):
@@ -124,21 +126,21 @@ def open_clip(source: Source) -> Generator[OpenClip]:
 def probe_media(source: Source) -> MediaFacts:
     """What any reference is: picture, video or sound. Pictures are decoded, after their size was checked.
 
-    Containers: jpeg, png, webp, bmp, tiff, gif, heic; mp4, mov; wav, mp3, m4a. `width` and `height` are as displayed;
-    of an HEIC picture they may be unknown.
+    Containers: jpeg, png, webp, bmp, tiff, gif, heic, avif; mp4, mov; wav, mp3, m4a. `width` and `height` are as
+    displayed; of HEIC and AVIF, which are not decoded, they may be unknown.
 
     Raises:
         UnreadableClipError: None of these, damaged, or cut short.
     """
     with reading(source), open_bytes(source) as (file, size_bytes):
         head = file.read(64)
-        if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-            return _heic_facts(file, size_bytes)
+        if (still := heif_container(head)) is not None:
+            return _heif_facts(file, size_bytes, still)
         if head[4:8] in MOV_BOXES:
             return _mov_facts(source, file, size_bytes)
-        if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        if is_wav(head):
             return _sound_facts(source, file, size_bytes, "wav")
-        if head[:3] == b"ID3" or (head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        if is_mp3(head):
             return _sound_facts(source, file, size_bytes, "mp3")
         return _picture_facts(file, size_bytes, head)
 
@@ -181,33 +183,44 @@ def _sound_facts(source: Source, file: BinaryIO, size_bytes: int, demuxer: str) 
         return MediaFacts(kind="audio", container=name, size_bytes=size_bytes, codec=codec, duration_seconds=seconds)
 
 
-def _heic_facts(file: BinaryIO, size_bytes: int) -> MediaFacts:
+def _heif_facts(file: BinaryIO, size_bytes: int, container: str) -> MediaFacts:
     for _ in top_level(file, size_bytes):
         pass
     file.seek(0)
+    properties = file.read(2**18)
     # Every tile and thumbnail tells its size; the whole picture is the largest.
-    found = re.findall(rb"\0\0\0\x14ispe\0{4}(.{4})(.{4})", file.read(2**18), re.DOTALL)
+    found = re.findall(rb"\0\0\0\x14ispe\0{4}(.{4})(.{4})", properties, re.DOTALL)
     sizes = [(int.from_bytes(width, "big"), int.from_bytes(height, "big")) for width, height in found]
     width, height = max(sizes, key=lambda size: size[0] * size[1], default=(None, None))
-    return MediaFacts(kind="image", container="heic", size_bytes=size_bytes, codec="hevc", width=width, height=height)
+    turns = re.search(rb"\0\0\0\x09irot(.)", properties, re.DOTALL)
+    if turns and turns[1][0] % 2:
+        width, height = height, width
+    codec = _HEIF_CODECS[container]
+    return MediaFacts(kind="image", container=container, size_bytes=size_bytes, codec=codec, width=width, height=height)
 
 
 def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes) -> MediaFacts:
     file.seek(0)
     try:
-        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        with warnings.catch_warnings(action="ignore"):
             picture = Image.open(file, formats=_PICTURE_FORMATS)
-        with picture:
-            width, height = picture.size
-            if width * height > PICTURE_MAX_PIXELS:
-                raise UnreadableClipError(f"a picture of {width}×{height} px is more than is decoded here")
-            # An iPhone's and a Samsung's JPEG carries more pictures behind its own.
-            name = "jpeg" if picture.format == "MPO" else (picture.format or "").lower()
-            _read_through(picture, file)
+            with picture:
+                width, height = picture.size
+                if width * height > PICTURE_MAX_PIXELS:
+                    raise UnreadableClipError(_too_many(f"{width}×{height}"))
+                # An iPhone's and a Samsung's JPEG carries more pictures behind its own.
+                name = "jpeg" if picture.format == "MPO" else (picture.format or "").lower()
+                _read_through(picture, file)
+                if lies_on_its_side(picture):
+                    width, height = height, width
     except Image.DecompressionBombError as error:
-        raise UnreadableClipError(f"a picture of more than {PICTURE_MAX_PIXELS:,} px is not decoded here") from error
+        counted = re.search(r"\((\d+) pixels\)", str(error))
+        raise UnreadableClipError(_too_many(f"{int(counted[1]):,}" if counted else "too many")) from error
     except UnidentifiedImageError as error:
-        raise UnreadableClipError(f"not a picture, video or sound that is known here but {described(head)}") from error
+        words = described(head)
+        if is_readable_picture(words):
+            raise UnreadableClipError(f"{words} that is damaged, or coded in a way that is not known here") from error
+        raise UnreadableClipError(f"not a picture, video or sound that is known here but {words}") from error
     except ValueError as error:
         if "too large" not in str(error):
             raise
@@ -216,6 +229,10 @@ def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes) -> MediaFacts:
     except (SyntaxError, struct.error, ZeroDivisionError, zlib.error) as error:
         raise UnreadableClipError(f"damaged picture ({error})") from error
     return MediaFacts(kind="image", container=name, size_bytes=size_bytes, codec=name, width=width, height=height)
+
+
+def _too_many(size: str) -> str:
+    return f"a picture of {size} px is more than is decoded here (at most {PICTURE_MAX_PIXELS:,}); scale it down"
 
 
 def _read_through(picture: Image.Image, file: BinaryIO) -> None:

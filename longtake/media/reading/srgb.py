@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
-from typing import cast
+import re
+from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-_LEVELS = (1.0, 255.0, 65535.0)
-"""What white is in pictures of numbers: of floats, of 8 and of 16 bits; the first that holds them all."""
+from longtake.media.reading.grey_levels import Numbers
+
+_SRGB_PRIMARIES, _SRGB_TRANSFERS = (1, 2), (1, 2, 6, 13)
+"""BT.709 or nothing named; the curves of SDR video count as sRGB's, as browsers take them."""
+_SRGB_GAMMA, _SAME_GAMMA = 0.45455, 0.02
+_HEAD_BYTES = 1 << 16
+_PNG_CODING = re.compile(rb"\0\0\0\x04cICP(..)", re.DOTALL)
+_AVIF_CODING = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
+_DEEP_AV1 = re.compile(rb"av1C..[\x40-\x7f\xc0-\xff]", re.DOTALL)
 
 
 def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, list[str]]:
@@ -19,18 +25,21 @@ def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, lis
     Args:
         opened: A picture that was opened by Pillow, not yet loaded.
         keeps_alpha: Whether what it is written as can hold a cut-out; else it is laid on white.
+
+    Raises:
+        UnreadableClipError: Its numbers would be read wrongly.
     """
     # Only before a picture is loaded it tells how it is stored.
-    is_deep = any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
-    several = opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1
-    changes = ["its first picture alone"] if several else []
+    numbers, head = Numbers(opened), _head(opened)
+    changes = _pictures_left_out(opened)
     image = ImageOps.exif_transpose(opened)
     profile = cast(bytes | None, image.info.get("icc_profile"))
-    if image.mode in ("F", "I") or image.mode.startswith("I;"):
-        image, note = _of_numbers(image, opened.format == "PNG")
-        changes.append(note)
-    elif is_deep:
+    if numbers.are_in(image):
+        image, notes = numbers.as_grey(image)
+        changes += notes
+    elif numbers.is_deep:
         changes.append("8 bits a colour instead of 16")
+    changes += _left_out(opened, head, numbers)
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image, words = _without_profile(image, profile)
     changes += words
@@ -46,24 +55,49 @@ def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, lis
     return image, changes
 
 
-def _of_numbers(image: Image.Image, is_png: bool) -> tuple[Image.Image, str]:
-    """A grey picture of 16 bits, 32 bits or floats: Pillow alone would cut off all above 255."""
-    values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0, neginf=0.0)
-    least, most = float(values.min()), float(values.max())
-    if is_png or image.mode.startswith("I;16"):
-        white = _LEVELS[-1]
-    else:
-        white = next((level for level in _LEVELS if least >= 0 and most <= level), 0.0)
-        # Floats up to 40 are metres rather than a picture that is nearly black.
-        white = 0.0 if image.mode == "F" and 1 < most <= white / 2 else white
-    if white:
-        words = f"8 bits of grey instead of {'floats' if image.mode == 'F' else '16 or 32 bits'}, {white:g} as white"
-        scaled = values * (255 / white)
-    else:
-        words = f"grey values of {least:g} to {most:g} spread over 8 bits"
-        scaled = (values - least) * (255 / ((most - least) or 1))
-    grey: NDArray[np.uint8] = np.round(scaled).astype(np.uint8)
-    return Image.fromarray(grey), words
+def _pictures_left_out(opened: Image.Image) -> list[str]:
+    if getattr(opened, "n_frames", 1) < 2:
+        return []
+    phone = opened.format == "MPO"
+    return [
+        "its first picture alone, without those behind it (depth, gain map)" if phone else "its first picture alone"
+    ]
+
+
+def _left_out(opened: Image.Image, head: bytes, numbers: Numbers) -> list[str]:
+    """What a file tells beside its pixels that would change how they look, and is not kept."""
+    words: list[str] = []
+    if numbers.left_out:
+        words.append(f"{numbers.left_out} further channels left out")
+    if opened.format == "AVIF" and _DEEP_AV1.search(head):
+        words.append("8 bits a colour instead of 10 or 12")
+    if "icc_profile" in opened.info:
+        return words
+    coding = _coding(opened, head)
+    gamma = float(opened.info.get("gamma") or _SRGB_GAMMA)
+    if coding is not None and (coding[0] not in _SRGB_PRIMARIES or coding[1] not in _SRGB_TRANSFERS):
+        words.append(f"read as sRGB, its colour code {coding[0]}/{coding[1]} (ITU-T H.273) left out")
+    elif coding is None and "srgb" not in opened.info and abs(gamma - _SRGB_GAMMA) > _SAME_GAMMA:
+        words.append(f"read as sRGB, its gamma of {gamma:g} left out")
+    return words
+
+
+def _coding(opened: Image.Image, head: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer by their numbers, where a PNG or AVIF names them so."""
+    if opened.format == "PNG" and (found := _PNG_CODING.search(head)):
+        return found[1][0], found[1][1]
+    if opened.format == "AVIF" and (found := _AVIF_CODING.search(head)):
+        return int.from_bytes(found[1], "big"), int.from_bytes(found[2], "big")
+    return None
+
+
+def _head(opened: Image.Image) -> bytes:
+    file = cast(Any, opened).fp
+    place = file.tell()
+    file.seek(0)
+    head = cast(bytes, file.read(_HEAD_BYTES))
+    file.seek(place)
+    return head
 
 
 def _without_profile(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:

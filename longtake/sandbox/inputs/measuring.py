@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import wave
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,8 @@ from av.error import FFmpegError
 from PIL import Image
 
 from longtake.sandbox.order import MediaKind, Refused, Why
+
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ def _measure_image(content: bytes) -> dict[str, Any]:
     with Image.open(io.BytesIO(content)) as image:
         # Phones write JPEGs with a second picture inside, which Pillow names otherwise.
         name = "JPEG" if image.format == "MPO" else image.format
-        return {"format": name or "", "width": image.width, "height": image.height}
+        size = image.size
+        if "exif" in image.info and image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE:
+            size = size[::-1]
+        return {"format": name or "", "width": size[0], "height": size[1]}
 
 
 def _measure_video(content: bytes) -> dict[str, Any]:
@@ -80,11 +84,11 @@ def _measure_video(content: bytes) -> dict[str, Any]:
 
 
 def _measure_audio(content: bytes) -> dict[str, Any]:
-    if content[:4] == b"RIFF":
-        with wave.open(io.BytesIO(content)) as sound:
-            return {"format": "wav", "seconds": sound.getnframes() / sound.getframerate()}
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         stream = container.streams.audio[0]
-        if stream.duration is None or stream.time_base is None:
+        # Counted: a recorder that streams writes a length that is none.
+        ticks = sum(packet.duration or 0 for packet in container.demux(stream) if packet.size)
+        if not ticks or stream.time_base is None:
             raise ValueError("no length")
-        return {"format": container.format.name, "seconds": float(stream.duration * stream.time_base)}
+        name = "wav" if container.format.name.startswith("wav") else container.format.name
+        return {"format": name, "seconds": float(ticks * stream.time_base)}

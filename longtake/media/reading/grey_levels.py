@@ -1,0 +1,94 @@
+"""Pictures of numbers: greys of 16 or 32 bits and floats, such as depth maps, brought to 8 bits without losing any."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from longtake.domain.errors import UnreadableClipError
+
+_LEVELS = (1.0, 255.0, 65535.0)
+"""What white is in pictures of numbers: of floats, of 8 and of 16 bits; the first that holds them all."""
+_BITS, _PHOTOMETRIC, _SAMPLES, _PLANES, _EXTRA, _FORMAT = 258, 262, 277, 284, 338, 339
+_WHITE_IS_ZERO, _APART, _SIGNED = 0, 2, 2
+
+
+class Numbers:
+    """What a picture file says of its numbers; asked before it is loaded, for only then it is known.
+
+    Raises:
+        UnreadableClipError: They lie in an order that would be read wrongly.
+    """
+
+    def __init__(self, opened: Image.Image) -> None:
+        tags: Any = getattr(opened, "tag_v2", {}) if opened.format == "TIFF" else {}
+        self.is_png = opened.format == "PNG"
+        bits = max(cast("tuple[int, ...]", tags.get(_BITS) or (8,)))
+        samples = tags.get(_SAMPLES, 1)
+        if bits == 16 and samples > 1 and tags.get(_PLANES) == _APART:
+            raise UnreadableClipError("a TIFF of 16 bits whose colours lie apart is not read here: save it interleaved")
+        self.is_deep = any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
+        self.is_signed = (tags.get(_FORMAT) or (1,))[0] == _SIGNED
+        self.bits = bits
+        # Of 8 bits and fewer Pillow turns them over by itself.
+        self.is_negative = bits > 8 and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        self.left_out = max(0, len(tags.get(_EXTRA) or ()) - 1)
+
+    def are_in(self, image: Image.Image) -> bool:
+        """Whether a picture holds numbers rather than colours of 8 bits."""
+        is_signed_grey = self.is_signed and image.mode == "L"
+        return image.mode in ("F", "I") or image.mode.startswith("I;") or is_signed_grey
+
+    def as_grey(self, image: Image.Image) -> tuple[Image.Image, list[str]]:
+        """The picture in 8 bits of grey, and in words how: Pillow alone would cut off all above 255."""
+        values = self._values(image)
+        is_number = np.isfinite(values)
+        odd = int(values.size - np.count_nonzero(is_number))
+        values = np.where(is_number, values, 0)
+        least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+        white = self._white(image, least, most)
+        if white:
+            words = f"8 bits of grey instead of {self._stored(image)}, {white:g} as white"
+            scaled = values * (255 / white)
+        else:
+            words = f"grey values of {least:g} to {most:g} spread over 8 bits"
+            scaled = (values - least) * (255 / ((most - least) or 1))
+        grey: NDArray[np.uint8] = np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
+        changes = [words]
+        if self.is_negative:
+            grey = 255 - grey
+            changes.append("turned over, for its zero is white")
+        if odd:
+            grey[~is_number] = 0
+            changes.append(f"{odd} values that are no numbers as black")
+        return Image.fromarray(grey), changes
+
+    def _stored(self, image: Image.Image) -> str:
+        if image.mode == "F":
+            return "floats"
+        bits = 16 if self.is_png or image.mode.startswith("I;16") else self.bits
+        return f"{bits} bits with a sign" if self.is_signed else f"{bits} bits"
+
+    def _values(self, image: Image.Image) -> NDArray[np.float32]:
+        plain = np.asarray(image)
+        if self.bits == 32 and not self.is_signed and image.mode == "I":
+            plain = plain.view(np.uint32)
+        elif self.bits == 16 and self.is_signed:
+            plain = plain.astype(np.int32)
+            plain = np.where(plain > 0x7FFF, plain - 0x10000, plain)
+        elif self.bits == 8 and self.is_signed:
+            plain = plain.view(np.int8)
+        return plain.astype(np.float32)
+
+    def _white(self, image: Image.Image, least: float, most: float) -> float:
+        """The value that is white, 0 where the picture does not tell."""
+        if self.is_png or (image.mode.startswith("I;16") and not self.is_signed):
+            return _LEVELS[-1]
+        if self.is_signed and self.bits <= 16 and least >= 0:
+            return float(2 ** (self.bits - 1) - 1)
+        white = next((level for level in _LEVELS if least >= 0 and most <= level), 0.0)
+        # Floats up to 40 are metres rather than a picture that is nearly black.
+        return 0.0 if image.mode == "F" and 1 < most <= white / 2 else white
