@@ -12,6 +12,7 @@ from typing import Any
 
 from deployments.local.streams import STREAMS, speak_utf8
 from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
+from longtake import __version__
 from longtake.domain.text import visible
 from longtake_cli.options import add_extension_option, add_render_options, render_parameters
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
+    parser.add_argument("--version", action="version", version=f"longtake {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     plan = commands.add_parser("plan", help="check every row and tell what a run would buy; spends nothing")

@@ -237,7 +237,7 @@ def _spawn(places: Places) -> subprocess.Popen[bytes]:
     with places.log.open("wb" if big else "ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "deployments.local.server.process"],
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[3],  # where our packages are, so that none of another folder goes before them
             env=without_keys(os.environ) | {"PREFECT_HOME": str(places.home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
