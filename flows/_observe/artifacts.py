@@ -27,7 +27,6 @@ from prefect.runtime import flow_run
 
 from longtake.accounts.transport import redact
 from longtake.domain.text import one_line
-from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import Violation
 from longtake.files.store import Store
 from longtake.manifests.results.row_result import RowResult
@@ -42,7 +41,6 @@ EVERY_SECONDS = 3.0
 CALL_SECONDS = 10.0
 MOST_ROWS = 100
 REASON_CHARACTERS = 300
-_MONEY_FIRST = (Verdict.UNKNOWN_OUTCOME, Verdict.LOST, Verdict.STILL_RUNNING)
 _ACTS = re.compile(r"[`*<>\[\]!|~\\&#@]|(?<!\w)_|_(?!\w)|:/|www\.|^\s*(?:[-+=]|\d+[.)])")
 """What Markdown may take for more than text."""
 
@@ -156,8 +154,8 @@ def of_shares(title: str, shares: Sequence[ShareProgress], ended: int) -> Shown:
 
 def not_done(rows: Sequence[RowResult], reels_missing: Iterable[tuple[str, str]] = ()) -> Shown | None:
     """The table of what is not done: open money first, then in manifest order; None where all is done."""
-    open_rows = [row for row in rows if row.verdict is not Verdict.DONE]
-    open_rows.sort(key=lambda row: (row.verdict not in _MONEY_FIRST, row.row))
+    open_rows = [row for row in rows if not row.verdict.facts.is_done]
+    open_rows.sort(key=lambda row: (not row.verdict.facts.open_money, row.row))
     entries = [
         _entry(row.shot_id, row.verdict.value, row.error or "", row.next_action or "", row.vendor or "", row.job_id)
         for row in open_rows[:MOST_ROWS]

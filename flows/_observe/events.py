@@ -41,7 +41,6 @@ MOST_UNBEGUN = 1000
 MOST_NAMED = 20
 DELIVERY_SECONDS = 10.0
 
-_UNBEGUN = frozenset({Verdict.HELD, Verdict.BLOCKED, Verdict.NOT_STARTED, Verdict.REFUSED})
 _IDS = uuid.UUID("6f1d1f0e-55f1-4f5c-9a5e-0c9d2a8b7e41")
 
 
@@ -88,7 +87,7 @@ class RunEvents:
             told |= {"clip": clip_key(shot), "sha256": clip.sha256, "clip_seconds": round(clip.duration_seconds, 4)}
             self._shot(SHOT_DONE, shot.shot_id, shot.account, told)
             return
-        if verdict in _UNBEGUN:
+        if verdict.facts.says_unbought:
             self._unbegun += 1
             if self._unbegun > MOST_UNBEGUN:
                 return

@@ -36,8 +36,6 @@ __all__ = [
 ]
 
 ADOPTED_BY = "reconcile --adopt"
-_DECIDED = frozenset({Verdict.FAILED, Verdict.UNKNOWN_OUTCOME})
-"""Verdicts that, without a job, only a person's word can have brought."""
 _ATTEMPT = re.compile(r"(?P<first>\d+-[0-9a-f]+)-(?P<number>\d+)")
 
 
@@ -218,7 +216,7 @@ def _may_be_adopted(purchase: Purchase, purchases: Mapping[str, Purchase], now: 
     verdict = purchase.verdict
     if purchase.clip is not None and purchase.accepted is None:
         return True  # the job's record is torn: its clip could not be fetched again
-    decided = verdict is not None and verdict.verdict in _DECIDED and purchase.accepted is None
+    decided = verdict is not None and verdict.verdict.facts.is_decided_without_job and purchase.accepted is None
     following = purchases.get(_next_attempt(purchase.identity))
     return decided and (following is None or not following.was_bought)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Clip, Figures, Job, JobFailure, JobStatus
-from longtake.domain.verdicts import CHANGED_ROW_IS_ENOUGH, Verdict
+from longtake.domain.verdicts import Verdict
 
 FORMAT = 1
 UNKNOWN_AFTER_SECONDS = 30.0
@@ -210,8 +210,8 @@ class Purchase(BaseModel):
     @property
     def is_charged(self) -> bool:
         """Whether it costs money, or may: all but what was certainly not accepted, moderation's no among it."""
-        refused = self.verdict is not None and self.verdict.verdict is Verdict.CONTENT_REFUSED
-        if refused and self.accepted is None and not self.unreadable:
+        is_free = self.verdict is not None and self.verdict.verdict.facts.is_free_without_job
+        if is_free and self.accepted is None and not self.unreadable:
             return False
         return self.state(float("inf")) is not State.NEW
 
@@ -236,7 +236,7 @@ class Purchase(BaseModel):
     def is_replaced_by_a_changed_row(self) -> bool:
         """Whether a changed row buys anew without more words: nothing was charged, or the row itself was the reason."""
         return not self.is_charged or (
-            self.clip is None and self.verdict is not None and self.verdict.verdict in CHANGED_ROW_IS_ENOUGH
+            self.clip is None and self.verdict is not None and self.verdict.verdict.facts.blames_row
         )
 
     def state(self, now: float) -> State:

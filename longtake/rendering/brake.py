@@ -11,11 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from longtake.domain.errors import AccountOnBrakeError
-from longtake.domain.verdicts import Outcome, Verdict
+from longtake.domain.verdicts import Outcome
 from longtake.planning.options import IN_A_ROW
-
-_FOR_NOTHING = frozenset({Verdict.FAILED, Verdict.CANCELLED, Verdict.LOST, Verdict.BAD_CLIP})
-"""Paid, and no clip to use. Moderation judges a prompt, not the account: it counts neither way."""
 
 
 @dataclass
@@ -57,9 +54,11 @@ class Brake:
         seen = self._accounts[account]
         seen.on_the_way.discard(identity)
         seen.changed.set()
-        if outcome.verdict is Verdict.DONE:
+        if outcome.verdict.facts.is_done:
             seen.in_a_row, seen.has_brought = 0, True
-        if outcome.verdict not in _FOR_NOTHING:
+        if (
+            not outcome.verdict.facts.blames_account
+        ):  # moderation judges a prompt, not the account: it counts neither way
             return None
         seen.in_a_row += 1
         if not self._most or seen.in_a_row < self._most:

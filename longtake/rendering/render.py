@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from longtake.costs.usage import answered_twice
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import Verdict, facts_of
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
 from longtake.ledger.records import Purchase
@@ -55,13 +55,15 @@ class Summary:
     @property
     def all_done(self) -> bool:
         """Whether every row is done and every reel made."""
-        return set(self.verdicts) <= {Verdict.DONE.value} and not self.reels_missing
+        return all(facts_of(verdict).is_done for verdict in self.verdicts) and not self.reels_missing
 
     @property
     def line(self) -> str:
         """Rows, purchases and reels in a line."""
-        done, total = self.verdicts[Verdict.DONE.value], sum(self.verdicts.values())
-        rest = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != "done")
+        done, total = self.verdicts[Verdict.DONE], sum(self.verdicts.values())
+        rest = ", ".join(
+            f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != Verdict.DONE.value
+        )
         parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", f"{len(self.reels_made)} reels"]
         beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
         return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")

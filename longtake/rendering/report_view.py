@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from longtake.accounts.transport import redact
 from longtake.costs.usage import is_charged_but_failed, reported_usage, reported_words
 from longtake.domain.text import visible
-from longtake.domain.verdicts import BOUGHT_AND_OVER, Verdict
+from longtake.domain.verdicts import ShotStage
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.planning.plan import Shot
@@ -19,7 +19,6 @@ from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
-NOT_YET = "waiting"
 MOST_CHARACTERS = 2000
 """Of one cell of the manifest's other columns."""
 
@@ -125,7 +124,7 @@ def _shot(
     intent = bought.intent if bought and not bought.is_void else None
     accepted, terminal, clip = (bought.accepted, bought.terminal, bought.clip) if bought else (None, None, None)
     quote = shot.quote
-    verdict = result.outcome.verdict.value if result else moment[0] if moment else NOT_YET
+    verdict = result.outcome.verdict.value if result else moment[0] if moment else ShotStage.WAITING
     return ShotView(
         row=shot.row.row,
         reel=shot.row.reel,
@@ -173,7 +172,7 @@ def _reported(shots: Iterable[Shot], purchases: Mapping[str, Purchase]) -> str:
 
 def _counts(shots: Iterable[Shot], views: Mapping[Shot, ShotView]) -> dict[str, int]:
     verdicts = Counter(views[shot].verdict for shot in shots)
-    return {"queued": verdicts["queued"], "running": verdicts["running"]}
+    return {"queued": verdicts[ShotStage.QUEUED], "running": verdicts[ShotStage.RUNNING]}
 
 
 def _totals(
@@ -188,12 +187,11 @@ def _totals(
     for shot in shots:
         view = views[shot]
         count += 1
-        done += view.verdict == Verdict.DONE.value
+        done += view.facts.is_done
         bought = [purchase for purchase in attempts_in(shot.identity, purchases) if purchase.is_charged]
         spent += [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
         charged_but_failed += sum(map(is_charged_but_failed, bought))
-        ended_so = view.verdict in {verdict.value for verdict in BOUGHT_AND_OVER}
-        without_clip = [p for p in bought if p.clip is None and (p.verdict or (ended_so and p is bought[-1]))]
+        without_clip = [p for p in bought if p.clip is None and (p.verdict or (view.facts.is_over and p is bought[-1]))]
         failed += [p.intent.price_high_usd for p in without_clip if p.intent]
         if not bought and not shot.is_refused:
             coming.append((shot.quote.low_usd, shot.quote.high_usd) if shot.quote else (None, None))

@@ -42,7 +42,7 @@ from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, bring_in_turn, opening_order
-from longtake.rendering.shot_result import NOT_BOUGHT, ShotResult, by_the_ledger
+from longtake.rendering.shot_result import ShotResult, by_the_ledger
 
 log = logging.getLogger("longtake.rendering.run")
 
@@ -161,7 +161,7 @@ class Run:
         identity = attempt_identity(shot.identity, number)
         try:
             result = await self._attempt(shot, number)
-            if number > len(shot.attempts) and result.outcome.verdict in NOT_BOUGHT:
+            if number > len(shot.attempts) and result.outcome.verdict.facts.says_unbought:
                 return result  # it was never begun, and there is nothing to ask
         except LongtakeError as error:
             result = ShotResult(shot, outcome_of(error), cause=error)
@@ -181,7 +181,7 @@ class Run:
 
     async def _by_the_ledger(self, result: ShotResult, number: int) -> ShotResult:
         """A result put right by what the ledger knows of the attempt: whatever kept us from following a job."""
-        if result.outcome.verdict not in NOT_BOUGHT:
+        if not result.outcome.verdict.facts.says_unbought:
             return result
         shot, identity = result.shot, attempt_identity(result.shot.identity, number)
         sent = identity in self._buyer.sent

@@ -31,11 +31,7 @@ class ShotResult:
     @property
     def is_done(self) -> bool:
         """Whether the clip is here."""
-        return self.outcome.verdict is Verdict.DONE
-
-
-NOT_BOUGHT = frozenset({Verdict.HELD, Verdict.NOT_STARTED, Verdict.REFUSED, Verdict.BLOCKED})
-"""Verdicts that say that nothing was bought: only the ledger can tell whether that is so."""
+        return self.outcome.verdict.facts.is_done
 
 
 def by_the_ledger(result: ShotResult, purchase: Purchase, *, sent: bool) -> ShotResult:

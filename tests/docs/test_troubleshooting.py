@@ -11,7 +11,7 @@ import pytest
 
 from longtake.domain import errors
 from longtake.domain.errors import LongtakeError, VendorError
-from longtake.domain.verdicts import NEXT_ACTION, Verdict
+from longtake.domain.verdicts import Verdict
 from longtake.planning.prepare import WouldReplaceError
 from longtake.vendors import VENDORS, Reply
 from tests.docs.pages import ROOT
@@ -77,7 +77,7 @@ def test_there_is_no_entry_for_what_does_not_exist() -> None:
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_has_its_entry_with_its_next_action(verdict: Verdict) -> None:
     found = quotes(SECTIONS[verdict.value].split("\n## ")[0])
-    assert found == ([NEXT_ACTION[verdict]] if NEXT_ACTION[verdict] else [])
+    assert found == ([verdict.facts.next_action] if verdict.facts.next_action else [])
 
 
 def test_the_readme_tells_what_the_next_run_does_about_every_verdict() -> None:

@@ -96,7 +96,7 @@ def retry_table(manifest: Manifest, again: Mapping[int, Mapping[str, str]]) -> p
 
 
 def _is_done(result: RowResult | None) -> bool:
-    return result is not None and result.verdict is Verdict.DONE
+    return result is not None and result.verdict.facts.is_done
 
 
 def _shot(row: Mapping[str, Cell]) -> str:

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from longtake.costs.usage import reported_usage
-from longtake.domain.verdicts import BOUGHT_AND_OVER, Verdict
+from longtake.domain.verdicts import Verdict
 from longtake.ledger.records import Purchase, Record, attempts_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.shot_result import ShotResult
-
-NEEDS_TAKE = BOUGHT_AND_OVER - {Verdict.LOST}
-"""Verdicts for which `retry.csv` raises the take."""
 
 
 def row_result(
@@ -79,4 +76,4 @@ def _last_purchase(shot: Shot, purchases: Mapping[str, Purchase]) -> Purchase | 
 
 def rows_to_retake(results: Iterable[RowResult]) -> set[int]:
     """Rows for which only another purchase brings a clip."""
-    return {result.row for result in results if result.verdict in NEEDS_TAKE}
+    return {result.row for result in results if result.verdict.facts.wants_take}

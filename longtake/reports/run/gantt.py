@@ -9,7 +9,7 @@ from html import escape
 from itertools import pairwise
 
 from longtake.domain.text import one_line
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import ShotStage
 from longtake.reports.figures import duration
 from longtake.reports.run.timeline import STAGES, Axis, Session, Span, Stage, spans
 from longtake.reports.run.view import ReportView, ShotView
@@ -97,7 +97,7 @@ def _bars(drawn: Sequence[tuple[ShotView, list[Span]]], axis: Axis) -> Iterator[
         )
         for span in own:
             yield _bar(span, axis, top + 5)
-        if shot.verdict not in (Verdict.DONE, "waiting", "queued", "running", "downloading"):
+        if not shot.facts.is_done and shot.verdict not in set(ShotStage):
             x = axis.x(own[-1].end)
             yield f'<path d="M{x - 3:.1f} {top + 3}v14" stroke="{_BAD}" stroke-width="3"/>'
         yield "</g>"

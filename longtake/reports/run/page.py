@@ -11,11 +11,11 @@ from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import facts_of
 from longtake.reports.figures import duration, money, share
 from longtake.reports.run.gantt import gantt_svg
 from longtake.reports.run.payload import Pictures, ReadPicture, href, payload, script_json
-from longtake.reports.run.summary import VerdictCount, concerns, verdict_counts, verdict_words
+from longtake.reports.run.summary import VerdictCount, concerns, verdict_counts
 from longtake.reports.run.timeline import STAGES, Stage, stage_seconds
 from longtake.reports.run.view import ReportView
 
@@ -62,7 +62,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         any script but its own and every request but for files beside it.
     """
     counts = verdict_counts(view)
-    unfinished = [shot for shot in view.shots if shot.verdict != Verdict.DONE]
+    unfinished = [shot for shot in view.shots if not shot.facts.is_done]
     script, early_script, style = _script(), _asset("theme.js"), _style()
     return _template().render(
         view=view,
@@ -75,7 +75,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         icons=_ICONS,
         written=datetime.fromtimestamp(view.written_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         films=sum(reel.film is not None for reel in view.reels),
-        film_seconds=sum(shot.clip_seconds or 0 for shot in view.shots if shot.verdict == Verdict.DONE) or None,
+        film_seconds=sum(shot.clip_seconds or 0 for shot in view.shots if shot.facts.is_done) or None,
         counts=counts,
         progress=_progress(counts),
         concerns=concerns(view),
@@ -92,7 +92,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
 
 
 def _label(verdict: str) -> str:
-    return verdict_words(verdict)[0]
+    return facts_of(verdict).label
 
 
 def _asset(name: str) -> str:

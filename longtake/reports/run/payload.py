@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import facts_of
 from longtake.reports.run.receipt_facts import receipt_facts, shot_starts
 from longtake.reports.run.summary import verdict_counts
 from longtake.reports.run.view import ReelView, ReportView, ShotView
@@ -54,9 +54,14 @@ def payload(view: ReportView, pictures: Pictures) -> dict[str, Any]:
         "title": view.title,
         "finished": view.finished,
         "written_at": view.written_at,
-        "verdicts": {count.verdict: {"label": count.label, "tone": count.tone} for count in verdict_counts(view)},
+        "verdicts": {count.verdict: _facts(count.verdict) for count in verdict_counts(view)},
         "reels": [_reel(reel, pictures) for reel in view.reels],
     }
+
+
+def _facts(verdict: str) -> dict[str, str | bool]:
+    facts = facts_of(verdict)
+    return {"label": facts.label, "tone": facts.tone, "done": facts.is_done}
 
 
 def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
 def _shot(shot: ShotView, starts: dict[str, float], pictures: Pictures) -> dict[str, Any]:
     told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster"})
     told |= {"clip": href(shot.clip), "poster": pictures.source(shot.poster)}
-    if shot.verdict == Verdict.DONE:
+    if shot.facts.is_done:
         told["starts_at"] = starts.get(shot.shot_id)
     return {name: value for name, value in told.items() if value not in (None, "", {})}
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import ValidationError
 
 from longtake.costs.usage import is_charged_but_failed
-from longtake.domain.verdicts import BOUGHT_AND_OVER, Outcome, Verdict
+from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
@@ -77,7 +77,7 @@ def _retold_reels(told: Sequence[ReelView], purchases: Mapping[str, Purchase]) -
         shots = [_retold(shot, own) for shot, own in zip(reel.shots, bought, strict=True)]
         pairs += zip(shots, bought, strict=True)
         changes: dict[str, object] = {"shots": shots}
-        if shots != reel.shots and all(shot.verdict == Verdict.DONE.value for shot in shots) and not reel.film:
+        if shots != reel.shots and all(shot.facts.is_done for shot in shots) and not reel.film:
             changes["note"] = "all its clips are here; run again to make the reel"
         reels.append(reel.model_copy(update=changes))
     return reels, pairs
@@ -129,7 +129,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 def _retold(shot: ShotView, attempts: Sequence[Purchase]) -> ShotView:
     purchase = attempts[-1] if attempts else None
-    if purchase is None or purchase.unreadable or shot.verdict == Verdict.DONE.value:
+    if purchase is None or purchase.unreadable or shot.facts.is_done:
         return shot
     job = {"job_id": purchase.accepted.job.job_id, "submitted_at": purchase.accepted.at} if purchase.accepted else {}
     job |= {"finished_at": purchase.terminal.at} if purchase.terminal else {}
@@ -158,12 +158,11 @@ def _retold(shot: ShotView, attempts: Sequence[Purchase]) -> ShotView:
 def _recounted(totals: T, pairs: Pairs) -> T:
     """Counts and what was paid for nothing, anew; what was spent in all stays as it was told."""
     verdicts = Counter(shot.verdict for shot, _ in pairs)
-    over = {verdict.value for verdict in BOUGHT_AND_OVER}
     bought = [(shot, one) for shot, attempts in pairs for one in attempts if one.is_charged]
-    wasted = [one.intent.price_high_usd for shot, one in bought if shot.verdict in over and one.intent]
-    changes: dict[str, object] = {"done": verdicts[Verdict.DONE.value]}
+    wasted = [one.intent.price_high_usd for shot, one in bought if shot.facts.is_over and one.intent]
+    changes: dict[str, object] = {"done": sum(shot.facts.is_done for shot, _ in pairs)}
     changes["charged_but_failed"] = sum(is_charged_but_failed(one) for _, one in bought)
     changes["charged_but_failed_usd"] = None if None in wasted else sum(value for value in wasted if value is not None)
     if isinstance(totals, VendorTotals):
-        changes |= {"queued": verdicts["queued"], "running": verdicts["running"]}
+        changes |= {"queued": verdicts[ShotStage.QUEUED], "running": verdicts[ShotStage.RUNNING]}
     return totals.model_copy(update=changes)

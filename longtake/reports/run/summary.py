@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
-from longtake.domain.text import one_line
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import ShotStage, Tone, Verdict, facts_of
 from longtake.reports.run.view import ReportView, ShotView
 
-Tone = Literal["good", "busy", "idle", "care", "bad"]
-
-VERDICTS: dict[str, tuple[str, Tone]] = {
-    Verdict.DONE: ("Done", "good"),
-    "downloading": ("Downloading", "busy"),
-    "running": ("Running", "busy"),
-    "queued": ("Queued", "busy"),
-    "waiting": ("Waiting", "idle"),
-    Verdict.NOT_STARTED: ("Not started", "idle"),
-    Verdict.BLOCKED: ("Blocked", "idle"),
-    Verdict.STILL_RUNNING: ("Still running", "care"),
-    Verdict.HELD: ("Held", "care"),
-    Verdict.UNKNOWN_OUTCOME: ("Unknown outcome", "care"),
-    Verdict.REFUSED: ("Refused", "bad"),
-    Verdict.CONTENT_REFUSED: ("Content refused", "bad"),
-    Verdict.BAD_CLIP: ("Bad clip", "bad"),
-    Verdict.FAILED: ("Failed", "bad"),
-    Verdict.CANCELLED: ("Cancelled", "bad"),
-    Verdict.LOST: ("Lost", "bad"),
-}
-"""Every verdict's words and tone, from the best to the worst."""
-
-_QUIET = {Verdict.DONE.value, "downloading", "running", "queued", "waiting"}
-_MONEY_FIRST = [Verdict.UNKNOWN_OUTCOME.value, Verdict.LOST.value]
-
-
-def verdict_words(verdict: str) -> tuple[str, Tone]:
-    """A verdict's label and tone; an unheard-of one shows as it is."""
-    return VERDICTS.get(verdict, (one_line(verdict[:40]).replace("_", " ") or "Unknown", "care"))
+_DONE = [verdict for verdict in Verdict if verdict.facts.is_done]
+_ORDER = {word.value: place for place, word in enumerate(dict.fromkeys([*_DONE, *ShotStage, *Verdict]))}
+"""From the best to the worst: a shot under way stands after those that are done."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +26,9 @@ class VerdictCount:
 def verdict_counts(view: ReportView) -> list[VerdictCount]:
     """The verdicts that occur, from the best to the worst."""
     counts = Counter(shot.verdict for shot in view.shots)
-    order = {verdict: place for place, verdict in enumerate(VERDICTS)}
     return [
-        VerdictCount(verdict, *verdict_words(verdict), counts[verdict])
-        for verdict in sorted(counts, key=lambda name: (order.get(name, len(order)), name))
+        VerdictCount(verdict, facts_of(verdict).label, facts_of(verdict).tone, counts[verdict])
+        for verdict in sorted(counts, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
     ]
 
 
@@ -79,19 +50,17 @@ def concerns(view: ReportView) -> list[Concern]:
 
     Shots not yet begun count when the run is over.
     """
-    waiting = (
-        set() if view.finished else {Verdict.NOT_STARTED.value, Verdict.BLOCKED.value, Verdict.STILL_RUNNING.value}
-    )
+    shown = {"at once", "at the end"} if view.finished else {"at once"}
     groups: dict[str, list[ShotView]] = {}
     for shot in view.shots:
-        if shot.verdict not in _QUIET | waiting:
+        if shot.facts.shown_as_concern in shown:
             groups.setdefault(shot.verdict, []).append(shot)
     found = [_concern(verdict, shots) for verdict, shots in groups.items()]
     return sorted(found, key=_urgency)
 
 
 def _urgency(concern: Concern) -> tuple[bool, bool, int, str]:
-    return concern.verdict not in _MONEY_FIRST, concern.tone == "idle", -concern.count, concern.verdict
+    return facts_of(concern.verdict).open_money != "in doubt", concern.tone == "idle", -concern.count, concern.verdict
 
 
 def _concern(verdict: str, shots: list[ShotView]) -> Concern:
@@ -99,4 +68,6 @@ def _concern(verdict: str, shots: list[ShotView]) -> Concern:
     actions = Counter(shot.next_action for shot in shots if shot.next_action)
     reason = reasons.most_common(1)[0][0] if reasons else ""
     action = actions.most_common(1)[0][0] if actions else ""
-    return Concern(verdict, *verdict_words(verdict), len(shots), reason, max(0, len(reasons) - 1), action)
+    return Concern(
+        verdict, facts_of(verdict).label, facts_of(verdict).tone, len(shots), reason, max(0, len(reasons) - 1), action
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from longtake.domain.verdicts import Verdict
+from longtake.domain.verdicts import ShotStage
 from longtake.reports.run.view import ReportView, ShotView
 
 Stage = Literal["waiting", "queued", "running", "download"]
@@ -20,8 +20,6 @@ STAGES: dict[Stage, str] = {
     "download": "Download",
 }
 
-_OPEN = {"waiting", "queued", "running", "downloading", Verdict.STILL_RUNNING.value}
-_WITH_DOWNLOAD = {Verdict.DONE.value, Verdict.BAD_CLIP.value, "downloading"}
 _LONG_SECONDS = 7200.0
 _SHORTEST_GAP_SECONDS = 60.0
 _MOST_GAPS = 5
@@ -45,15 +43,15 @@ class Span:
 
 def spans(shot: ShotView, now: float) -> list[Span]:
     """The stages that a shot went through; one that goes on ends `now`. A job never seen queued counts as running."""
-    open_end = now if shot.verdict in _OPEN else None
+    open_end = now if shot.facts.goes_on else None
     submitted, started, ended = shot.submitted_at, shot.started_running_at, shot.finished_at
     vendor_end = ended if ended is not None else open_end
     found = [_span("waiting", shot.waiting_since, submitted if submitted is not None else open_end)]
     if started is not None:
         found += [_span("queued", submitted, started), _span("running", started, vendor_end)]
     else:
-        found.append(_span("queued" if shot.verdict == "queued" else "running", submitted, vendor_end))
-    if shot.verdict in _WITH_DOWNLOAD:
+        found.append(_span("queued" if shot.verdict == ShotStage.QUEUED.value else "running", submitted, vendor_end))
+    if shot.facts.was_downloaded:
         found.append(_span("download", ended, shot.downloaded_at if shot.downloaded_at is not None else open_end))
     return [span for span in found if span is not None]
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from longtake.domain.text import visible
+from longtake.domain.verdicts import VerdictFacts, facts_of
 
 
 def _shown(value: object) -> object:
@@ -37,12 +38,11 @@ class _View(BaseModel):
 class ShotView(_View):
     """One shot.
 
-    `verdict` is a value of `Verdict` or, while the run goes on, `waiting`, `queued`, `running` or
-    `downloading`. `evidence` is the reason in words, `warnings` what was noted of a clip that
-    passed. `waiting_since` is when it began to wait for a free slot,
+    `verdict` is a value of `Verdict` or, while the run goes on, of `ShotStage`. `evidence` is the reason in words,
+    `warnings` what was noted of a clip that passed. `waiting_since` is when it began to wait for a free slot,
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
-    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's
-    other columns. `identity` names its purchases in the ledger.
+    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's other columns. `identity` names
+    its purchases in the ledger.
     """
 
     row: int
@@ -74,6 +74,11 @@ class ShotView(_View):
     continues_from: Text = ""
     usage: dict[FreeText, float] = Field(default_factory=dict)
     extra: dict[FreeText, FreeText] = Field(default_factory=dict)
+
+    @property
+    def facts(self) -> VerdictFacts:
+        """What holds of its verdict or stage."""
+        return facts_of(self.verdict)
 
 
 class ReelView(_View):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from longtake.domain.verdicts import NEXT_ACTION, Verdict
+from longtake.domain.verdicts import facts_of
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
 BEGIN = 1_795_000_000.0
@@ -73,7 +73,7 @@ def shot(reel: str, number: int, verdict: str = "done", begin: float = BEGIN, **
         "prompt": f"{chance.choice(SUBJECTS)} {chance.choice(SCENES)}.",
         "verdict": verdict,
         "evidence": REASONS.get(verdict, ""),
-        "next_action": NEXT_ACTION[Verdict(verdict)] if verdict in set(Verdict) else "",
+        "next_action": facts_of(verdict).next_action,
         "vendor": vendor,
         "wire_model": VENDORS.get(vendor, "seedance"),
         "job_id": f"cgt-{chance.randrange(16**8):08x}" if bought and verdict != "unknown_outcome" else "",

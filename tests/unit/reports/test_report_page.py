@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from longtake.domain.verdicts import Verdict
 from longtake.reports.run.page import render_page
 from longtake.reports.run.payload import MOST_INLINE_BYTES, href
-from longtake.reports.run.summary import VERDICTS, concerns, verdict_counts
+from longtake.reports.run.summary import concerns, verdict_counts
 from tests.unit.reports.report_runs import hostile_run, large_run, reel_of, run_of
 
 
@@ -147,10 +146,6 @@ def test_an_unknown_price_is_called_unknown_and_never_nothing() -> None:
 
 def test_a_thousand_reels_make_a_page_of_a_few_megabytes() -> None:
     assert len(render_page(large_run(1000, 3))) < 4_000_000
-
-
-def test_every_verdict_has_words() -> None:
-    assert {verdict.value for verdict in Verdict} <= set(VERDICTS)
 
 
 def test_counts_go_from_the_best_to_the_worst_and_unheard_of_verdicts_are_shown() -> None:

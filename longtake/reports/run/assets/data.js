@@ -5,8 +5,8 @@ const REELS = DATA.reels;
 const SHOT_COUNT = REELS.reduce((sum, reel) => sum + reel.shots.length, 0);
 REELS.forEach((reel, place) => { reel.place = place; });
 
-const verdictOf = (shot) => DATA.verdicts[shot.verdict] ?? { label: shot.verdict, tone: "care" };
-const isDone = (shot) => shot.verdict === "done";
+const verdictOf = (shot) => DATA.verdicts[shot.verdict] ?? { label: shot.verdict, tone: "care", done: false };
+const isDone = (shot) => verdictOf(shot).done;
 const unfinished = (reel) => reel.shots.filter((shot) => !isDone(shot)).length;
 
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
