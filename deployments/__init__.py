@@ -1,0 +1,1 @@
+"""Where it runs: blocks and automations on a server, everything on one machine, production."""

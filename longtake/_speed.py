@@ -1,10 +1,11 @@
-"""What makes many rows quick: results remembered for an object that many share, and the garbage collector held off."""
+"""What makes starts and many rows quick: names imported when asked for, shared results remembered, no idle collecting."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -46,3 +47,22 @@ def uncollected() -> Generator[None]:
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+def face(room: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+    """A room's `__getattr__`: its names come from the modules that hold them, imported when they are first asked for.
+
+    No name may be a module's of the room: which of the two an import gave would depend on what was imported before.
+
+    Args:
+        room: The package.
+        homes: By module of the room, the names that it gives, between spaces.
+    """
+    home_of = {name: module for module, names in homes.items() for name in names.split()}
+
+    def from_home(name: str) -> object:
+        if name not in home_of:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return getattr(import_module(f"{room}.{home_of[name]}"), name)
+
+    return from_home

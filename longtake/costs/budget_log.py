@@ -1,6 +1,4 @@
-"""The log of what runs set money aside for: numbered entries, each created exclusively after all before it were read.
-
-    budget/000001.json, budget/000002.json, …
+"""What runs set money aside for: `budget/000001.json`, `…2.json`, …, each created exclusively, all before it read.
 
 Whoever creates the next number has therefore decided on the true state, so that no two runs take the same cent, on a
 directory as on S3. Nothing is changed or deleted. All calls block.

@@ -1,25 +1,4 @@
-"""Every exception Longtake raises, grouped by what happens next.
-
-```
-LongtakeError
-├─ ConfigurationError        UnknownVendorError, MissingCredentialsError, UnusableKeyError,
-│                            UnsafeStoreError                              stop the run
-├─ ManifestError             UnreadableManifestError, InvalidManifestError                   nothing is spent
-├─ UnsupportedRequestError   carries every violation                       fail the shot, nothing spent
-├─ BudgetExceededError                                                     hold the rest, nothing more spent
-├─ VendorError
-│  ├─ TransientVendorError   RateLimitedError, VendorUnavailableError, NotSentError          look or send again later
-│  ├─ TerminalVendorError    RejectedRequestError, ContentRefusedError, ResultExpiredError   fail the shot
-│  ├─ VendorAccountError     AuthenticationError, InsufficientBalanceError, ModelNotAllowedError  stop this vendor
-│  ├─ UnknownOutcomeError    the submit may have arrived                   never repeat; reconcile
-│  └─ UnexpectedReplyError   the body does not match the documents         fail the shot, loudly
-├─ JobError                  JobFailedError, JobCancelledError, JobExpiredError, JobLostError, StillRunningError
-├─ MediaError                UnreadableClipError, UnfitClipError, UnsafeAddressError
-├─ MachineError              DecoderError                              our own machine's fault, never the clip's
-├─ LedgerError               UnreadableRecordError                         never taken for "not bought"
-└─ StorageError              PublishConflictError, ChecksumMismatchError, IncompleteDownloadError
-                             SlowDownloadError
-```
+"""Every exception Longtake raises, grouped by what happens next; `LongtakeError` shows the tree.
 
 Every class survives pickling: arguments are plain values, passed to `Exception.__init__` in order. No message holds a
 secret or a signed query string; `longtake.accounts.transport.redact` is applied before a vendor's words get here.
@@ -35,7 +14,31 @@ if TYPE_CHECKING:
 
 
 class LongtakeError(Exception):
-    """Whatever Longtake raises on purpose."""
+    """Whatever Longtake raises on purpose.
+
+    ```
+    LongtakeError
+    ├─ ConfigurationError        UnknownVendorError, MissingCredentialsError, UnusableKeyError, UnsafeStoreError
+    │                                                                          stop the run
+    ├─ ManifestError             UnreadableManifestError, InvalidManifestError nothing is spent
+    ├─ UnsupportedRequestError   carries every violation                       fail the shot, nothing spent
+    ├─ BudgetExceededError                                                     hold the rest, nothing more spent
+    ├─ VendorError
+    │  ├─ TransientVendorError   RateLimitedError, VendorUnavailableError, NotSentError
+    │  │                                                                       look or send again later
+    │  ├─ TerminalVendorError    RejectedRequestError, ContentRefusedError, ResultExpiredError
+    │  │                                                                       fail the shot
+    │  ├─ VendorAccountError     AuthenticationError, InsufficientBalanceError, ModelNotAllowedError,
+    │  │                         AccountOnBrakeError                           stop this account
+    │  ├─ UnknownOutcomeError    the submit may have arrived                   never repeat; reconcile
+    │  └─ UnexpectedReplyError   the body does not match the documents         fail the shot, loudly
+    ├─ JobError                  JobFailedError, JobCancelledError, JobExpiredError, JobLostError, StillRunningError
+    ├─ MediaError                UnreadableClipError, UnfitClipError, RefusedReferenceError, UnsafeAddressError
+    ├─ MachineError              DecoderError                                  our own machine's fault, never the clip's
+    ├─ LedgerError               UnreadableRecordError                         never taken for "not bought"
+    └─ StorageError              PublishConflictError, ChecksumMismatchError, IncompleteDownloadError, SlowDownloadError
+    ```
+    """
 
 
 class ConfigurationError(LongtakeError):

@@ -1,15 +1,5 @@
 """The truth about money: one folder of write-once records per purchase, the first written before money moves.
 
-    ledger/<identity>/try-1.intent.json     we are about to submit
-    ledger/<identity>/try-1.void.json       proof that nothing was accepted; another try may follow
-    ledger/<identity>/try-1.unknown.json    the submit may have arrived; never repeated by itself
-    ledger/<identity>/accepted.json         the job's id
-    ledger/<identity>/claim-1.json          another run took the job up, and with it its slot
-    ledger/<identity>/terminal.json         how the job ended at the vendor
-    ledger/<identity>/clip.json, clip.mp4   the bytes
-    ledger/<identity>/verdict.json          over without a clip, and why
-    ledger/<identity>/accepted-2.json, …    a later word, where the first cannot be read or a person takes it back
-
 Each record is created exclusively with a nonce and is durable before the next step begins. A record that cannot be read
 is reported and never taken for "not bought"; `record_files` tells what the others prove. All calls block.
 """
@@ -44,7 +34,18 @@ R = TypeVar("R", bound=Record)
 
 
 class Ledger:
-    """The ledger of one output store."""
+    """The ledger of one output store.
+
+    ledger/<identity>/try-1.intent.json     we are about to submit
+    ledger/<identity>/try-1.void.json       proof that nothing was accepted; another try may follow
+    ledger/<identity>/try-1.unknown.json    the submit may have arrived; never repeated by itself
+    ledger/<identity>/accepted.json         the job's id
+    ledger/<identity>/claim-1.json          another run took the job up, and with it its slot
+    ledger/<identity>/terminal.json         how the job ended at the vendor
+    ledger/<identity>/clip.json, clip.mp4   the bytes
+    ledger/<identity>/verdict.json          over without a clip, and why
+    ledger/<identity>/accepted-2.json, …    a later word, where the first cannot be read or a person takes it back
+    """
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self.store = store

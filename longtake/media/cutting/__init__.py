@@ -1,0 +1,1 @@
+"""Parts and other forms of one clip: its tail, a frame, a picture or sound made to fit."""

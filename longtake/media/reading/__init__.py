@@ -1,0 +1,1 @@
+"""What a file holds: boxes, clocks, parameter sets, packets, pictures and their colours."""

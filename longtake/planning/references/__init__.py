@@ -1,0 +1,1 @@
+"""References before they are sent: looked at, measured against the limits, made to fit."""

@@ -1,8 +1,7 @@
 """The rows of every manifest that was rendered into an output, so that a part of one never takes the rest away.
 
-    manifests/<which>/results.parquet    its rows with their results, references without signatures
-    manifests/<which>/retry.parquet      those that want another run, as they are handed in
-
+`manifests/<which>/results.parquet` holds its rows with their results, references without signatures; `retry.parquet`
+beside it those that want another run, as they are handed in.
 Each manifest has a folder of its own, so that runs over several of them at once never write one file.
 """
 

@@ -1,0 +1,1 @@
+"""The clips that the sandbox makes and serves, each picture coded with the job it belongs to."""
