@@ -11,7 +11,9 @@ from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI
+from longtake.vendors.limits import Limits, MediaLimits
 from longtake.vendors.powertokens import ADAPTER as POWERTOKENS
+from longtake.vendors.price_rule import PriceRule
 
 __all__ = [
     "VENDORS",
@@ -19,7 +21,10 @@ __all__ = [
     "AssetState",
     "Call",
     "Document",
+    "Limits",
+    "MediaLimits",
     "Model",
+    "PriceRule",
     "Reply",
     "SubmitReply",
     "adapter_named",
