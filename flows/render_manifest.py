@@ -22,8 +22,7 @@ from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.domain.text import visible
 from longtake.files.roots import reference_roots
-from longtake.media.checking.drift import DriftLimits
-from longtake.media.checking.inspect import GatePolicy
+from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
 from longtake.planning.options import IN_A_ROW, RenderOptions
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare

@@ -1,4 +1,4 @@
-"""What makes starts and many rows quick: names imported when asked for, shared results remembered, no idle collecting."""
+"""What makes starts and many rows quick: names imported when asked for, results remembered, the collector held off."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from longtake.jobs.gate import gate
 from longtake.jobs.resources import open_resources
 from longtake.jobs.wait import download_clip as fetch_into_ledger
 from longtake.ledger.records import Expectation
-from longtake.media.checking.inspect import GatePolicy
+from longtake.media.checking.policy import GatePolicy
 from tasks._policy import STEP
 
 

@@ -11,7 +11,8 @@ from longtake.domain.job import Clip
 from longtake.domain.request import ShotRequest
 from longtake.jobs.keeping import GateResult
 from longtake.ledger.records import Expectation
-from longtake.media.checking.inspect import Expected, GatePolicy, Inspection, inspect_clip
+from longtake.media.checking.inspect import Expected, Inspection, inspect_clip
+from longtake.media.checking.policy import GatePolicy
 from longtake.media.checking.proof import prove_decoder
 from longtake.media.workers import WorkerPool
 from longtake.vendors.limits import Limits

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from longtake._speed import face
 
 if TYPE_CHECKING:
-    from longtake.media.checking.drift import DriftLimits, measure_drift
+    from longtake.media.checking.drift import measure_drift
     from longtake.media.checking.echo import find_echo
-    from longtake.media.checking.inspect import Expected, GatePolicy, Inspection, inspect_clip
+    from longtake.media.checking.inspect import Expected, Inspection, inspect_clip
+    from longtake.media.checking.policy import DriftLimits, GatePolicy
     from longtake.media.cutting.frames import contact_sheet, last_frame, poster
     from longtake.media.cutting.tail import TailLimits, cut_tail, make_fit
     from longtake.media.reading.probe import ClipFacts, probe_clip, probe_media
@@ -25,8 +26,9 @@ else:
         {
             "workers": "WorkerPool",
             "reading.probe": "ClipFacts probe_clip probe_media",
-            "checking.inspect": "Expected GatePolicy Inspection inspect_clip",
-            "checking.drift": "DriftLimits measure_drift",
+            "checking.inspect": "Expected Inspection inspect_clip",
+            "checking.policy": "DriftLimits GatePolicy",
+            "checking.drift": "measure_drift",
             "checking.echo": "find_echo",
             "cutting.tail": "TailLimits cut_tail make_fit",
             "cutting.frames": "contact_sheet last_frame poster",

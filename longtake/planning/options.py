@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from longtake.media.checking.drift import DriftLimits
-from longtake.media.checking.inspect import GatePolicy
+from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
 
 IN_A_ROW = 5

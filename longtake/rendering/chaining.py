@@ -13,7 +13,8 @@ from longtake.accounts.session import AccountSession
 from longtake.domain.job import Clip
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.ledger.ledger import Ledger
-from longtake.media.checking.drift import DriftLimits, measure_drift
+from longtake.media.checking.drift import measure_drift
+from longtake.media.checking.policy import DriftLimits
 from longtake.media.cutting.frames import last_frame
 from longtake.media.cutting.tail import TailLimits, cut_tail
 from longtake.media.workers import WorkerPool, in_child

@@ -19,7 +19,7 @@ from longtake.jobs.gate import expectation
 from longtake.jobs.resources import RunResources
 from longtake.jobs.submit import Order, stored_request
 from longtake.ledger.ledger import Ledger
-from longtake.media.checking.inspect import GatePolicy
+from longtake.media.checking.policy import GatePolicy
 from longtake.planning.plan import Shot
 from longtake.planning.references.measure import shown
 from longtake.rendering.chaining import Parent, continued_from_clip, continued_from_last_frame

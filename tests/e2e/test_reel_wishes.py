@@ -8,8 +8,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from longtake.media.checking.drift import DriftLimits
-from longtake.media.checking.inspect import GatePolicy
+from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.reading.probe import probe_clip
 from longtake.media.stitching.receipt import ReelStyle
 from longtake.sandbox.app import Fault

@@ -49,7 +49,7 @@ def test_every_name_of_a_face_can_be_imported_and_none_is_a_modules(room: str) -
         thing = getattr(face, name)
         # A class or function is what its own module holds, and its own module is of this room.
         if (home := getattr(thing, "__module__", "")).startswith("longtake."):
-            assert home.startswith(f"longtake.{room}."), name
+            assert f"{home}.".startswith(f"longtake.{room}."), name
             assert getattr(importlib.import_module(home), name) is thing
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
         _ = face.Nothing

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from longtake.domain.errors import UnreadableClipError
-from longtake.media.checking.drift import DriftLimits, LinkDrift, first_beyond, measure_drift
+from longtake.media.checking.drift import LinkDrift, first_beyond, measure_drift
+from longtake.media.checking.policy import DriftLimits
 from tests.media import scenes
 from tests.media.scenes import Picture
 

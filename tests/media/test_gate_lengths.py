@@ -8,7 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
-from longtake.media.checking.inspect import Expected, GatePolicy, inspect_clip
+from longtake.media.checking.inspect import Expected, inspect_clip
+from longtake.media.checking.policy import GatePolicy
 from longtake.sandbox.clips.film import render_clip
 
 ORDERED = Expected(duration_seconds=97 / 24, width=320, height=240, fps=Fraction(24))

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from longtake.domain.errors import UnreadableClipError
-from longtake.media.checking.inspect import Expected, Finding, GatePolicy, Inspection, inspect_clip
+from longtake.media.checking.inspect import Expected, Finding, Inspection, inspect_clip
+from longtake.media.checking.policy import GatePolicy
 from longtake.sandbox.clips import framecode
 from tests.media import nasty_clips, scenes
 from tests.media.scenes import Picture

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from longtake.domain.errors import UnfitClipError, UnreadableClipError
-from longtake.media.checking.inspect import GatePolicy, inspect_clip
+from longtake.media.checking.inspect import inspect_clip
+from longtake.media.checking.policy import GatePolicy
 from longtake.media.cutting.tail import TailLimits, cut_tail, make_fit
 from longtake.media.reading.clock import exact
 from longtake.media.reading.pictures import all_pictures, as_seen

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from longtake.media.checking.policy import DriftLimits
 from longtake.media.reading.pictures import all_pictures
 from longtake.media.reading.probe import probe_clip
 
@@ -21,19 +22,6 @@ WIDTH, HEIGHT = 320, 180
 """Every clip is measured at this size, so that sharpness compares across resolutions."""
 SAMPLES = 8
 """Pictures measured per clip, evenly spread."""
-
-
-class DriftLimits(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """How far a link may move from the first; None: any distance. The units are those of `LinkDrift`."""
-
-    brightness: float | None = Field(default=25.0, ge=0)
-    """Change of the mean luma, of 255."""
-    contrast_ratio: float | None = Field(default=1.6, ge=1)
-    """Contrast grown or shrunk by this factor."""
-    colour: float | None = Field(default=15.0, ge=0)
-    """Distance of the mean colour, of 255."""
-    sharpness_ratio: float | None = Field(default=2.0, ge=1)
-    """Sharpness grown or shrunk by this factor."""
 
 
 class LinkDrift(BaseModel, frozen=True):

@@ -9,15 +9,13 @@ from typing import Literal, cast
 
 from pydantic import BaseModel
 
+from longtake.media.checking.policy import GatePolicy, Graded
 from longtake.media.checking.viewing import SOUND_BLOCK_SECONDS, Viewing, view
 from longtake.media.reading.clock import Ratio
 from longtake.media.reading.probe import ClipFacts
 
 Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped"]
 Severity = Literal["strict", "warn"]
-Strictness = Literal["strict", "warn", "off"]
-Graded = Literal["strict", "far", "warn", "off"]
-"""`far` fails what is far from what was asked for, and notes small deviations."""
 FAR_SECONDS, FAR_SHARE = 0.5, 0.05
 """A length is far off beyond both: half a second, and so much of what was asked for."""
 NEAR_PIXELS, NEAR_SHARE = 16, 0.02
@@ -39,31 +37,6 @@ class Expected(BaseModel, frozen=True):
     fps: Ratio | None = None
     audio: bool | None = None
     duration_tolerance_seconds: float = 0.25
-
-
-class GatePolicy(BaseModel, frozen=True, extra="forbid"):
-    """What each check's findings mean: "strict" fails the clip, "warn" notes them, "off" does not look.
-
-    By default a clip fails if it does not decode to its end, or is "far" from the length or size that was ordered, half
-    of it missing for example; small deviations are noted. The other findings may be what the prompt asked for.
-    Stretches shorter than the `…_seconds` are not reported.
-    """
-
-    decodable: Strictness = "strict"
-    duration: Graded = "far"
-    size: Graded = "far"
-    frame_rate: Strictness = "warn"
-    sound: Strictness = "warn"
-    black: Strictness = "warn"
-    frozen: Strictness = "warn"
-    silent: Strictness = "warn"
-    clipped: Strictness = "warn"
-    black_seconds: float = 0.25
-    frozen_seconds: float = 1.0
-    silent_seconds: float = 1.0
-    silent_below_db: float = -60.0
-    clipped_seconds: float = 0.1
-    clipped_share: float = 0.02
 
 
 class Finding(BaseModel, frozen=True):

@@ -29,7 +29,7 @@ from longtake.files.directory import DirectoryStore
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, VerdictRecord
 from longtake.manifests.schema import ManifestRow
-from longtake.media.checking.drift import DriftLimits
+from longtake.media.checking.policy import DriftLimits
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.rendering import run as running
