@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 
@@ -45,10 +44,9 @@ def task_steps(output: str, on_purchase: OnPurchase = lambda order, job: None) -
     """
 
     async def submit(order: Order) -> Job:
-        begun = time.time()
         with _servers_faults():
             job = await submit_shot.with_options(**vendor_tags(order.account))(order)
-        if job.submitted_at >= begun:
+        if job.run == order.run:
             on_purchase(order, job)
         return job
 

@@ -154,9 +154,9 @@ async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArt
         except ConfigurationError as error:  # raised before the first purchase alone
             return await _refused(error, page)
     await show_end(page, prepared, summary)
-    end = RenderEnd(exit_code=0 if summary.all_done else 1, line=summary.line, reels=summary.reels_made)
-    tell_end(end)
     message = state_message(summary, prepared.store)
+    end = RenderEnd(exit_code=0 if summary.all_done else 1, line=message, reels=summary.reels_made)
+    tell_end(end)
     return (Completed if summary.all_done else Failed)(message=message, data=end)
 
 
@@ -174,7 +174,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
 
 async def render_production(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared production inside a flow run, its steps as task runs."""
-    async with office_of_run() as resources, watched(prepared, page) as watch:
+    async with office_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
         return await render(
             prepared,
             resources,

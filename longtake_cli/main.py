@@ -126,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("output", help="directory or s3://")
     report.set_defaults(command=_report)
 
+    status = commands.add_parser("status", help="how an output stands, and what to do; asks no server and no vendor")
+    status.add_argument("output", help="directory or s3://, or a folder above outputs")
+    status.set_defaults(command=_status)
+
     slots = commands.add_parser("slots", help="jobs in flight and limits of each account; frees slots nobody needs")
     slots.add_argument(
         "--free",
@@ -212,6 +216,12 @@ def _report(chosen: argparse.Namespace) -> int:
 
     _show(rewrite_report(chosen.output))
     return OK
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from longtake_cli.status import show_status  # noqa: PLC0415
+
+    return show_status(chosen.output, _show)
 
 
 def _slots(chosen: argparse.Namespace) -> int:

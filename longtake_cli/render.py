@@ -93,7 +93,8 @@ class _Display(contextlib.ExitStack):
     def event(self, event: str, shot: Shot, words: str) -> None:
         if self._progress is not None:
             price = (shot.quote.low_usd, shot.quote.high_usd) if shot.quote else None
-            self._progress.event(event, shot.shot_id, shot.account, words, price_usd=price)
+            take = shot.take if shot.row.variants > 1 else None
+            self._progress.event(event, shot.shot_id, shot.account, words, take=take, price_usd=price)
 
     def note(self, words: str) -> None:
         if self._progress is not None:

@@ -25,7 +25,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_logger
 
 from longtake.accounts.account import Account
-from longtake.accounts.slots import Lease
+from longtake.accounts.slots import Lease, Scarcity
 
 LEASE_SECONDS = 60.0  # the least that Prefect allows; an idle slot of a killed process is back after this
 LONGEST_LEASE_SECONDS = 24 * 3600.0  # the most that Prefect allows
@@ -136,6 +136,20 @@ class PrefectSlots:
         if not self._limit.active:
             return len(self._held) > self._account.max_jobs_in_flight
         return None in self._held.values() or self._limit.active_slots > self._limit.limit
+
+    def scarcity(self) -> Scarcity:
+        """Why one waits for a slot, as the server told a moment ago."""
+        limit = self._limit
+        if limit is None or not self._answers:
+            return Scarcity(f"the Prefect server, which counts the slots of {self._name}, does not answer", True)
+        if not limit.active:
+            most = self._account.max_jobs_in_flight
+            return Scarcity(f"{most} of {most} slots of {self._account.name} taken")
+        if limit.limit == 0:
+            return Scarcity(
+                f"{self._account.name} is paused: the Prefect limit {self._name} is 0; raise it to go on", True
+            )
+        return Scarcity(f"{limit.limit} of {limit.limit} slots of {self._name} taken")
 
     async def limit_in_force(self) -> int | None:
         """How many jobs the Prefect limit allows; None where there is none yet, or it is switched off."""

@@ -30,9 +30,11 @@ from longtake.domain.text import one_line
 from longtake.domain.violations import Violation
 from longtake.files.store import Store
 from longtake.manifests.results.row_result import RowResult
+from longtake.rendering.output.retry import RETRY
 from longtake.rendering.render import Summary
-from longtake.reports.figures import money
+from longtake.reports.figures import known_money
 from longtake.reports.run.rewrite import PAGE
+from longtake.spent import Spent
 
 log = logging.getLogger("longtake.artifacts")
 
@@ -182,7 +184,7 @@ def violations(found: Sequence[Violation]) -> Shown | None:
 
 def report_link(store: Store) -> Shown:
     """Where the run's report is."""
-    address = report_address(store)
+    address = address_of(store, PAGE)
     path = store.local(PAGE)
     link = path.as_uri() if path is not None else address
     where = f"on {one_line(socket.gethostname())}" if path is not None else "; `longtake report` fetches it"
@@ -191,10 +193,10 @@ def report_link(store: Store) -> Shown:
     )
 
 
-def report_address(store: Store) -> str:
-    """The report's absolute path, or its address in the store."""
-    path: Path | None = store.local(PAGE)
-    return str(path) if path is not None else f"{store.url}/{PAGE}"
+def address_of(store: Store, key: str) -> str:
+    """The absolute path of a file of the output, or its address in the store."""
+    path: Path | None = store.local(key)
+    return str(path) if path is not None else f"{store.url}/{key}"
 
 
 def state_message(summary: Summary, store: Store) -> str:
@@ -202,9 +204,17 @@ def state_message(summary: Summary, store: Store) -> str:
     parts = [summary.line]
     if summary.reels_missing:
         parts.append(f"{len(summary.reels_missing)} reels not made")
-    if (totals := summary.totals) is not None:
-        parts.append(f"spent {money(totals.spent_low_usd, totals.spent_high_usd)}")
-    return one_line("; ".join([*parts, f"report {report_address(store)}"]), 2000)
+    parts.append(_spent(summary.spent, summary.spent_now))
+    if not summary.all_done:
+        parts.append(f"retry {address_of(store, RETRY)}")
+    return one_line("; ".join([*parts, f"report {address_of(store, PAGE)}"]), 2000)
+
+
+def _spent(whole: Spent, now: Spent) -> str:
+    words = f"spent {known_money(whole.low_usd, whole.high_usd, whole.unpriced)}"
+    if whole.purchases == now.purchases:
+        return words
+    return f"{words}, of it {known_money(now.low_usd, now.high_usd, now.unpriced)} now"
 
 
 def code(text: str, limit: int = 200) -> str:

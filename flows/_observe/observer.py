@@ -27,6 +27,8 @@ from flows._observe.artifacts import (
 )
 from flows._observe.events import RunEvents, deliver
 from flows._observe.progress import RunProgress
+from longtake.accounts.account import limit_name
+from longtake.accounts.slots import Scarcity
 from longtake.accounts.transport import redact
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
@@ -62,20 +64,23 @@ class Audience:
 AUDIENCE: ContextVar[Audience | None] = ContextVar("longtake_audience", default=None)
 """Of the runs started in this context, and of no others in the process."""
 
+ScarcityOf = Callable[[str], Scarcity | None]
 NAME_CHARACTERS = 200
 SHARE_TAG = "longtake-parent:"
-_WORDS = {"finished": "made, downloading"}
+_WORDS = {"finished": "made, downloading", "queued": "waits for a slot of"}
 
 
 class RunObserver:
     """Passes on what happens in one run."""
 
-    def __init__(self, prepared: PreparedRun, page: FlowRunArtifacts, meter: RunProgress) -> None:
+    def __init__(self, prepared: PreparedRun, page: FlowRunArtifacts, meter: RunProgress, scarcity: ScarcityOf) -> None:
         self._log = get_run_logger()
         self._events = RunEvents(prepared)
         self._page = page
         self._production = prepared
         self._meter = meter
+        self._scarcity = scarcity
+        self._troubles: dict[str, str] = {}
         self._seen = -1
         self._over = asyncio.Event()
 
@@ -83,10 +88,11 @@ class RunObserver:
         """A step of a shot, as `longtake.rendering.run` tells it."""
         self._meter.count(event, shot)
         if event not in ("done", "ended", "beyond"):
-            place = f" at {shot.account}" if event in ("queued", "bought") else ""
+            place = f" at {shot.account}" if event == "bought" else ""
+            place = f" {limit_name(shot.account)}" if event == "queued" else place
             said = f", {one_line(words)}" if words else ""
             price = f", {_price(shot)}" if event == "bought" else ""
-            self._log.info("%s: %s%s%s%s", one_line(shot.shot_id), _WORDS.get(event, event), place, said, price)
+            self._log.info("%s: %s%s%s%s", one_line(shot.name), _WORDS.get(event, event), place, said, price)
         if (audience := AUDIENCE.get()) is not None:
             audience.event(event, shot, words)
 
@@ -98,7 +104,7 @@ class RunObserver:
         """A shot came to its end."""
         if result.beyond_limit:  # told once, at the end
             return
-        name, outcome = one_line(result.shot.shot_id), result.outcome
+        name, outcome = one_line(result.shot.name), result.outcome
         if outcome.verdict is Verdict.UNKNOWN_OUTCOME:
             self._meter.may_be_bought(result.shot)
         if result.is_done:
@@ -137,21 +143,41 @@ class RunObserver:
         self._over.set()
 
     async def _show_progress(self, *, over: bool = False) -> None:
-        if over or self._meter.changes != self._seen:
+        changed = not over and self._note_troubles()
+        if over or changed or self._meter.changes != self._seen:
             self._seen = self._meter.changes
-            await self._page.show(PROGRESS, self._meter.shown(over=over))
+            troubles = () if over else self._troubles.values()
+            await self._page.show(PROGRESS, self._meter.shown(over=over, troubles=troubles))
+
+    def _note_troubles(self) -> bool:
+        """Tells once of every account that is paused, or goes on again: its shots wait for a person, not for jobs."""
+        found = {account: self._scarcity(account) for account in self._production.accounts}
+        troubles = {account: one.words for account, one in found.items() if one is not None and one.needs_person}
+        news = [words for account, words in troubles.items() if self._troubles.get(account) != words]
+        news += [f"{account} goes on" for account in self._troubles if account not in troubles]
+        self._troubles = troubles
+        for words in news:
+            self._log.warning(words)
+            tell_note(words)
+        return bool(news)
 
 
 @asynccontextmanager
-async def watched(prepared: PreparedRun, page: FlowRunArtifacts) -> AsyncGenerator[RunObserver]:
-    """The watch over one run, from before its first purchase to its end."""
+async def watched(prepared: PreparedRun, page: FlowRunArtifacts, scarcity: ScarcityOf) -> AsyncGenerator[RunObserver]:
+    """The watch over one run, from before its first purchase to its end.
+
+    Args:
+        production: What is rendered.
+        page: What the UI shows of it.
+        scarcity: Why shots of an account wait for a slot.
+    """
     if (audience := AUDIENCE.get()) is not None:
         audience.begin(prepared)
         for notice in prepared.notices:
             audience.note(notice)
     shots, accounts = prepared.rendered_shots, prepared.accounts
     beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(prepared.purchases.values()))
-    watch = RunObserver(prepared, page, RunProgress(prepared, beforehand))
+    watch = RunObserver(prepared, page, RunProgress(prepared, beforehand), scarcity)
     # Beside the run: a server that is slow to answer delays no purchase.
     keeping = asyncio.create_task(watch.keep())
     try:

@@ -6,11 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from flows._observe.artifacts import Shown, code
+from flows._observe.artifacts import Shown, code, plain
 from longtake.planning.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
 from longtake.planning.plan import TO_BUY, Shot
 from longtake.planning.prepare import PreparedRun
-from longtake.reports.figures import duration, money
+from longtake.reports.figures import duration, known_money, money
 from longtake.reports.progress.tally import Tallies, Tally
 
 
@@ -35,7 +35,7 @@ class RunProgress:
     def count(self, event: str, shot: Shot) -> None:
         """Takes in an event of `longtake.rendering.run`."""
         self.changes += 1
-        self._tallies.count(event, shot.shot_id, shot.account, time.monotonic())
+        self._tallies.count(event, shot.name, shot.account, time.monotonic())
         if event == "bought":
             self._spend_on(shot)
         if event in ("bought", "done", "ended", "beyond"):
@@ -46,8 +46,8 @@ class RunProgress:
         if shot in self._coming:
             self._spend_on(shot)
 
-    def shown(self, *, over: bool = False) -> Shown:
-        """The progress artifact as it should stand now."""
+    def shown(self, *, over: bool = False, troubles: Iterable[str] = ()) -> Shown:
+        """The progress artifact as it should stand now; `troubles` are accounts that wait for a person."""
         total = self._tallies.total()
         percent = 100.0 * (total.done + total.ended) / total.all if total.all else 100.0
         head = f"**{total.done:,} / {total.all:,} shots done** of {code(self._title)}"
@@ -56,7 +56,12 @@ class RunProgress:
         lines = [head, "", *self._money(total)]
         if not over:
             lines.append(f"- time left: {self._time_left(total)}")
-        lines += ["", "| vendor | queued | running | done | not done | spent |", "|---|--:|--:|--:|--:|--:|"]
+        lines += [f"- **{plain(trouble)}**" for trouble in troubles]
+        lines += [
+            "",
+            "| vendor | waiting for a slot | running | done | not done | spent |",
+            "|---|--:|--:|--:|--:|--:|",
+        ]
         for account, tally in self._tallies.by_vendor.items():
             lines.append(
                 f"| {code(account.removesuffix('/default'))} | {tally.queued:,} | {tally.running:,} "
@@ -96,8 +101,7 @@ class RunProgress:
 
 def _spent(tally: Tally, unpriced: int) -> str:
     """A sum, and how many purchases of unknown price are not in it."""
-    known = money(tally.low_usd or 0.0, tally.high_usd or 0.0)
-    return f"{known} and {unpriced:,} at unknown prices" if unpriced else known
+    return known_money(tally.low_usd or 0.0, tally.high_usd or 0.0, unpriced)
 
 
 def _job_seconds(prepared: PreparedRun, shots: Iterable[Shot]) -> dict[str, float]:

@@ -34,6 +34,14 @@ class Lease:
     slot: str = ""
 
 
+@dataclass(frozen=True)
+class Scarcity:
+    """Why no slot is to be had just now. `needs_person`: no job's end helps, somebody has to do something."""
+
+    words: str
+    needs_person: bool = False
+
+
 class SlotBackend(Protocol):
     """Where slots come from. One backend serves one account; all processes that use the account share its limit."""
 
@@ -59,6 +67,10 @@ class SlotBackend(Protocol):
 
     async def over_limit(self) -> bool:
         """Whether more slots are held, by anyone, than the limit now allows."""
+        ...
+
+    def scarcity(self) -> Scarcity:
+        """Why one waits, by what is known without asking."""
         ...
 
     async def close(self) -> None:
@@ -94,6 +106,9 @@ class FixedSlots:
 
     async def over_limit(self) -> bool:
         return self.held > self.limit
+
+    def scarcity(self) -> Scarcity:
+        return Scarcity(f"{self.held} of {self.limit} slots taken")
 
     async def close(self) -> None:
         return None
@@ -141,6 +156,11 @@ class SlotPool:
             if future.done() and not future.cancelled():
                 self.release(future.result())
             raise
+
+    @property
+    def scarcity(self) -> Scarcity | None:
+        """Why those who wait do; None where nobody waits."""
+        return self._backend.scarcity() if any(not waiting[2].done() for waiting in self._waiting) else None
 
     async def keep(self, lease: Lease, seconds: float) -> None:
         """Lets a slot stay taken for so long although this process dies; to be called before a job begins in it."""

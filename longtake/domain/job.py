@@ -93,6 +93,8 @@ class Job(BaseModel):
     shot_id: str
     submitted_at: float
     estimated_seconds: float | None = None
+    run: str = ""
+    """Which run bought it, as the ledger names runs; "" by a release that did not say."""
 
 
 class Clip(BaseModel):

@@ -221,7 +221,7 @@ class ShotStage(_WithFacts):
         VerdictFacts(label="Downloading", tone="busy", goes_on=True, was_downloaded=True, shown_as_concern="never"),
     )
     RUNNING = "running", VerdictFacts(label="Running", tone="busy", goes_on=True, shown_as_concern="never")
-    QUEUED = "queued", VerdictFacts(label="Queued", tone="busy", goes_on=True, shown_as_concern="never")
+    QUEUED = "queued", VerdictFacts(label="Waiting for a slot", tone="busy", goes_on=True, shown_as_concern="never")
     WAITING = "waiting", VerdictFacts(label="Waiting", tone="idle", goes_on=True, shown_as_concern="never")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from longtake.accounts.account import Account
 from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.session import AccountSession, LoadAccount, open_session
-from longtake.accounts.slots import SlotBackend
+from longtake.accounts.slots import Scarcity, SlotBackend
 from longtake.costs.budget import Budget
 from longtake.files.open_store import open_store
 from longtake.files.web.guard import GuardedClient
@@ -47,6 +47,11 @@ class RunResources:
                 backend = self.backend_for(account) if self.backend_for else None
                 self.sessions[name] = open_session(account, backend, self.callbacks)
             return self.sessions[name]
+
+    def scarcity(self, account: str) -> Scarcity | None:
+        """Why shots wait for a slot of `vendor/document`; None where none does."""
+        session = self.sessions.get(account)
+        return session.slots.scarcity if session is not None else None
 
     async def ledger(self, output: str) -> Ledger:
         """The ledger of an output, its store opened once."""

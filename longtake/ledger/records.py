@@ -74,7 +74,7 @@ class Intent(Record):
 
     def job(self, job_id: str, **known: Any) -> Job:
         """The job that came of it."""
-        fields = {"submitted_at": self.at} | known
+        fields: dict[str, Any] = {"submitted_at": self.at, "run": self.run, **known}
         return Job(
             vendor=self.vendor,
             account=self.account,

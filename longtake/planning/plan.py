@@ -85,6 +85,11 @@ class Shot:
         return self.row.shot_id
 
     @property
+    def name(self) -> str:
+        """`reel/shot`, and which take where its row asks for several."""
+        return f"{self.shot_id} take {self.take}" if self.row.variants > 1 else self.shot_id
+
+    @property
     def account(self) -> str:
         """`vendor/document`."""
         return account_name(self.vendor)

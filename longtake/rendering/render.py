@@ -33,6 +33,7 @@ from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.run.view import Totals
+from longtake.spent import Spent, spent_by_shot, spent_on
 
 log = logging.getLogger("longtake.rendering.render")
 
@@ -51,6 +52,10 @@ class Summary:
     """Counts and money, as the report has them."""
     beyond_limit: int = 0
     """Shots that the run's limit leaves to the next run."""
+    spent: Spent = field(default_factory=Spent)
+    """What the output has cost, earlier runs and takes included."""
+    spent_now: Spent = field(default_factory=Spent)
+    """What this run bought of it."""
 
     @property
     def all_done(self) -> bool:
@@ -95,7 +100,7 @@ async def render(
             await budget.open(prepared.purchases)
             resources.budget = await stack.enter_async_context(budget)
             held = await budget.admit_reels(needs_of(plan))
-        report = RunReport(prepared, on_event)
+        report = RunReport(prepared, on_event, resources.scarcity)
         run = Run(
             plan,
             ledger=prepared.ledger,
@@ -228,11 +233,11 @@ def _read_again(prepared: PreparedRun) -> dict[str, Purchase]:
     return purchases
 
 
-def _bought_now(prepared: PreparedRun, purchases: Mapping[str, Purchase], runs: Collection[str]) -> int:
-    """What these runs bought since the production was prepared, by the ledger: runs that meet count nothing twice."""
-    bought = [one for one in purchases.values() if one.accepted and one.intent and one.intent.run in runs]
-    before = {identity for identity, one in prepared.purchases.items() if one.accepted}
-    return sum(one.identity not in before for one in bought)
+def _charged_now(prepared: PreparedRun, purchases: Mapping[str, Purchase], runs: Collection[str]) -> list[Purchase]:
+    """What these runs paid, or may have paid, since the production was prepared: runs that meet count nothing twice."""
+    made = [one for one in purchases.values() if one.is_charged and one.intent and one.intent.run in runs]
+    before = {identity for identity, one in prepared.purchases.items() if one.is_charged}
+    return [one for one in made if one.identity not in before]
 
 
 def _rows(
@@ -243,9 +248,10 @@ def _rows(
     for result in results:
         by_row.setdefault(result.shot.row.row, []).append(result)
     rows: list[RowResult] = []
+    spent = spent_by_shot(purchases)
     for number, of_row in sorted(by_row.items()):
         try:
-            rows.append(row_result(of_row, purchases, seams or {}))
+            rows.append(row_result(of_row, purchases, spent, seams))
         except Exception as error:
             log.exception("%s: its result could not be written up", of_row[0].shot.shot_id)
             verdict = min(of_row, key=lambda result: result.is_done).outcome.verdict
@@ -295,13 +301,16 @@ def write_up(
         except Exception as error:
             log.exception("the report could not be written")
             prepared.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
+    charged_now = _charged_now(prepared, purchases, runs)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
         reels_made=[reel for reel, _ in made.values() if reel is not None],
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
         notices=list(prepared.notices),
-        bought_now=_bought_now(prepared, purchases, runs),
+        bought_now=sum(one.accepted is not None for one in charged_now),
+        spent=spent_on(purchases.values()),
+        spent_now=spent_on(charged_now),
         totals=totals,
         beyond_limit=beyond_limit,
     )

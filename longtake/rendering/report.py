@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import ClassVar
 
+from longtake.accounts.slots import Scarcity
 from longtake.domain.verdicts import Outcome, Verdict
+from longtake.files.clocks import this_process
 from longtake.jobs.decisions import with_command
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing
@@ -26,7 +28,9 @@ from longtake.reports.run.view import ReportView, Totals
 log = logging.getLogger("longtake.rendering.report")
 
 EVERY_SECONDS = 5.0
-"""The report is written anew at most so often while a run goes on."""
+"""The report is written anew at most so often while a run goes on,"""
+BEAT_SECONDS = 30.0
+"""and at least so often, though nothing happens: a reader sees that the run lives, and for how long its jobs run."""
 
 Ended = Mapping[Shot, asyncio.Future[ShotResult]]
 """A run's shots; those of other runs are not in it."""
@@ -40,6 +44,7 @@ class RunReport:
     Args:
         production: What is rendered.
         on_event: Who else listens.
+        scarcity: Why shots of an account wait for a slot.
     """
 
     STAGES: ClassVar[Mapping[str, str]] = {
@@ -49,8 +54,14 @@ class RunReport:
         "finished": "downloading",
     }
 
-    def __init__(self, prepared: PreparedRun, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        on_event: OnEvent,
+        scarcity: Callable[[str], Scarcity | None] = lambda account: None,
+    ) -> None:
         self._production = prepared
+        self._scarcity = scarcity
         self._on_event = on_event
         self._moments: dict[Shot, tuple[str, float]] = {}
         self._changes = 0
@@ -80,15 +91,17 @@ class RunReport:
             made: Its reels so far.
             write_results: Writes the results so far, from the ledger.
         """
-        seen = -1
+        seen, beaten = -1, time.monotonic()
         while True:
             begun = time.monotonic()
-            if self._changes != seen:
-                seen = self._changes
+            changed = self._changes != seen
+            if changed or begun - beaten >= BEAT_SECONDS:
+                seen, beaten = self._changes, begun
                 try:
                     purchases = await asyncio.to_thread(self._production.ledger.load)
                     await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
-                    await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
+                    if changed:
+                        await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
                 except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
@@ -123,16 +136,23 @@ class RunReport:
                 output=prepared.store.url,
                 run=prepared.options.run,
                 moments=self._moments,
+                waits=self._waits(),
                 finished=finished,
                 notices=prepared.notices,
                 pictures=prepared.store.list("posters"),
                 manifest=prepared.manifest,
                 before=(before := self._before(anew=finished)),
             )
-            view = with_other_reels(view, before, purchases)
+            view = with_other_reels(view, before, purchases).model_copy(update={"process": this_process() or ""})
             write_report(prepared.store, view)
             self._is_finished = finished
             return view.totals
+
+    def _waits(self) -> dict[str, str]:
+        """By account, why its shots wait for a slot."""
+        accounts = {shot.account for shot, (stage, _) in self._moments.items() if stage == "queued"}
+        found = {account: self._scarcity(account) for account in accounts}
+        return {account: scarcity.words for account, scarcity in found.items() if scarcity is not None}
 
     def _before(self, *, anew: bool) -> ReportView | None:
         """What the report told before this run; read again at the end, when other runs of this output have written."""

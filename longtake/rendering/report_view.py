@@ -32,6 +32,7 @@ def report_view(
     output: str,
     run: str = "",
     moments: Mapping[Shot, tuple[str, float]] | None = None,
+    waits: Mapping[str, str] | None = None,
     finished: bool = True,
     notices: Sequence[str] = (),
     pictures: Iterable[str] = (),
@@ -48,6 +49,7 @@ def report_view(
         output: The output's address.
         run: The run's id.
         moments: For shots under way: `waiting`, `queued`, `running` or `downloading`, and since when it waits.
+        waits: By account, why its shots wait for a slot.
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
         pictures: Keys of the posters and contact sheets that are there.
@@ -63,9 +65,11 @@ def report_view(
     seams = seam_warnings(made for made, _ in reels.values())
     for shot, view in views.items():
         told = times.get(view.job_id)
+        why = (waits or {}).get(shot.account, "") if view.verdict == "queued" else ""
         views[shot] = view.model_copy(
             update={
                 "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
+                "evidence": view.evidence or why,
                 "waiting_since": view.waiting_since or (told.waiting_since if told else None),
                 "started_running_at": view.started_running_at or (told.started_running_at if told else None),
                 "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},
@@ -132,6 +136,8 @@ def _shot(
         shot_id=shot.shot_id,
         verdict=verdict,
         take=shot.take,
+        variant=shot.variant if shot.row.variants > 1 else None,
+        variants=shot.row.variants if shot.row.variants > 1 else None,
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",

@@ -290,7 +290,9 @@ class Run:
         if bought is None:
             return _beyond_limit(shot)
         held, job = bought
-        self.on_event("bought", shot, f"job {job.job_id}")
+        is_ours = job.run in ("", self.options.run)
+        words = f"job {job.job_id}" + ("" if is_ours else ", bought by another run meanwhile")
+        self.on_event("bought" if is_ours else "resumed", shot, words)
         try:
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:

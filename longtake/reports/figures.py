@@ -15,6 +15,13 @@ def money(low_usd: float | None, high_usd: float | None = None) -> str:
     return f"${low}" if low == high else f"${low}–{high}"
 
 
+def known_money(low_usd: float, high_usd: float, unpriced: int) -> str:
+    """A sum of prices, and how many more are unknown and not in it; `unknown` where that is all there is."""
+    if unpriced and not high_usd:
+        return "unknown"
+    return money(low_usd, high_usd) + (f" and {unpriced:,} at unknown prices" if unpriced else "")
+
+
 def duration(seconds: float | None) -> str:
     """`4.2 s`, `48 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; a dash where unknown."""
     if seconds is None:

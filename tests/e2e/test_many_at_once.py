@@ -54,7 +54,7 @@ async def test_five_renders_of_one_manifest_with_reconcile_and_report_beside_buy
     tmp_path, sandbox, write_manifest
 ):
     manifest, output, load = write_manifest(rows_of("a")), tmp_path / "out", sandbox_accounts(sandbox)
-    over = asyncio.Event()
+    over, events = asyncio.Event(), [[] for _ in range(5)]
 
     async def report_beside() -> int:
         written = 0
@@ -86,7 +86,10 @@ async def test_five_renders_of_one_manifest_with_reconcile_and_report_beside_buy
     async def renders():
         try:
             return await asyncio.gather(
-                *(render_plain(manifest, output, load, check=quick_check, run=f"run-{n}") for n in range(5))
+                *(
+                    render_plain(manifest, output, load, check=quick_check, run=f"run-{n}", events=events[n])
+                    for n in range(5)
+                )
             )
         finally:
             over.set()
@@ -95,6 +98,10 @@ async def test_five_renders_of_one_manifest_with_reconcile_and_report_beside_buy
     assert [end.verdicts for end in ends] == [{"done": 6}] * 5
     assert billed(sandbox) == {f"row a {n}": 1 for n in range(6)}
     assert sum(end.bought_now for end in ends) == 6
+    # What one run buys the others take up, and nobody else tells of it as bought.
+    told = Counter(shot_id for of_run in events for event, shot_id, _ in of_run if event == "bought")
+    assert set(told.values()) == {1}
+    assert told.total() == 6
     assert written
     assert settled
     check_files(output)

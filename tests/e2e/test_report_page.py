@@ -347,6 +347,34 @@ def test_an_injected_script_would_not_run(look: Look) -> None:
     visit.requests[:] = [url for url in visit.requests if "127.0.0.1" not in url]
 
 
+def test_takes_of_a_shot_are_takes_and_no_further_shots_of_the_film(look: Look) -> None:
+    reel = reel_of("film", ["done"] * 3, film="reels/a film #1?.mp4")
+    clip = {"clip": "clips/one.mp4", "poster": "posters/one.jpg", "clip_seconds": CLIP_SECONDS, "variants": 2}
+    shots = [
+        shot.model_copy(
+            update=clip | {"shot": name, "shot_id": f"film/{name}", "take": variant + 1, "variant": variant}
+        )
+        for shot, name, variant in zip(reel.shots, "112", (0, 1, 0), strict=True)
+    ]
+    visit = look(run_of([reel.model_copy(update={"shots": shots, "receipt": None})]))
+    facts = visit.text(".reel .facts >> nth=0")
+    assert "2 shots, 1 further take" in facts
+    assert f"{2 * CLIP_SECONDS:.1f} s" in facts
+    assert "Takes done\n3 of 3" in visit.text(".totals dl")
+    assert f"Film\n{2 * CLIP_SECONDS:.1f} s" in visit.text(".totals dl")
+    visit.page.locator("details.shots > summary").click()
+    heads = visit.page.locator(".shot-head").all_inner_texts()
+    assert ["take 1, in the film" in head for head in heads] == [True, False, True]
+    assert "take 2" in heads[1]
+    assert ", in the film" not in heads[1]
+    # The further take plays its own clip, the shot after it plays in the film where it begins.
+    visit.page.locator(".tile").nth(1).click()
+    visit.until("document.querySelector('video').getAttribute('src').includes('clips/one')")
+    visit.page.locator(".tile").nth(2).click()
+    visit.until("document.querySelector('video').getAttribute('src').includes('reels/')")
+    visit.until_playing("video", CLIP_SECONDS)
+
+
 def test_without_javascript_totals_and_what_failed_can_be_read(look: Look) -> None:
     visit = look(small_run(), java_script_enabled=False)
     assert "orchard/2" in visit.text("noscript table, table.plain")

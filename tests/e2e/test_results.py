@@ -26,7 +26,7 @@ SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio
 ADDED = [
     *("shot_id", "take", "verdict", "vendor", "wire_model", "job_id", "clip", "sha256", "width", "height"),
     *("clip_seconds", "price_low_usd", "price_high_usd", "submitted_at", "finished_at", "error", "next_action"),
-    *("reported_usage", "warnings"),
+    *("reported_usage", "warnings", "spent_usd", "attempts"),
 ]
 MINI = "seedance-2.0-mini-text-to-video"
 
@@ -241,6 +241,53 @@ async def test_variants_of_a_row_stand_in_it_together(tmp_path, sandbox, write_m
     assert all((tmp_path / "out" / clip).is_file() for clip in clips)
     assert some["verdict"] == "failed"
     assert len(some["clip"].split("|")) == 1
+
+
+async def test_price_job_and_hash_of_a_row_are_those_of_all_its_variants(tmp_path, sandbox, write_manifest, render):
+    rows = [SHOT | {"id": "all", "prompt": "all", "variants": 3}]
+    table, _ = await render(write_manifest(rows), prices=fictitious_prices()["evolink"])
+    (row,) = table.to_pylist()
+    assert sorted(row["job_id"].split("|")) == sorted(job.job_id for job in sandbox.jobs())
+    clips = [tmp_path / "out" / clip for clip in row["clip"].split("|")]
+    assert row["sha256"].split("|") == [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
+    billed = sum(entry.price_usd for entry in sandbox.bill.entries)
+    assert row["price_low_usd"] <= billed <= row["price_high_usd"]
+    assert (row["attempts"], row["spent_usd"]) == (3, row["price_high_usd"])
+
+
+async def test_the_column_spent_usd_adds_up_to_the_bill(sandbox, write_manifest, render):
+    """Failed takes, failed attempts and other manifests' rows included, nothing for what was never bought."""
+    prices = fictitious_prices()["evolink"]
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="fails at first", times=1))
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="twice", times=2))
+    sandbox.faults.add(Fault(kind="moderation", step="submit", prompt="refused at once"))
+    sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="rejected"))
+    other = [SHOT | {"id": "other", "prompt": "of another manifest"}]
+    await render(write_manifest(other, "other.csv"), prices=prices)
+    names = ("fails at first", "twice", "refused at once", "rejected", "fine")
+    rows = [SHOT | {"id": name, "prompt": name} for name in names]
+    rows.append(SHOT | {"reel": "twice", "shot": "2", "prompt": "behind it", "continue_from": "clip"})
+    rows[1] |= {"reel": "twice", "shot": "1", "id": ""}
+    await render(write_manifest(rows), prices=prices, max_attempts=2)
+    rows[1]["take"] = 2
+    table, texts = await render(write_manifest(rows), prices=prices, budget_usd=0.01)
+    by_id = {row["shot_id"]: row for row in table.to_pylist()}
+    billed = [entry.price_usd for entry in sandbox.bill.entries]
+    assert sum(row["attempts"] for row in by_id.values()) == len(billed) == 6
+    assert sum(row["spent_usd"] for row in by_id.values()) == pytest.approx(sum(billed))
+    assert sum(float(row["spent_usd"]) for row in texts) == pytest.approx(sum(billed))
+    assert (by_id["fails at first/1"]["attempts"], by_id["twice/1"]["attempts"]) == (2, 2)
+    assert by_id["twice/1"]["verdict"] == "held"
+    for shot in ("twice/2", "refused at once/1", "rejected/1"):
+        row = by_id[shot]
+        told = row["price_low_usd"], row["price_high_usd"], row["spent_usd"], row["attempts"]
+        assert told == (None, None, 0.0, 0), shot
+
+
+async def test_a_price_that_nobody_knows_is_no_zero(sandbox, write_manifest, render):
+    table, texts = await render(write_manifest([SHOT | {"id": "x", "prompt": "p"}]))
+    assert (table["spent_usd"].to_pylist(), table["attempts"].to_pylist()) == ([None], [1])
+    assert (texts[0]["spent_usd"], texts[0]["attempts"]) == ("", "1")
 
 
 async def test_results_of_two_manifests_in_one_folder_tell_of_the_one_at_hand_first(sandbox, write_manifest, render):

@@ -21,9 +21,9 @@ from longtake.planning.forecast import Forecast
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import PreparedRun, prepare
 from longtake.rendering.render import Summary
-from longtake.reports.run.view import Totals
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.vendors.prices import fictitious_prices
+from longtake.spent import Spent
 from tests.plain_render import sandbox_accounts
 
 
@@ -82,13 +82,19 @@ def test_text_of_others_is_a_code_span_that_nothing_leaves() -> None:
 
 
 def test_the_message_tells_rows_money_reels_and_report_in_a_line(prepared: PreparedRun) -> None:
-    totals = Totals(done=1, all=2, spent_low_usd=0.1, spent_high_usd=0.15)
     verdicts = Counter(done=1, failed=1)
-    summary = Summary(verdicts=verdicts, reels_made=[], reels_missing={"r": "no"}, rows=[], bought_now=1, totals=totals)
+    summary = Summary(verdicts=verdicts, reels_made=[], reels_missing={"r": "no"}, rows=[], bought_now=1)
+    summary.spent = summary.spent_now = Spent(0.1, 0.15, 1)
+    folder = prepared.store.url
+    told = "1/2 rows done; 1 bought now; 0 reels (1 failed); 1 reels not made; spent"
+    files = f"retry {folder}/retry.csv; report {folder}/report.html"
+    assert state_message(summary, prepared.store) == f"{told} $0.100–0.150; {files}"
+    summary.spent = Spent(2.0, 2.0, 4, 1)
     assert state_message(summary, prepared.store) == (
-        "1/2 rows done; 1 bought now; 0 reels (1 failed); 1 reels not made; spent $0.100–0.150; "
-        f"report {prepared.store.url}/report.html"
+        f"{told} $2.00 and 1 at unknown prices, of it $0.100–0.150 now; {files}"
     )
+    summary.verdicts, summary.reels_missing = Counter(done=2), {}
+    assert "retry" not in state_message(summary, prepared.store)
 
 
 async def test_the_meter_follows_money_and_counts_from_the_first_purchase_to_the_last(prepared: PreparedRun) -> None:

@@ -137,7 +137,7 @@ def test_the_log_has_one_readable_line_for_each_event_of_a_shot(told: Told) -> N
     wait_for(lambda: any("stitch" in line or "reel of" in line for line in told.log()), 30)
     lines = [line for line in told.log() if line.startswith("harbour/1: ")]
     assert [line.partition(": ")[2].partition(",")[0] for line in lines] == [
-        "queued at evolink/default",
+        "waits for a slot of longtake-evolink-default",
         "bought at evolink/default",
         "made",
         "done",

@@ -18,7 +18,9 @@ class RowResult(BaseModel):
     """How one row ended.
 
     `reported_usage` is what the vendor told of it, as JSON; `warnings` what the gate noted without failing the clip,
-    and repeated pictures that stay in its reel.
+    and repeated pictures that stay in its reel. `price_*_usd` is that of the purchases whose clips are told here, empty
+    where nothing was bought; `spent_usd` is what the shot cost in all, earlier takes and failed attempts included, at
+    the high bound (0 where nothing was bought, empty where a price is unknown), `attempts` how many purchases that was.
 
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """
@@ -45,3 +47,5 @@ class RowResult(BaseModel):
     next_action: Told = None
     reported_usage: str | None = None
     warnings: str | None = None
+    spent_usd: float | None = None
+    attempts: int | None = None

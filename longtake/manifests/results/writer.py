@@ -26,6 +26,8 @@ _TYPES: dict[str, pyarrow.DataType] = {
     "price_low_usd": pyarrow.float64(),
     "price_high_usd": pyarrow.float64(),
     "submitted_at": _TIME,
+    "spent_usd": pyarrow.float64(),
+    "attempts": pyarrow.int64(),
     "finished_at": _TIME,
 }
 RESULT_COLUMNS: tuple[str, ...] = tuple(name for name in RowResult.model_fields if name != "row")

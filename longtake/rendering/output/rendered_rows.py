@@ -22,6 +22,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.merged import merged
+from longtake.spent import Spent, spent_by_shot
 
 FOLDER = "manifests"
 IDENTITY, SHOT = "longtake_identity", "shot_id"
@@ -51,6 +52,22 @@ def keep(store: Store, source: str, rows: RenderedRows) -> None:
     store.write(f"{place}/results.parquet", _bytes(results, about))
 
 
+def with_spent(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pyarrow.Table:
+    """The rows with what their shots cost by now, as `RowResult` has it; also those that an earlier release told."""
+    spent = spent_by_shot(purchases)
+    told = [spent.get(shot or "", Spent()) for shot in results.column(SHOT).to_pylist()]
+    columns: dict[str, Any] = {
+        "spent_usd": pyarrow.array([one.known_usd for one in told], pyarrow.float64()),
+        "attempts": pyarrow.array([one.purchases for one in told], pyarrow.int64()),
+    }
+    for name, column in columns.items():
+        if name not in results.column_names:
+            results = results.append_column(name, column)
+        elif results.schema.field(name).type == column.type:  # else it is a manifest's own, by an earlier release
+            results = results.set_column(results.column_names.index(name), name, column)
+    return results
+
+
 def kept(store: Store, told: Collection[str], purchases: Mapping[str, Purchase]) -> list[RenderedRows]:
     """What is kept of all manifests but for the shots that are told already, each shot once, the latest first.
 
@@ -60,7 +77,7 @@ def kept(store: Store, told: Collection[str], purchases: Mapping[str, Purchase])
     told = set(told)
     places = {"/".join(key.split("/")[:2]) for key in store.list(FOLDER)}
     for one in _read(store, places):
-        results = _brought_up_to_date(_without(one.results, told), purchases)
+        results = with_spent(_brought_up_to_date(_without(one.results, told), purchases), purchases)
         done = {row[SHOT] for row in results.select([SHOT, "verdict"]).to_pylist() if row["verdict"] == Verdict.DONE}
         found.append(RenderedRows(results, _without(one.retry, told | done), one.is_typed))
         told |= _shots(results)

@@ -14,26 +14,35 @@ from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.shot_result import ShotResult
+from longtake.spent import Spent, spent_on
 
 
 def row_result(
-    shots: Sequence[ShotResult], purchases: Mapping[str, Purchase], seams: Mapping[str, str] | None = None
+    shots: Sequence[ShotResult],
+    purchases: Mapping[str, Purchase],
+    spent: Mapping[str, Spent],
+    seams: Mapping[str, str] | None = None,
 ) -> RowResult:
-    """The result of one row; of several variants the worst verdict counts, and clips are joined with `|`.
+    """The result of one row; of several variants the worst verdict counts.
+
+    Their jobs, clips and hashes are joined with `|`, their prices added up.
 
     Args:
         shots: The variants of the row.
         purchases: The ledger.
+        spent: What each shot cost in all, by `reel/shot`.
         seams: What was noted at the seams of the reels, by shot.
     """
     ranked = sorted(shots, key=lambda result: result.is_done)
     worst, first = ranked[0], shots[0]
-    purchase = purchases.get(worst.job.identity) if worst.job else _last_purchase(worst.shot, purchases)
-    clips = [clip_key(result.shot) for result in shots if result.clip is not None and result.is_done]
+    bought = [_purchase(result, purchases) for result in shots]
+    purchase = bought[shots.index(worst)]
+    clips = [(clip_key(result.shot), result.clip) for result in shots if result.clip is not None and result.is_done]
     intent = purchase.intent if purchase and not purchase.is_void else None
     clip = worst.clip
     vendor = intent.account if intent else worst.shot.account
-    quote = worst.shot.quote
+    price, whole = spent_on(one for one in bought if one is not None), spent.get(first.shot.shot_id, Spent())
+    is_priced = price.purchases and not price.unpriced
     seam = (seams or {}).get(first.shot.shot_id)
     return RowResult(
         row=first.shot.row.row,
@@ -42,21 +51,27 @@ def row_result(
         verdict=worst.outcome.verdict,
         vendor=vendor.removesuffix("/default").strip("/"),
         wire_model=intent.wire_model if intent else worst.shot.model.wire if worst.shot.model else None,
-        job_id=purchase.accepted.job.job_id if purchase and purchase.accepted else None,
-        clip="|".join(clips) or None,
-        sha256=clip.sha256 if clip else None,
+        job_id="|".join(one.accepted.job.job_id for one in bought if one and one.accepted) or None,
+        clip="|".join(key for key, _ in clips) or None,
+        sha256="|".join(clip.sha256 for _, clip in clips) or (clip.sha256 if clip else None),
         width=clip.width if clip else None,
         height=clip.height if clip else None,
         clip_seconds=round(clip.duration_seconds, 4) if clip else None,
-        price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
-        price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
+        price_low_usd=round(price.low_usd, 9) if is_priced else None,
+        price_high_usd=round(price.high_usd, 9) if is_priced else None,
         reported_usage=json.dumps(usage) if purchase and (usage := reported_usage(purchase)) else None,
         submitted_at=_moment(_submitted(purchase, worst.outcome.verdict)),
         finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,
         next_action=worst.outcome.next_action or None,
         warnings="; ".join([*clip_warnings(purchase), *([seam] if seam else [])]) or None,
+        spent_usd=whole.known_usd,
+        attempts=whole.purchases,
     )
+
+
+def _purchase(result: ShotResult, purchases: Mapping[str, Purchase]) -> Purchase | None:
+    return purchases.get(result.job.identity) if result.job else _last_purchase(result.shot, purchases)
 
 
 def _submitted(purchase: Purchase | None, verdict: Verdict) -> Record | None:

@@ -84,6 +84,7 @@ class Progress:
         vendor: str,
         words: str = "",
         *,
+        take: int | None = None,
         price_usd: tuple[float | None, float | None] | None = None,
     ) -> None:
         """Tells of one step of one shot. Safe from any thread.
@@ -93,18 +94,20 @@ class Progress:
             shot_id: `reel/shot`.
             vendor: Whose job it is.
             words: What to say about it.
+            take: Which one, where the shot's row asks for several.
             price_usd: With `bought`: the purchase's price, low and high.
         """
         with self._lock:
-            self._tallies.count(name, shot_id, vendor, self._clock())
+            shot = shot_id if take is None else f"{shot_id} take {take}"
+            self._tallies.count(name, shot, vendor, self._clock())
             if price_usd is not None and name == "bought":
                 self.add_spent(vendor, *price_usd)
             if self.mode == "json":
-                self._write_json({"event": name, "shot_id": shot_id, "vendor": vendor, "words": words})
+                self._write_json({"event": name, "shot_id": shot_id, "take": take, "vendor": vendor, "words": words})
             elif self.mode == "lines" and name in _TOLD:
-                self._write(self._line(name, shot_id, vendor, words).plain)
+                self._write(self._line(name, shot, vendor, words).plain)
             elif self.mode == "live" and name == "ended":
-                self._troubles.append(self._line(name, shot_id, vendor, words))
+                self._troubles.append(self._line(name, shot, vendor, words))
 
     def note(self, words: str) -> None:
         """Tells something about the run as a whole, above the table."""
@@ -133,7 +136,7 @@ class Progress:
             total, tallies = self._tallies.total(), self._tallies.by_vendor
             grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
             grid.add_column("vendor", overflow="ellipsis", no_wrap=True, max_width=28)
-            for name in ("queued", "running", "done", "not done", "spent", "time left"):
+            for name in ("waiting", "running", "done", "not done", "spent", "time left"):
                 grid.add_column(name, justify="right", no_wrap=True)
             for vendor, tally in tallies.items():
                 name = Text(one_line(vendor) or "none")
@@ -148,11 +151,11 @@ class Progress:
             more = [Text(f"… and {hidden:,} more that ended without a clip", style="dim")] if hidden > 0 else []
             return Group(*more, *self._troubles[-_MOST_TROUBLES:], Text(), grid, bar)
 
-    def _line(self, name: str, shot_id: str, vendor: str, words: str) -> Text:
+    def _line(self, name: str, shot: str, vendor: str, words: str) -> Text:
         shown = {"done": "done", "ended": "not done"}.get(name, name)
         style = {"done": "green", "ended": "red"}.get(name, "")
         said = "" if name == "done" and words == "done" else one_line(words)
-        line = Text(no_wrap=True, overflow="ellipsis").append(f"{shown:<9}", style).append(one_line(shot_id, 120))
+        line = Text(no_wrap=True, overflow="ellipsis").append(f"{shown:<9}", style).append(one_line(shot, 120))
         line.append(f" ({one_line(vendor, 60)})", "dim")
         return line.append(f" {said}" if said else "")
 

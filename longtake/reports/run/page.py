@@ -17,7 +17,7 @@ from longtake.reports.run.gantt import gantt_svg
 from longtake.reports.run.payload import Pictures, ReadPicture, href, payload, script_json
 from longtake.reports.run.summary import VerdictCount, concerns, verdict_counts
 from longtake.reports.run.timeline import STAGES, Stage, stage_seconds
-from longtake.reports.run.view import ReportView
+from longtake.reports.run.view import ReportView, ShotView
 
 STYLES = ("tokens.css", "page.css", "reels.css")
 SCRIPTS = (
@@ -75,7 +75,8 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         icons=_ICONS,
         written=datetime.fromtimestamp(view.written_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         films=sum(reel.film is not None for reel in view.reels),
-        film_seconds=sum(shot.clip_seconds or 0 for shot in view.shots if shot.facts.is_done) or None,
+        film_seconds=sum(shot.clip_seconds or 0 for shot in view.shots if _is_in_film(shot)) or None,
+        counted="Takes" if any(shot.variant for shot in view.shots) else "Shots",
         counts=counts,
         progress=_progress(counts),
         concerns=concerns(view),
@@ -89,6 +90,10 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         href=href,
         label=_label,
     )
+
+
+def _is_in_film(shot: ShotView) -> bool:
+    return shot.facts.is_done and not shot.variant
 
 
 def _label(verdict: str) -> str:

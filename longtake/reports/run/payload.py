@@ -81,7 +81,7 @@ def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
 def _shot(shot: ShotView, starts: dict[str, float], pictures: Pictures) -> dict[str, Any]:
     told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster"})
     told |= {"clip": href(shot.clip), "poster": pictures.source(shot.poster)}
-    if shot.facts.is_done:
+    if shot.facts.is_done and not shot.variant:
         told["starts_at"] = starts.get(shot.shot_id)
     return {name: value for name, value in told.items() if value not in (None, "", {})}
 

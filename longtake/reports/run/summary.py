@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from longtake.domain.verdicts import ShotStage, Tone, Verdict, facts_of
@@ -25,7 +26,12 @@ class VerdictCount:
 
 def verdict_counts(view: ReportView) -> list[VerdictCount]:
     """The verdicts that occur, from the best to the worst."""
-    counts = Counter(shot.verdict for shot in view.shots)
+    return counted(view.shots)
+
+
+def counted(shots: Iterable[ShotView]) -> list[VerdictCount]:
+    """The verdicts of these shots, from the best to the worst."""
+    counts = Counter(shot.verdict for shot in shots)
     return [
         VerdictCount(verdict, facts_of(verdict).label, facts_of(verdict).tone, counts[verdict])
         for verdict in sorted(counts, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))

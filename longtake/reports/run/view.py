@@ -39,7 +39,8 @@ class ShotView(_View):
     """One shot.
 
     `verdict` is a value of `Verdict` or, while the run goes on, of `ShotStage`. `evidence` is the reason in words,
-    `warnings` what was noted of a clip that passed. `waiting_since` is when it began to wait for a free slot,
+    `warnings` what was noted of a clip that passed. Where a row asks for several takes, `variants` is how many,
+    `variant` which this is (the film shows 0). `waiting_since` is when it began to wait for a free slot,
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
     its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's other columns. `identity` names
     its purchases in the ledger.
@@ -51,6 +52,8 @@ class ShotView(_View):
     shot_id: Text
     verdict: Text
     take: int | None = None
+    variant: int | None = None
+    variants: int | None = None
     prompt: Text = ""
     evidence: Text = ""
     next_action: Text = ""
@@ -120,7 +123,10 @@ class VendorTotals(Totals):
 
 
 class ReportView(_View):
-    """One run over one manifest into one output. `run` is the run's name, `written_at` when this was told."""
+    """One run over one manifest into one output. `run` is the run's name, `written_at` when this was told.
+
+    `process` marks the process that told it, so that another on its machine can know whether it lives.
+    """
 
     title: Text
     output: Text
@@ -128,6 +134,7 @@ class ReportView(_View):
     finished: bool
     totals: Totals
     run: Text = ""
+    process: str = ""
     by_vendor: list[VendorTotals] = Field(default_factory=list)
     reels: list[ReelView] = Field(default_factory=list)
     notices: list[Text] = Field(default_factory=list)

@@ -54,6 +54,17 @@ def test_a_shot_that_is_tried_again_is_counted_once() -> None:
     assert row(progress, "evolink")[1:5] == ["0", "0", "1/1", "0"]
 
 
+def test_takes_of_one_shot_are_counted_and_named_one_by_one() -> None:
+    stream = io.StringIO()
+    progress = Progress({"evolink": 2}, mode="lines", stream=stream)
+    for take in (1, 2):
+        progress.event("bought", "film/1", "evolink", f"job {take}", take=take)
+        progress.event("done", "film/1", "evolink", "done", take=take)
+    assert row(progress, "evolink")[1:5] == ["0", "0", "2/2", "0"]
+    told = [line.split() for line in stream.getvalue().splitlines()]
+    assert [line[:4] for line in told] == [[word, "film/1", "take", n] for n in "12" for word in ("bought", "done")]
+
+
 def test_a_shot_that_ends_while_it_waits_leaves_the_queue() -> None:
     progress = Progress({"evolink": 1}, stream=io.StringIO())
     progress.event("queued", "r/1", "evolink")

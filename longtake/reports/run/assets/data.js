@@ -10,7 +10,13 @@ const isDone = (shot) => verdictOf(shot).done;
 const unfinished = (reel) => reel.shots.filter((shot) => !isDone(shot)).length;
 
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
-const filmSeconds = (reel) => sum(reel.shots.filter(isDone).map((shot) => shot.clip_seconds));
+/** The first take of each shot is what the film shows; further ones stand beside it. */
+const inFilm = (shot) => !shot.variant;
+const filmShots = (reel) => reel.shots.filter(inFilm);
+const filmSeconds = (reel) => sum(filmShots(reel).filter(isDone).map((shot) => shot.clip_seconds));
+const takeWords = (shot) => (shot.variants ? `take ${shot.take}${inFilm(shot) ? ", in the film" : ""}` : shot.take > 1 ? `take ${shot.take}` : "");
+const shotWords = (reel) => [plural(filmShots(reel).length, "shot"),
+  reel.shots.length > filmShots(reel).length ? plural(reel.shots.length - filmShots(reel).length, "further take") : ""].filter(Boolean).join(", ");
 
 function reelPrice(reel) {
   const bounds = ["price_low_usd", "price_high_usd"];

@@ -19,7 +19,7 @@ function noFilm(reel) {
   const missing = unfinished(reel);
   if (missing && reel.shots.length === 1) return verdictOf(reel.shots[0]).label;
   if (reel.note || !missing) return reel.note || "No film";
-  return `No film: ${missing} of ${plural(reel.shots.length, "shot")} not done`;
+  return `No film: ${missing} of ${plural(reel.shots.length, reel.shots.some((shot) => shot.variants) ? "take" : "shot")} not done`;
 }
 
 const isTall = (reel) => reel.shots.some((shot) => shot.height > shot.width);
@@ -52,7 +52,7 @@ function video(reel, source, label) {
 function starts(reel) {
   let after = 0;
   return reel.shots.map((shot) => {
-    if (!isDone(shot)) return null;
+    if (!isDone(shot) || !inFilm(shot)) return null;
     const start = shot.starts_at ?? after;
     after = start + (shot.clip_seconds ?? 0);
     return start;
@@ -63,7 +63,7 @@ function playShot(reel, place) {
   const shot = reel.shots[place];
   const box = reel.card.querySelector(".stage");
   let film = box.querySelector("video");
-  const source = reel.film && isDone(shot) ? reel.film : shot.clip;
+  const source = reel.film && isDone(shot) && inFilm(shot) ? reel.film : shot.clip;
   if (!source) return;
   if (film?.getAttribute("src") !== source) {
     film = video(reel, source, source === reel.film ? `Film of reel ${reel.name}` : `Clip of ${shot.shot_id}`);
@@ -97,7 +97,7 @@ function strip(reel) {
     const tile = element(
       plays ? "button" : "div",
       {
-        class: "tile", type: plays ? "button" : null, title: `${shot.shot_id}: ${label}`,
+        class: "tile", type: plays ? "button" : null, title: [shot.shot_id, takeWords(shot), label].filter(Boolean).join(": "),
         onclick: plays ? () => playShot(reel, place) : null,
       },
       element("span", { class: "frame" },
@@ -107,7 +107,7 @@ function strip(reel) {
       element("span", { class: "caption" },
         element("span", { class: "unseen" }, plays ? "Play shot " : "Shot "),
         shot.continues_from ? element("span", { "aria-hidden": "true" }, "↪ ") : null,
-        isolated(shot.shot), ` · ${known}`, element("span", { class: "unseen" }, from)),
+        isolated(shot.shot), shot.variants ? ` take ${shot.take}` : "", ` · ${known}`, element("span", { class: "unseen" }, from)),
     );
     tile.style.setProperty("--seconds", Math.max(1, shot.clip_seconds ?? 5));
     list.append(tile);

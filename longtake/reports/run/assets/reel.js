@@ -35,7 +35,7 @@ function reelFacts(reel) {
   const [low, high] = reelPrice(reel);
   const sizes = new Set(reel.shots.filter((shot) => shot.width).map((shot) => `${shot.width}×${shot.height}`));
   const facts = [
-    reel.shots.length === 1 ? vendorWords(reel.shots[0]) : plural(reel.shots.length, "shot"),
+    reel.shots.length === 1 ? vendorWords(reel.shots[0]) : shotWords(reel),
     filmSeconds(reel) ? duration(filmSeconds(reel)) : "",
     sizes.size === 1 ? [...sizes][0] : "",
     money(low, high),

@@ -1,7 +1,7 @@
 // While the run goes on the page loads itself anew, and the reader finds everything where it was.
 
 const EVERY_SECONDS = SHOT_COUNT > 2000 ? 20 : 5;
-const STALE_SECONDS = 600;
+const STALE_SECONDS = 150;
 const REST_SECONDS = 3;
 let touchedAt = 0;
 let leaving = false;
@@ -19,7 +19,7 @@ function tick() {
   const age = Date.now() / 1000 - DATA.written_at;
   const stale = age > STALE_SECONDS;
   const wait = reasonToWait();
-  byId("refresh-words").textContent = wait || (stale ? `Nothing was written for ${duration(age)}` : `Refreshes every ${EVERY_SECONDS} s`);
+  byId("refresh-words").textContent = wait || (stale ? `Not heard of for ${duration(age)}: the run hangs or is gone; run again` : `Refreshes every ${EVERY_SECONDS} s`);
   byId("refresh-pause").textContent = kept.get("paused") ? "Go on" : "Pause";
   const due = Date.now() - loadedAt >= (stale ? 60 : EVERY_SECONDS) * 1000;
   if (due && !leaving && !wait && !document.hidden && Date.now() - touchedAt > REST_SECONDS * 1000) {

@@ -90,7 +90,7 @@ function shotItem(shot) {
   const facts = [vendorWords(shot), shot.clip_seconds ? `${shot.clip_seconds.toFixed(1)} s` : "", took(shot) && `took ${took(shot)}`];
   return element("li", { class: "shot" },
     element("div", { class: "shot-head" }, element("b", {}, isolated(shot.shot_id)), badge(shot),
-      shot.take > 1 ? element("span", { class: "facts" }, `take ${shot.take}`) : null,
+      takeWords(shot) ? element("span", { class: "facts" }, takeWords(shot)) : null,
       element("span", { class: "price" }, money(shot.price_low_usd, shot.price_high_usd) || "price unknown")),
     element("div", { class: "facts" }, facts.filter(Boolean).map((words) => element("span", {}, isolated(words)))),
     prompt(shot), why(shot), noted(shot),
