@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from longtake.domain.errors import ConfigurationError
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import outputs_at
 from longtake.ledger.ledger import Ledger
-from longtake.output_status import output_status
-from longtake.reports.status import status_lines
+from longtake.reports.status.lines import status_lines
+from longtake.reports.status.standing import output_status
 
 OK, NOT_DONE = 0, 1
 

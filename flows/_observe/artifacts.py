@@ -26,6 +26,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from longtake.accounts.transport import redact
+from longtake.costs.spent import Spent
 from longtake.domain.text import one_line
 from longtake.domain.violations import Violation
 from longtake.files.store import Store
@@ -34,7 +35,6 @@ from longtake.rendering.output.retry import RETRY
 from longtake.rendering.render import Summary
 from longtake.reports.figures import known_money
 from longtake.reports.run.rewrite import PAGE
-from longtake.spent import Spent
 
 log = logging.getLogger("longtake.artifacts")
 

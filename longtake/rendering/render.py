@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from longtake.costs.spent import Spent, spent_by_shot, spent_on
 from longtake.costs.usage import answered_twice
 from longtake.domain.verdicts import Verdict, facts_of
 from longtake.jobs.resources import RunResources
@@ -33,7 +34,6 @@ from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.run.view import Totals
-from longtake.spent import Spent, spent_by_shot, spent_on
 
 log = logging.getLogger("longtake.rendering.render")
 

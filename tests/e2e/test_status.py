@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import pytest
 
-from longtake.files.store import open_store
+from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
-from longtake.output_status import output_status
 from longtake.reports.figures import money
 from longtake.reports.run.rewrite import DATA
-from longtake.reports.status import status_lines
+from longtake.reports.status.lines import status_lines
+from longtake.reports.status.standing import output_status
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.prices import fictitious_prices
@@ -162,7 +162,7 @@ async def test_a_job_that_takes_far_longer_than_others_is_marked(render, tmp_pat
     purchases = Ledger(open_store(str(output))).load()
     [bought, *_] = purchases.values()
     from longtake.ledger.records import State
-    from longtake.output_status import OpenPurchase
+    from longtake.reports.status.standing import OpenPurchase
 
     flying = replace(found, in_flight=[OpenPurchase("a/1", State.IN_FLIGHT, bought)], now=bought.accepted.at + 300)
     assert "300 s ago (long)" in "\n".join(status_lines("o", flying)).replace("5 min ago", "300 s ago")

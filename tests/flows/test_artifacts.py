@@ -14,6 +14,7 @@ import pytest
 from flows._observe import artifacts as _artifacts
 from flows._observe.artifacts import FlowRunArtifacts, Shown, code, not_done, state_message, violations
 from flows._observe.progress import RunProgress
+from longtake.costs.spent import Spent
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
 from longtake.manifests.results.row_result import RowResult
@@ -23,7 +24,6 @@ from longtake.planning.prepare import PreparedRun, prepare
 from longtake.rendering.render import Summary
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.vendors.prices import fictitious_prices
-from longtake.spent import Spent
 from tests.plain_render import sandbox_accounts
 
 

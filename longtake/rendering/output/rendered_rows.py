@@ -18,11 +18,11 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
+from longtake.costs.spent import Spent, spent_by_shot
 from longtake.domain.verdicts import Verdict
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.merged import merged
-from longtake.spent import Spent, spent_by_shot
 
 FOLDER = "manifests"
 IDENTITY, SHOT = "longtake_identity", "shot_id"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from longtake.costs.spent import Spent, spent_on
 from longtake.costs.usage import reported_usage
 from longtake.domain.verdicts import Verdict
 from longtake.ledger.records import Purchase, Record, attempts_in
@@ -14,7 +15,6 @@ from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.shot_result import ShotResult
-from longtake.spent import Spent, spent_on
 
 
 def row_result(

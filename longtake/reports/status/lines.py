@@ -12,15 +12,17 @@ from longtake.domain.text import one_line
 from longtake.domain.verdicts import ShotStage, Verdict, facts_of
 from longtake.jobs.decisions import command
 from longtake.ledger.records import State
-from longtake.output_status import OpenPurchase, OutputStatus
 from longtake.reports.figures import duration, known_money
 from longtake.reports.run.summary import counted
 from longtake.reports.run.view import ShotView
+from longtake.reports.status.standing import OpenPurchase, OutputStatus
 
 MOST_LINES = 20
 """Of one list; what is beyond is counted."""
 REASON_CHARACTERS = 160
-_TOLD_BY_PURCHASES = frozenset({Verdict.UNKNOWN_OUTCOME, Verdict.STILL_RUNNING, ShotStage.RUNNING, ShotStage.DOWNLOADING})
+_TOLD_BY_PURCHASES = frozenset(
+    {Verdict.UNKNOWN_OUTCOME, Verdict.STILL_RUNNING, ShotStage.RUNNING, ShotStage.DOWNLOADING}
+)
 
 
 def status_lines(output: str, status: OutputStatus) -> list[str]:

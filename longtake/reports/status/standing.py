@@ -15,7 +15,6 @@ from longtake.planning.forecast import JobTimes, learned_times
 from longtake.reports.run.retold import brought_up_to_date
 from longtake.reports.run.rewrite import told_before
 from longtake.reports.run.view import ReportView, ShotView
-from longtake.spent import Spent, spent_on
 
 SILENT_SECONDS = 150.0
 """A run says at least so often that it goes on, however long its jobs take."""
