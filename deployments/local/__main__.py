@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from deployments.local.existing import refuse_unasked, require_free_port
 from deployments.local.server.access import LOGIN_PATH, login_address, secret_of
-from deployments.local.server.join import join_server
+from deployments.local.server.join import before_prefect, join_server
 from deployments.local.streams import STREAMS
 from flows._server_reach import port_taken
 from longtake.domain.errors import ConfigurationError, LongtakeError
@@ -36,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--real", action="store_true", help="the real vendors, which cost money, instead of the sandbox"
     )
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default 1)")
-    parser.add_argument("--port", type=int, default=SERVER_PORT, help="port of the Prefect server, if it is free")
+    parser.add_argument(
+        "--port", type=int, default=SERVER_PORT, help=f"port of the Prefect server (default {SERVER_PORT}); 0 for any"
+    )
+    parser.add_argument(
+        "--join", action="store_true", help="deploy to the server that PREFECT_API_URL or a Prefect profile names"
+    )
     parser.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT, help="port of the sandbox")
     chosen = parser.parse_args(arguments)
     if arguments is None:
@@ -56,9 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
     os.environ.setdefault("LONGTAKE_SERVER_PORT", str(chosen.port))
+    if not before_prefect():
+        require_free_port(chosen.port)
     server = stack.enter_context(join_server())
-    if server.places is None:
-        raise ConfigurationError(f"PREFECT_API_URL names {server.api_url}; unset it, this starts a server of its own")
+    if server.places is None and not chosen.join:
+        refuse_unasked(server)
     if not chosen.real:
         from longtake.sandbox.app import Sandbox  # noqa: PLC0415 - slow, and the server starts meanwhile
         from longtake.sandbox.settings import SandboxSettings  # noqa: PLC0415
@@ -84,6 +92,9 @@ def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
         for number in range(1, chosen.workers + 1)
     ]
     origin = server.api_url.removesuffix("/api")
+    if server.places is None:
+        _say(f"Prefect      {origin}, which was there already")
+        return _watch(workers)
     _say(f"Prefect      {origin}, its log {server.places.log}")
     if sys.stdout.isatty():  # a file of our words would be a copy of the secret
         _say(f"to log in    {login_address(origin, secret_of(server.places.secret))}")
@@ -92,6 +103,10 @@ def _start(chosen: argparse.Namespace, stack: ExitStack) -> NoReturn:
     _say("from another terminal:")
     secret = shlex.quote(str(server.places.secret))
     _say(f'export PREFECT_API_URL={server.api_url} PREFECT_API_AUTH_STRING="$(cat {secret})"')
+    return _watch(workers)
+
+
+def _watch(workers: Sequence[subprocess.Popen[bytes]]) -> NoReturn:
     _say("Everything runs. Ctrl-C ends all of it.")
     while all(worker.poll() is None for worker in workers):
         time.sleep(0.5)

@@ -138,7 +138,7 @@ class ServerHandle:
         while self.places is not None and not self._closed.wait(1.0):
             if self._child is not None:
                 self._child.poll()
-            if not _is_held(self.places.server):
+            if not is_held(self.places.server):
                 with contextlib.suppress(ConfigurationError):
                     self._renew()
 
@@ -151,7 +151,7 @@ def join_server() -> ServerHandle:
     Raises:
         ConfigurationError: No server can be started here.
     """
-    if url := _before_prefect():
+    if url := before_prefect():
         _adopted(url)
         return ServerHandle(url)
     places = Places(prefect_home())
@@ -171,7 +171,7 @@ def join_server() -> ServerHandle:
     return handle
 
 
-def _before_prefect() -> str | None:
+def before_prefect() -> str | None:
     """Puts into the environment what Prefect must find there when it is imported; returns the server's address.
 
     Prefect's makers are told nothing from here.
@@ -190,7 +190,7 @@ def require_configured() -> None:
     Raises:
         ConfigurationError: It gives none, or Prefect's settings cannot be used.
     """
-    _before_prefect()
+    before_prefect()
     if (url := read_settings().api.url) and not _adopted(url):
         require_answer(url)
 
@@ -198,7 +198,7 @@ def require_configured() -> None:
 def _adopted(url: str) -> bool:
     """Takes the secret of the home along where the address is that of its running server, another terminal's."""
     places = Places(prefect_home())
-    if url != places.written_address().get("api_url") or not _is_held(places.server):
+    if url != places.written_address().get("api_url") or not is_held(places.server):
         return False
     _publish(url, secret_of(places.secret))
     return True
@@ -227,7 +227,7 @@ def _configured_url() -> str | None:
 def _running_or_started(places: Places) -> tuple[str, subprocess.Popen[bytes] | None]:
     child = None
     with _locked(places.starting):
-        if not _is_held(places.server):
+        if not is_held(places.server):
             child = _spawn(places)
         return str(places.written_address()["api_url"]), child
 
@@ -279,7 +279,8 @@ def _locked(path: Path) -> Generator[None]:
         yield
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of a file."""
     if not path.exists():
         return False
     with path.open("ab") as file:
