@@ -140,10 +140,10 @@ async def test_the_report_moves_though_nothing_happens(sandbox, render, tmp_path
             await asyncio.sleep(0.02)
 
     looking = asyncio.create_task(look())
-    await render({"runs on": {}})
+    await render({"runs on": {}}, max_wait_seconds=6)
     looking.cancel()
     going = [at for at, finished in seen if not finished]
-    # It is bought at once and then runs for two seconds, of which no event tells.
+    # It is bought at once and then runs for six seconds, of which no event tells.
     assert max(going) - min(going) > 1
 
 
