@@ -34,7 +34,7 @@ def status_lines(output: str, status: OutputStatus) -> list[str]:
     """
     lines = [_head(output, status), _run(status)]
     lines += _list("in flight", [_in_flight(one, status) for one in status.in_flight])
-    waiting = [shot for shot in status.shots if shot.verdict == ShotStage.QUEUED]
+    waiting = [shot for shot in status.shots if shot.verdict == ShotStage.QUEUED.value]
     lines += _list("waiting for a slot", [_waiting(shot) for shot in waiting])
     lines += _list("unknown outcome, for a person to settle", [_unknown(output, one) for one in status.unknown])
     told = {*_TOLD_BY_PURCHASES, Verdict.DONE, ShotStage.WAITING, ShotStage.QUEUED}

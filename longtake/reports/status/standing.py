@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from longtake.costs.spent import Spent, spent_on
 from longtake.domain.verdicts import ShotStage, Verdict
 from longtake.files.clocks import is_gone
 from longtake.jobs.decisions import names_of
