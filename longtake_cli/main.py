@@ -14,6 +14,8 @@ from deployments.local.streams import STREAMS, speak_utf8
 from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from longtake import __version__
 from longtake.domain.text import visible
+from longtake_cli.columns import add_columns_command
+from longtake_cli.init import add_init_command
 from longtake_cli.options import add_extension_option, add_render_options, render_parameters
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -143,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
     vendors.add_argument("name", nargs="?", help="one vendor alone")
     vendors.set_defaults(command=_vendors)
+
+    add_columns_command(commands)
+    add_init_command(commands)
 
     sandbox = commands.add_parser("sandbox", help="the four vendors on loopback; costs nothing")
     sandbox.add_argument("--port", type=int, default=0)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from longtake._speed import uncollected
 from longtake.domain.identity import ContentDigest, Identities, WrittenRow
-from longtake.domain.request import DEFAULT_MODEL, Reference, Role, ShotRequest
+from longtake.domain.request import DEFAULT_MODEL, OPTIONS, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError, formula_error
@@ -34,22 +34,6 @@ from longtake.manifests.schema import (
 )
 from longtake.manifests.templates import TemplateError, fill_in
 
-V = TypeVar("V")
-E = TypeVar("E")
-
-_OPTIONS: dict[str, Callable[[str], Any]] = {
-    "duration_seconds": cells.parse_duration,
-    "resolution": cells.parse_text,
-    "ratio": cells.parse_text,
-    "seed": cells.parse_integer,
-    "generate_audio": cells.parse_flag,
-    "watermark": cells.parse_flag,
-    "web_search": cells.parse_flag,
-    "content_filter": cells.parse_flag,
-    "return_last_frame": cells.parse_flag,
-    "safety_identifier": cells.parse_text,
-    "callback_url": cells.parse_callback,
-}
 _NOT_TEXT = CellError("its bytes are not UTF-8", "write the column as text in UTF-8")
 _ONE_ONLY = frozenset({Role.FIRST_FRAME, Role.LAST_FRAME})
 
@@ -116,8 +100,8 @@ class _Check:
     def run(self) -> CheckedManifest:
         self._check_columns()
         written = self._written_rows()
-        takes = self._parsed("take", cells.parse_take, 1)
-        variants = self._parsed("variants", cells.parse_variants, 1)
+        takes = self._parsed("take", 1)
+        variants = self._parsed("variants", 1)
         reels, shots, lone = self._names(written)
         rows = [
             ManifestRow(row=row, reel=reel, shot=shot, take=take, variants=count, lone=alone, written=request)
@@ -172,10 +156,10 @@ class _Check:
         found = self.cells.get(column)
         return [""] * self.size if found is None else [joined(cell) for cell in found]
 
-    def _parsed(self, column: str, parse: Callable[[str], V], empty: E) -> list[V | E]:
+    def _parsed(self, column: str, empty: Any) -> list[Any]:
         """A column's values; a bad cell is reported and counts as empty."""
-        texts = self._texts(column)
-        known: dict[str, V | E] = {}
+        texts, parse = self._texts(column), COLUMNS[column].parse
+        known: dict[str, Any] = {}
         bad: dict[str, CellError] = {}
         for text in set(texts):
             plain = text.strip()
@@ -189,15 +173,15 @@ class _Check:
         return [known[text] for text in texts]
 
     def _written_rows(self) -> list[WrittenRow]:
-        vendors = self._parsed("vendor", cells.parse_vendor, None)
-        models = self._parsed("model", cells.parse_text, None)
-        continuations = self._parsed("continue_from", cells.parse_continuation, None)
-        tails = self._parsed("reference_tail_seconds", cells.parse_tail, None)
+        vendors = self._parsed("vendor", None)
+        models = self._parsed("model", None)
+        continuations = self._parsed("continue_from", None)
+        tails = self._parsed("reference_tail_seconds", None)
         for row, (tail, continuation) in enumerate(zip(tails, continuations, strict=True), 1):
             if tail is not None and continuation != "clip":
                 rule = "reference_tail_seconds needs continue_from = clip"
                 self._refuse(row, "reference_tail_seconds", f"{tail:g}", rule, "write clip, or leave it empty")
-        given = {name: self._parsed(name, parse, None) for name, parse in _OPTIONS.items() if name in self.cells}
+        given = {name: self._parsed(name, None) for name in OPTIONS if name in self.cells}
 
         @cache
         def with_settings(model: str, *options: Any) -> ShotRequest:
@@ -291,7 +275,7 @@ class _Check:
     def _name_column(self, column: str) -> list[str]:
         """A column of names. A bad one is reported and made harmless, so that it can be printed."""
         before = len(self.found)
-        names = self._parsed(column, cells.parse_name, "")
+        names = self._parsed(column, "")
         for violation in self.found[before:]:
             text = joined(self.cells[column][violation.row - 1]).strip()
             names[violation.row - 1] = cells.CONTROL.sub("\ufffd", text)[: cells.NAME_MAX_CHARACTERS]

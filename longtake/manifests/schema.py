@@ -3,47 +3,164 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas
 import pyarrow
 
 from longtake.domain.identity import WrittenRow
+from longtake.domain.request import DEFAULT_MODEL, NEUTRAL_MODELS, RATIOS
+from longtake.manifests.cells import (
+    VARIANTS_MAX,
+    parse_callback,
+    parse_continuation,
+    parse_duration,
+    parse_flag,
+    parse_integer,
+    parse_name,
+    parse_tail,
+    parse_take,
+    parse_text,
+    parse_variants,
+    parse_vendor,
+)
 
 Cell = str | list[str]
 """A cell as text; a list where Parquet had one. Empty text or an empty list means "not given"."""
 
-COLUMNS: dict[str, str] = {
-    "prompt": "what the clip shows; {column} fills in from the row's other columns, {{ and }} are braces",
-    "reel": "the reel that the shot belongs to; empty: the row is a reel of its own",
-    "shot": "the shot's name in its reel; shots are joined in natural order (2 before 10)",
-    "id": "names a row without reel",
-    "vendor": "a vendor such as evolink, or evolink/NAME for the credentials called NAME; empty: the run's",
-    "model": "seedance-2.0, seedance-2.0-fast, seedance-2.0-mini or a wire model of the vendor; empty: the run's",
-    "duration_seconds": "whole seconds such as 5, or auto",
-    "resolution": "480p, 720p, 1080p, as far as the model makes it",
-    "ratio": "16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive",
-    "seed": "a whole number",
-    "generate_audio": "true or false",
-    "watermark": "true or false",
-    "web_search": "true or false",
-    "content_filter": "true or false",
-    "return_last_frame": "true or false",
-    "safety_identifier": "a tag for the end user, as the vendor names it",
-    "callback_url": "http(s) address that the vendor calls",
-    "first_frame": "one picture to start from",
-    "last_frame": "one picture to end on",
-    "reference_images": "pictures to refer to",
-    "reference_videos": "videos to refer to",
-    "reference_audios": "sounds to refer to",
-    "continue_from": "clip: the previous shot's clip is reference video 1; last_frame: its last frame is first frame",
-    "reference_tail_seconds": "with continue_from = clip: only so many last seconds of the previous clip go in",
-    "take": "a whole number from 1; raise it to buy the shot again on purpose",
-    "variants": "how many takes of the shot to buy, 1 to 100",
+
+class Column(NamedTuple):
+    """A documented column.
+
+    Args:
+        help: What it does.
+        takes: What its cells hold.
+        empty: What an empty cell means.
+        parse: One cell's text, stripped, as a value; raises `CellError`. Prompts and references are read by the row.
+        json_schema: What the value may be in JSON, null and empty text left aside.
+    """
+
+    help: str
+    takes: str = "text"
+    empty: str = "not given"
+    parse: Callable[[str], Any] = parse_text
+    json_schema: Mapping[str, object] = {"type": ["string", "number"]}
+
+
+_WHOLE = {"type": ["integer", "string"], "pattern": r"^\s*-?[0-9]{1,18}(\.0+)?\s*$"}
+_FLAG = {"anyOf": [{"type": "boolean"}, {"enum": [0, 1, "true", "false", "yes", "no", "1", "0"]}]}
+_PLACES = "address, path below the manifest, `s3://`, `asset://` or data URI"
+_MANY = {"type": ["string", "array"], "items": {"type": "string"}}
+
+
+def _flag(what: str) -> Column:
+    return Column(what, "true or false", "as the vendor does", parse_flag, _FLAG)
+
+
+def _references(what: str) -> Column:
+    return Column(what, f"several, between them `|` (or a list): each an {_PLACES}", json_schema=_MANY)
+
+
+COLUMNS: dict[str, Column] = {
+    "prompt": Column(
+        "what the clip shows; `{column}` fills in from the row's other columns, `{{` and `}}` are braces",
+        empty="allowed beside references, where the vendor takes that",
+    ),
+    "reel": Column("the reel that the shot belongs to", "a name", "the row is a reel of its own", parse_name),
+    "shot": Column(
+        "the shot's name in its reel; shots are joined in natural order, 2 before 10",
+        "a name",
+        "refused in a row with a reel",
+        parse_name,
+    ),
+    "id": Column("names a row without reel", "a name", "named by what the row asks for", parse_name),
+    "vendor": Column(
+        "who makes the clip, and with whose credentials",
+        "a vendor such as `evolink`, or `evolink/NAME` for the credentials called NAME",
+        "the run's `--vendor`",
+        parse_vendor,
+        {"type": "string"},
+    ),
+    "model": Column(
+        "the model; `longtake vendors` lists those of each vendor",
+        f"{', '.join(f'`{name}`' for name in NEUTRAL_MODELS)} or a vendor's own model",
+        f"`{DEFAULT_MODEL}`",
+        json_schema={"type": "string"},
+    ),
+    "duration_seconds": Column(
+        "how long the clip is",
+        "whole seconds such as `5`, or `auto`",
+        "as the vendor does",
+        parse_duration,
+        {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "pattern": r"^\s*([0-9]*[1-9][0-9]*(\.0+)?|[Aa][Uu][Tt][Oo])\s*$",
+        },
+    ),
+    "resolution": Column(
+        "how many lines the picture has",
+        "`480p`, `720p`, `1080p`, as far as the model makes it",
+        "as the vendor does",
+        json_schema={"type": "string"},
+    ),
+    "ratio": Column(
+        "width to height",
+        f"{', '.join(f'`{ratio}`' for ratio in RATIOS)} or `adaptive`",
+        "as the vendor does",
+        json_schema={"type": "string"},
+    ),
+    "seed": Column("where chance starts from", "a whole number", "by chance", parse_integer, _WHOLE),
+    "generate_audio": _flag("whether the clip has sound"),
+    "watermark": _flag("whether the vendor marks the picture"),
+    "web_search": _flag("whether the model may search the web"),
+    "content_filter": _flag("whether the vendor filters what is made"),
+    "return_last_frame": _flag("whether the vendor gives the last frame as a picture too"),
+    "safety_identifier": Column("a tag for the end user, as the vendor names it"),
+    "callback_url": Column(
+        "an address that the vendor calls when the job ends; Longtake looks by itself",
+        "an http(s) address",
+        parse=parse_callback,
+        json_schema={"type": "string", "pattern": r"^\s*https?://"},
+    ),
+    "first_frame": Column("one picture to start from", f"an {_PLACES}", json_schema={"type": "string"}),
+    "last_frame": Column("one picture to end on", f"an {_PLACES}", json_schema={"type": "string"}),
+    "reference_images": _references("pictures to refer to; the prompt calls them image 1, image 2, …"),
+    "reference_videos": _references("videos to refer to"),
+    "reference_audios": _references("sounds to refer to"),
+    "continue_from": Column(
+        "goes on from the shot before it: its clip is reference video 1, or its last frame is the first frame",
+        "`clip` or `last_frame`",
+        "the shot stands alone",
+        parse_continuation,
+        {"enum": ["clip", "last_frame"]},
+    ),
+    "reference_tail_seconds": Column(
+        "with `continue_from` = `clip`: only so many last seconds of the previous clip go in",
+        "seconds such as `4` or `4.5`",
+        "as many as the vendor takes",
+        parse_tail,
+        {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": r"^\s*[0-9]{1,6}(\.[0-9]*)?\s*$"},
+    ),
+    "take": Column(
+        "raise it to buy the shot again on purpose",
+        "a whole number from 1",
+        "1",
+        parse_take,
+        _WHOLE | {"minimum": 1},
+    ),
+    "variants": Column(
+        "how many takes of the shot to buy",
+        f"a whole number, 1 to {VARIANTS_MAX}",
+        "1",
+        parse_variants,
+        _WHOLE | {"minimum": 1, "maximum": VARIANTS_MAX},
+    ),
 }
-"""Every documented column with one line of help. Any other column is kept and comes back in the results."""
+"""Every documented column. Any other column is kept and comes back in the results."""
 
 LONE_SHOT = "1"
 """The shot's name where a row names neither reel nor shot."""
