@@ -1,7 +1,7 @@
 """A code in the picture of every sandbox frame: which job made it, and which frame of the job it is.
 
-Two rows of 24 black or white cells across the top sixth of the picture; coarse enough to survive any re-encode or
-scaling. Bits: 1, 0, then 24 bits of job number, 14 bits of frame number, 8 bits of checksum.
+Two rows of 24 black or white cells in a band along the upper edge, a twelfth of the picture; coarse enough to survive
+any re-encode or scaling. Bits: 1, 0, then 24 bits of job number, 14 bits of frame number, 8 bits of checksum.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS, ROWS = 24, 2
+BAND = 1 / 12
+"""Share of the picture's height."""
 JOB_BITS, FRAME_BITS, CHECK_BITS = 24, 14, 8
 
 
@@ -29,7 +31,7 @@ def _checksum(job: int, frame: int) -> int:
 
 def _cells(height: int, width: int) -> list[tuple[int, int, int, int]]:
     edges_x = np.linspace(0, width, COLUMNS + 1).round().astype(int)
-    edges_y = np.linspace(0, height / 6, ROWS + 1).round().astype(int)
+    edges_y = np.linspace(0, height * BAND, ROWS + 1).round().astype(int)
     return [
         (int(edges_y[row]), int(edges_y[row + 1]), int(edges_x[column]), int(edges_x[column + 1]))
         for row in range(ROWS)

@@ -20,6 +20,8 @@ Colour = tuple[int, int, int]
 
 _GOLDEN_ANGLE = 0.381966
 _LIGHT_SECONDS = 7.0
+_LIGHT_STEP = 12
+"""The light changes with every so manieth picture: what stays the same between costs the encoder nothing."""
 _FINE = 4
 """Shapes are drawn so many times larger, then scaled down, for smooth edges."""
 _TURNS = 24
@@ -45,7 +47,7 @@ class Scene:
     """
 
     def __init__(self, width: int, height: int, job: int, prompt: str = "", fps: int = 24) -> None:
-        self._width, self._height, self._fps = width, height, fps
+        self.width, self.height, self._fps = width, height, fps
         chance = random.Random(job)  # noqa: S311 - a picture, not a secret
         self._hue = (job * _GOLDEN_ANGLE) % 1
         self._phase = chance.random()
@@ -60,9 +62,10 @@ class Scene:
 
     def picture(self, index: int) -> Plane:
         """The picture of this number, shape (height * 3/2, width); the caller's to write into."""
-        width, height = self._width, self._height
+        width, height = self.width, self.height
         seconds = index / self._fps
-        light = 0.5 + 0.5 * math.sin(2 * math.pi * (seconds / _LIGHT_SECONDS + self._phase))
+        lit = index // _LIGHT_STEP * _LIGHT_STEP / self._fps
+        light = 0.5 + 0.5 * math.sin(2 * math.pi * (lit / _LIGHT_SECONDS + self._phase))
         picture = np.empty((height * 3 // 2, width), np.uint8)
         luma = picture[:height]
         chroma = picture[height:].reshape(2, height // 2, width // 2)
@@ -77,8 +80,7 @@ class Scene:
             hills.draw(planes, _colour(self._hue + 0.04 * number, 0.5, shade), seconds)
         self._bounce(planes, seconds, light)
         if self._words is not None:
-            _blend(planes, self._words.shadow, self._words.place, (16, 128, 128))
-            _blend(planes, self._words.letters, self._words.place, (222, 128, 128))
+            self._words.lay_on(planes)
         return picture
 
     def _sky(self, planes: tuple[Plane, Plane, Plane], light: float) -> None:
@@ -94,9 +96,9 @@ class Scene:
         way = (self._start + seconds * 0.11) % 2
         across = way if way < 1 else 2 - way
         leap = abs(math.sin(math.pi * (seconds * 0.9 + self._phase)))
-        ground = self._height * 0.80 - self._side
+        ground = self.height * 0.80 - self._side
         shape = self._shapes[int(seconds * _TURNS * 0.5) % len(self._shapes)]
-        place = across * (self._width - self._side), ground - leap * self._height * 0.24
+        place = across * (self.width - self._side), ground - leap * self.height * 0.24
         _blend(planes, shape, place, _colour(self._hue + 0.5, 0.75, 0.62 + 0.33 * light))
 
 
@@ -131,26 +133,48 @@ class _Hills:
 
 
 class _Words(NamedTuple):
-    letters: _Shape
-    shadow: _Shape
-    place: tuple[float, float]
+    """Letters with a dark rim, ready to be laid on: what of the picture stays (0–256), and what is added to it."""
+
+    stays: tuple[NDArray[np.uint16], ...]
+    added: tuple[NDArray[np.uint16], ...]
+    left: int
+    top: int
+
+    def lay_on(self, planes: tuple[Plane, Plane, Plane]) -> None:
+        """Writes them over the picture."""
+        for number, (plane, stays, added) in enumerate(zip(planes, self.stays, self.added, strict=True)):
+            scale = 2 if number else 1
+            x, y = self.left // scale, self.top // scale
+            under = plane[y : y + stays.shape[0], x : x + stays.shape[1]]
+            under[:] = (
+                under * stays[: under.shape[0], : under.shape[1]] + added[: under.shape[0], : under.shape[1]]
+            ) >> 8
 
 
-def _words(prompt: str, width: int, height: int) -> _Words:
-    """The prompt's beginning in at most two lines at the lower edge."""
+def _words(prompt: str, width: int, height: int) -> _Words | None:
+    """The prompt's beginning in at most two lines at the lower edge; None where no letter of it can be drawn."""
     size = max(10, min(height, width) // 20)
     font = ImageFont.load_default(size)
     columns = max(8, int(width * 0.86 / (size * 0.52)))
     lines = textwrap.wrap(" ".join(prompt[:_WORDS_MOST].split()), columns, max_lines=2, placeholder=" …")
-    box = (width // 2 * 2, (len(lines) * size * 13 // 10 + size) // 2 * 2)
-    letters, shadow = Image.new("L", box), Image.new("L", box)
-    for image, rim in ((letters, 0), (shadow, max(1, size // 9))):
+    letters, rimmed = Image.new("L", (width, size * 4)), Image.new("L", (width, size * 4))
+    for image, rim in ((letters, 0), (rimmed, max(1, size // 9))):
         draw = ImageDraw.Draw(image)
         for number, line in enumerate(lines):
-            place = (width / 2, size * 0.9 + number * size * 1.3)
+            place = (width / 2, size + number * size * 1.3)
             draw.text(place, line, fill=255, font=font, anchor="mm", stroke_width=rim)
-    top = (height - box[1] - height // 40) // 2 * 2
-    return _Words(_cover(letters), _cover(shadow), (0.0, float(top)))
+    if (box := rimmed.getbbox()) is None:
+        return None
+    left, top = box[0] // 2 * 2, box[1] // 2 * 2
+    right, bottom = min(width, box[2] + box[2] % 2), box[3] + box[3] % 2
+    inner, outer = (_cover(image.crop((left, top, right, bottom))) for image in (letters, rimmed))
+    stays, added = [], []
+    for number, colours in enumerate(((222, 16), (128, 128), (128, 128))):
+        ink, rim = (inner.chroma, outer.chroma) if number else (inner.luma, outer.luma)
+        stays.append(256 - np.maximum(rim, ink))
+        added.append(ink * np.uint16(colours[0]) + (np.maximum(rim, ink) - ink) * np.uint16(colours[1]))
+    lower = (height - (bottom - top) - height // 16) // 2 * 2
+    return _Words(tuple(stays), tuple(added), left, max(0, lower))
 
 
 def _shape(kind: int, side: int, turn: float) -> _Shape:

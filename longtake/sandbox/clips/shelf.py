@@ -49,6 +49,7 @@ class Shelf:
                     job=number,
                     audio=job.order.audio,
                     head_frames=head,
+                    prompt="" if is_stub else job.order.prompt,
                 )
                 unfinished.replace(path)
         return path
