@@ -31,16 +31,26 @@ INHERITED = ("duration_seconds", "resolution", "ratio")
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What was known when the plan was made: the ledger, and the rows that the manifest's own check refused."""
+class Standings:
+    """Every shot of a manifest with its identity and what was bought of it; nothing is judged yet.
 
+    `by_shot`: the ledger's purchases, by `shot_id`.
+    """
+
+    shots: list[Shot]
     purchases: Mapping[str, Purchase]
     by_shot: Mapping[str, list[Purchase]]
+    identities: Identities
+    now: float
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What judging goes by: rows that were refused before, what a probe measured, terms that many shots share."""
+
     refused: Mapping[int, list[Violation]]
     measured: Callable[[References], References]
-    identities: Identities
     terms: TermsBook
-    now: float
 
 
 @dataclass
@@ -75,73 +85,88 @@ class Planner:
         purchases: Mapping[str, Purchase],
         now: float,
         violations: Sequence[Violation] = (),
-        unreadable: Sequence[Violation] = (),
     ) -> Plan:
-        """Plans every reel.
+        """`stand` and `judge` in one, for those who need nothing in between."""
+        return self.judge(self.stand(reels, purchases, now), violations)
+
+    def stand(
+        self, reels: Mapping[str, Sequence[ManifestRow]], purchases: Mapping[str, Purchase], now: float
+    ) -> Standings:
+        """Says of every shot who it is and what was bought of it.
 
         Args:
             reels: Checked rows by reel, in the order in which their clips are joined.
             purchases: The output's ledger.
             now: Unix time.
+        """
+        known = Standings([], purchases, _by_shot(purchases), Identities(self.digest), now)
+        with uncollected():
+            for rows in reels.values():
+                previous: Shot | None = None
+                for row in rows:
+                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
+                    known.shots.extend(takes)
+                    previous = takes[0]
+        return known
+
+    def judge(
+        self, known: Standings, violations: Sequence[Violation] = (), unreadable: Sequence[Violation] = ()
+    ) -> Plan:
+        """Fills in what each shot that is still to be bought asks, costs and continues, or why it cannot be had.
+
+        May be called again when more was measured.
+
+        Args:
+            known: What `stand` brought.
             violations: What the manifest's own check found.
             unreadable: References that cannot be read; they count only for shots that are still to be bought.
         """
         refused: dict[int, list[Violation]] = {}
         for violation in (*violations, *unreadable):
             refused.setdefault(violation.row, []).append(violation)
-        known = _Known(
-            purchases=purchases,
-            by_shot=_by_shot(purchases),
-            refused=refused,
-            measured=Memo(self._measured),
-            identities=Identities(self.digest),
-            terms=TermsBook(self.hosting, self.quote),
-            now=now,
-        )
-        shots: list[Shot] = []
+        findings = _Findings(refused, Memo(self._measured), TermsBook(self.hosting, self.quote))
         with uncollected():
-            for rows in reels.values():
-                previous: Shot | None = None
-                for row in rows:
-                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
-                    shots += takes
-                    previous = takes[0]
-        mark_renamed(
-            shots,
-            known.by_shot,
-            partial(self._identity_under, known),
-            partial(_without_names, known),
-        )
-        own = (violation for shot in shots for violation in told(shot))
-        return Plan(shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
+            for shot in known.shots:
+                self._complete(shot, known, findings)
+        mark_renamed(known.shots, known.by_shot, partial(self._identity_under, known), partial(_without_names, known))
+        own = (violation for shot in known.shots for violation in told(shot))
+        return Plan(known.shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
 
-    def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: _Known) -> Shot:
+    def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: Standings) -> Shot:
         written = row.written
         parent = previous if written.continue_from else None
         take = (row.take - 1) * row.variants + variant + 1
         vendor = written.vendor or self.vendor or ""
-        shot = Shot(row, take, variant, vendor, self._request(row, parent, known), parent=parent, now=known.now)
+        shot = Shot(row, take, variant, vendor, written.request, parent=parent, now=known.now)
         self._identify(shot, known)
         shot.attempts = attempts_in(shot.identity, known.purchases)
         _keep_to_its_vendor(shot)
+        return shot
+
+    def _complete(self, shot: Shot, known: Standings, findings: _Findings) -> None:
+        row = shot.row
+        shot.request = self._request(row, shot.parent, findings)
+        _keep_to_its_vendor(shot)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
-        if others := known.by_shot.get(row.shot_id):
-            shot.replaces = [
+        others = known.by_shot.get(row.shot_id, ())
+        shot.replaces, shot.bought_as = (
+            [
                 purchase.identity
                 for purchase in others
                 if purchase.intent
                 and _is_of_take(purchase.intent, shot)
                 and not purchase.identity.startswith(shot.identity)
-            ]
+            ],
+            "",
+        )
         if shot.attempts and shot.standing in (Standing.DONE, Standing.RESUME):
             shot.model = _bought_model(shot)
-            return shot
-        shot.violations = list(known.refused.get(row.row, ()))
-        self._judge(shot, known.terms, unread_columns(known.refused, row.row))
-        return shot
+            return
+        shot.violations = list(findings.refused.get(row.row, ()))
+        self._judge(shot, findings.terms, unread_columns(findings.refused, row.row))
 
-    def _identify(self, shot: Shot, known: _Known) -> None:
+    def _identify(self, shot: Shot, known: Standings) -> None:
         """The shot's identity: its own, or that of a repair which brought its clip."""
         row, parent = shot.row, shot.parent
         identity = partial(self._identity_under, known, shot, row.reel, row.shot)
@@ -158,7 +183,7 @@ class Planner:
             shot.identity, shot.is_repaired = repair, True
             shot.take = bought.take if bought else shot.take
 
-    def _identity_under(self, known: _Known, shot: Shot, reel: str, name: str, parent: str | None) -> str:
+    def _identity_under(self, known: Standings, shot: Shot, reel: str, name: str, parent: str | None) -> str:
         """The identity of a shot under these names."""
         row = shot.row
         made_with = self._made_with(row)
@@ -172,7 +197,7 @@ class Planner:
             made_with=made_with,
         )
 
-    def _older_identity(self, shot: Shot, known: _Known) -> str | None:
+    def _older_identity(self, shot: Shot, known: Standings) -> str | None:
         """What an earlier release bought this variant as: it counted takes and variants in one number."""
         row = shot.row
         older = known.identities.of_shot(
@@ -217,7 +242,7 @@ class Planner:
             shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
         shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
 
-    def _request(self, row: ManifestRow, parent: Shot | None, known: _Known) -> ShotRequest:
+    def _request(self, row: ManifestRow, parent: Shot | None, findings: _Findings) -> ShotRequest:
         """The row's request with the run's model, what it inherits from its parent, and measured facts."""
         request = row.written.request
         changes: dict[str, object] = {} if row.written.model else {"model": self.model}
@@ -230,7 +255,7 @@ class Planner:
         references = request.references
         if fixed := self.fixed.get(row.row):
             references = tuple(_fixed(reference, fixed) for reference in references)
-        if references and (measured := known.measured(references)) is not request.references:
+        if references and (measured := findings.measured(references)) is not request.references:
             changes["references"] = measured
         return request.model_copy(update=changes) if changes else request
 
@@ -275,7 +300,7 @@ def _keep_to_its_vendor(shot: Shot) -> None:
         shot.request = shot.request.model_copy(update={"model": model})
 
 
-def _without_names(known: _Known, shot: Shot) -> str:
+def _without_names(known: Standings, shot: Shot) -> str:
     """The `shot_id` that a shot would have if its row named neither reel nor id; "" where that cannot be told."""
     try:
         return f"{nameless_reel(known.identities.of_request(shot.row.written))}/{LONE_SHOT}"
@@ -294,7 +319,7 @@ def _bought_model(shot: Shot) -> Model | None:
     return next((model for model in adapter.models if model.wire == intent.wire_model), None)
 
 
-def _state(identity: str, known: _Known) -> State | None:
+def _state(identity: str, known: Standings) -> State | None:
     attempts = attempts_in(identity, known.purchases)
     return attempts[-1].state(known.now) if attempts else None
 

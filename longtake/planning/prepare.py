@@ -185,24 +185,26 @@ async def prepare(
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
     reels, found = checked.reels(), checked.violations
     options = options.model_copy(update={"reels": named_reels(options.reels, reels)})
-    plan = planner.plan(reels, purchases, time.time(), found)
-    if elsewhere := await _accounts_of_the_ledger(plan, accounts, load_account):
+    standings = planner.stand(reels, purchases, time.time())
+    if elsewhere := await _accounts_of_the_ledger(standings.shots, accounts, load_account):
         accounts |= elsewhere
         planner.quote = price_book = PriceBook(accounts)
-        plan = planner.plan(reels, purchases, time.time(), found)
     if options.limit_reels is not None:
-        sample, beyond = first_reels(plan, options)
+        sample, beyond = first_reels(planner.judge(standings, found), options)
         options, notices = options.model_copy(update={"reels": sample}), [*notices, *beyond]
-    if to_measure := _unmeasured(plan, options.reels):
+    unreadable: list[Violation] = []
+    if to_measure := _unmeasured(standings.shots, options.reels):
         async with GuardedClient() as media:
             planner.facts, problems = await measure_references(reference_sources(to_measure), media=media)
-            unreadable = reference_violations(to_measure, problems)
-            plan = planner.plan(reels, purchases, time.time(), found, unreadable)
-            if options.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
-                folder = await asyncio.to_thread(ledger.store.work_folder, "references/fixed")
-                planner.fixed, unfixed = await fix_references(refused, folder, media=media)
-                notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
-                plan = planner.plan(reels, purchases, time.time(), found, unreadable)
+        unreadable = reference_violations(to_measure, problems)
+    plan = planner.judge(standings, found, unreadable)
+    if to_measure and options.fix_references and (refused := [shot for shot in plan.shots if shot.is_refused]):
+        folder = await asyncio.to_thread(ledger.store.work_folder, "references/fixed")
+        async with GuardedClient() as media:
+            planner.fixed, unfixed = await fix_references(refused, folder, media=media)
+        notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
+        # A copy that was made to fit is another purchase.
+        plan = planner.judge(planner.stand(reels, purchases, time.time()), found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
     return PreparedRun(
         options=options,
@@ -217,10 +219,10 @@ async def prepare(
     )
 
 
-def _unmeasured(plan: Plan, only: Collection[str]) -> list[ManifestRow]:
+def _unmeasured(shots: Sequence[Shot], only: Collection[str]) -> list[ManifestRow]:
     """Rows of the reels asked for that are still to be bought and refer to media."""
     settled = (Standing.DONE, Standing.RESUME)
-    rows = {shot.row.row: shot.row for shot in plan.shots if shot.standing not in settled}
+    rows = {shot.row.row: shot.row for shot in shots if shot.standing not in settled}
     asked = [row for row in rows.values() if not only or row.reel in only]
     return [row for row in asked if row.written.request.references]
 
@@ -250,10 +252,10 @@ async def _accounts(
 
 
 async def _accounts_of_the_ledger(
-    plan: Plan, known: Mapping[str, Account], load_account: LoadAccount
+    shots: Sequence[Shot], known: Mapping[str, Account], load_account: LoadAccount
 ) -> dict[str, Account]:
     """The accounts at which shots go on that were bought there, though neither row nor run names them any more."""
-    names = dict.fromkeys(shot.account for shot in plan.shots if shot.attempts and shot.standing is not Standing.DONE)
+    names = dict.fromkeys(shot.account for shot in shots if shot.attempts and shot.standing is not Standing.DONE)
     found: dict[str, Account] = {}
     for name in names:
         if name not in known:
