@@ -112,8 +112,10 @@ async def test_another_attempt_counts_and_goes_before_what_waits_for_it(sandbox,
 
 async def test_a_limit_of_nothing_brings_home_what_is_paid_and_buys_nothing(tmp_path, sandbox, write_manifest, render):
     manifest, impatient = write_manifest(LONE[:2]), sandbox_accounts(sandbox, max_wait_seconds=0.05)
+    sandbox.faults.add(Fault(kind="stuck", step="look"))
     end = await render_plain(manifest, tmp_path / "out", impatient, check=quick_check, limit=1)
     assert verdicts(end) == {"still_running": 1, "not_started": 1}
+    sandbox.faults.clear()
     end = await render(manifest, limit=0)
     assert (sandbox.bill.count(), verdicts(end)) == (1, {"done": 1, "not_started": 1})
 
