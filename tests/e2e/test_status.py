@@ -21,8 +21,8 @@ from longtake.reports.status.lines import status_lines
 from longtake.reports.status.standing import output_status
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.prices import fictitious_prices
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors.prices import fictitious_prices
 from longtake_cli.main import main
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
