@@ -45,7 +45,7 @@ class Share:
     Args:
         number: From 1, in manifest order.
         reels: Its reels.
-        limit: Its part of the run's limit; None: no limit; 0: what is bought is brought home, nothing is bought.
+        limit: Its part of the run's limit; None: no limit; 0: what is bought is downloaded, nothing is bought.
         is_bought: Whether the ledger holds every shot of it as done.
     """
 
@@ -80,7 +80,7 @@ def shares(prepared: PreparedRun, reels_per_run: int) -> list[Share]:
         if left is not None and limit is not None:
             left -= limit
         is_bought = all(standing is Standing.DONE for standing in standings)
-        # What is bought already is brought home and joined beyond the limit as well.
+        # What is bought already is downloaded and joined beyond the limit as well.
         if limit != 0 or not wanted or Standing.RESUME in standings:
             found.append(Share(len(found) + 1, group, None if is_bought else limit, is_bought=is_bought))
     return found
@@ -90,7 +90,7 @@ async def render_in_children(options: RenderOptions, groups: Sequence[Share], pa
     """Runs every share as a child run and waits for all; cancelling cancels the children.
 
     Args:
-        wishes: The parent's wishes; each child gets the same with its own reels.
+        options: The parent's options; each child gets the same with its own reels.
         groups: The shares.
         page: Where the parent shows how far its children have come.
 
@@ -118,7 +118,7 @@ class _Children:
     def __init__(
         self, client: PrefectClient, options: RenderOptions, groups: Sequence[Share], page: FlowRunArtifacts
     ) -> None:
-        self._client, self._wishes, self._page = client, options, page
+        self._client, self._options, self._page = client, options, page
         self._shares = {share.key(options.run): share for share in groups}
         self._log = get_run_logger()
         self._told: set[str] = set()
@@ -157,11 +157,11 @@ class _Children:
         try:
             await arun_deployment(
                 name,
-                parameters=child_parameters(self._wishes, share),
+                parameters=child_parameters(self._options, share),
                 idempotency_key=key,
                 timeout=0,
-                tags=[_tag(self._wishes.run)],
-                flow_run_name=f"render {self._wishes.manifest} share {share.number}",
+                tags=[_tag(self._options.run)],
+                flow_run_name=f"render {self._options.manifest} share {share.number}",
             )
         except ObjectNotFound:
             raise ConfigurationError(
@@ -170,7 +170,7 @@ class _Children:
             ) from None
 
     async def _found(self) -> dict[str, FlowRun]:
-        children = await _children_of(self._client, self._wishes.run)
+        children = await _children_of(self._client, self._options.run)
         return {child.idempotency_key: child for child in children if child.idempotency_key in self._shares}
 
     async def _answered(self) -> dict[str, FlowRun]:
@@ -193,7 +193,7 @@ class _Children:
             state = child.state.name if child and child.state else None
             so_far = percent.get(child.id, 0.0) if child else 0.0
             rows.append(ShareProgress(share.number, len(share.reels), state or "–", so_far))
-        if (shown := of_shares(self._wishes.manifest, rows, len(ended))) != self._shown:
+        if (shown := of_shares(self._options.manifest, rows, len(ended))) != self._shown:
             self._shown = shown
             await self._page.show(PROGRESS, shown)
 
@@ -211,7 +211,7 @@ class _Children:
 
 
 def child_parameters(options: RenderOptions, share: Share) -> dict[str, Any]:
-    """The parent's wishes, every one of them, narrowed to a share; `run` is each run's own."""
+    """The parent's options, every one of them, narrowed to a share; `run` is each run's own."""
     same = options.model_dump(mode="json", exclude={"run"})
     return same | {"reels": list(share.reels), "limit": share.limit, "limit_reels": None}
 

@@ -1,4 +1,4 @@
-"""Steps whose Prefect server is gone: what is paid comes home all the same, only no task run tells of it.
+"""Steps whose Prefect server is gone: what is paid is downloaded all the same, only no task run tells of it.
 
 Prefect begins no task without its server, and asks for each in vain for a minute, one after the other.
 """

@@ -1,4 +1,4 @@
-"""The library's steps as Prefect tasks, and the office of a flow run: slots from Prefect, accounts from blocks."""
+"""The library's steps as Prefect tasks, and the resources of a flow run: slots from Prefect, accounts from blocks."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MOST_LINKS = 20_000
 """Links from results to the task runs that gave them, of which a shot leaves about thirty."""
 
 
-def office_of_run() -> AbstractAsyncContextManager[RunResources]:
-    """The office whose slots are shared, through Prefect limits, with every other run on this server."""
+def resources_of_run() -> AbstractAsyncContextManager[RunResources]:
+    """The resources whose slots are shared, through Prefect limits, with every other run on this server."""
     return open_resources(load_account, PrefectSlots)
 
 

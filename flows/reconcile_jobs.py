@@ -16,7 +16,7 @@ from flows._dates import fill_date
 from flows._endings import ended_in_words
 from flows._observe.events import links_dying
 from flows._observe.observer import rename_flow_run
-from flows._steps import office_of_run, task_steps
+from flows._steps import resources_of_run, task_steps
 from longtake.domain.errors import ConfigurationError
 from longtake.jobs.reconcile import Decisions, ReconcileReport, dying_links, outputs_at, reconcile
 from longtake.settings import settings
@@ -58,16 +58,16 @@ async def _reconciled(output: str, decisions: Decisions) -> Any:
     await rename_flow_run(f"reconcile {place}")
     try:
         settings()
-        settlement = await _settled(place, decisions)
+        report = await _settled(place, decisions)
     except ConfigurationError as error:
         return Failed(message=str(error))
-    for words in settlement.settled:
+    for words in report.settled:
         logger.info(words)
         tell(words)
-    for shot_id, reason in settlement.open.items():
+    for shot_id, reason in report.open.items():
         logger.warning("%s is open: %s", shot_id, reason)
         tell(f"{shot_id} is open: {reason}")
-    return (Failed if settlement.open else Completed)(message=settlement.line)
+    return (Failed if report.open else Completed)(message=report.line)
 
 
 async def _settled(place: str, decisions: Decisions) -> ReconcileReport:
@@ -78,7 +78,7 @@ async def _settled(place: str, decisions: Decisions) -> ReconcileReport:
             f"{place} holds {len(outputs)} outputs; decide about shots of one, such as {outputs[0]}"
         )
     places = asyncio.Semaphore(OUTPUTS_AT_ONCE)
-    async with office_of_run() as resources:
+    async with resources_of_run() as resources:
 
         async def settled(output: str) -> ReconcileReport:
             ledger, steps = await resources.ledger(output), task_steps(output)
@@ -98,7 +98,7 @@ async def _settled(place: str, decisions: Decisions) -> ReconcileReport:
                 log.exception("%s could not be settled", output)
                 return ReconcileReport(open={"the output": f"{type(error).__name__}: {error}"})
 
-        settlements = await asyncio.gather(*(alone(output) for output in outputs))
+        reports = await asyncio.gather(*(alone(output) for output in outputs))
     if len(outputs) == 1:
-        return settlements[0]
-    return ReconcileReport.together(dict(zip(outputs, settlements, strict=True)))
+        return reports[0]
+    return ReconcileReport.together(dict(zip(outputs, reports, strict=True)))

@@ -17,7 +17,7 @@ from flows._detour import even_without_server
 from flows._endings import ended_in_words
 from flows._observe.artifacts import NOT_DONE, FlowRunArtifacts, state_message, violations
 from flows._observe.observer import rename_flow_run, show_end, tag_flow_run, tell_end, watched
-from flows._steps import office_of_run, run_id, task_steps
+from flows._steps import resources_of_run, run_id, task_steps
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.domain.text import visible
@@ -174,7 +174,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
 
 async def render_production(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared production inside a flow run, its steps as task runs."""
-    async with office_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
+    async with resources_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
         return await render(
             prepared,
             resources,

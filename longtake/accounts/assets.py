@@ -62,7 +62,7 @@ class AssetLibrary:
 
         Args:
             kind: What it is.
-            desk: The account's desk.
+            session: The account's session.
             link: Makes a link under which the vendor can read it; called only where it must be registered anew.
             sha256: The hash of its bytes, where they are known; else `url` tells it apart, in this run alone.
             url: Its address.

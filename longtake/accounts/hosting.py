@@ -87,7 +87,7 @@ class Hosting:
         Args:
             link: The link.
             kind: What it leads to.
-            desk: The account's desk.
+            session: The account's session.
             limits: What the model takes of this kind.
             sha256: The hash of the file, where it is known.
             source: How the row names it.

@@ -72,7 +72,7 @@ def raise_trouble(session: AccountSession) -> None:
 def open_session(
     account: Account, backend: SlotBackend | None = None, callbacks: Callbacks | None = None
 ) -> AccountSession:
-    """A desk for an account; without a backend its slots are this process's own, without a receiver it only polls."""
+    """A session for an account; without a backend its slots are this process's own, without a receiver it polls."""
     client = VendorClient(account)
     poller = Poller(
         client.look,

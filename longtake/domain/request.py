@@ -94,7 +94,7 @@ class Reference(BaseModel):
 
 
 class ShotRequest(BaseModel):
-    """The checked wish for one clip. None means "not given", and is not sent.
+    """What is asked for in one clip, checked. None means "not given", and is not sent.
 
     `duration_seconds` is whole seconds or `"auto"`; `model` is a neutral name or a wire model of the vendor.
     """

@@ -40,7 +40,7 @@ def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Exp
 def gate(
     wanted: Expectation, workers: WorkerPool, policy: GatePolicy | None = None
 ) -> Callable[[Path, str], Awaitable[GateResult]]:
-    """A check of one downloaded file, for `delivery.bring_home`; `crew` decodes it.
+    """A check of one downloaded file, for `wait.download_clip`; `workers` decode it.
 
     Without a policy a clip is judged by the one that it was bought under.
     """

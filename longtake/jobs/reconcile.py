@@ -42,7 +42,7 @@ class ReconcileReport:
 
     @classmethod
     def together(cls, of_outputs: Mapping[str, ReconcileReport]) -> ReconcileReport:
-        """The settlements of several outputs as one, each shot named with its output."""
+        """The reports of several outputs as one, each shot named with its output."""
         whole = cls()
         for output, one in of_outputs.items():
             whole.brought_home += [f"{output}: {shot_id}" for shot_id in one.brought_home]
@@ -83,12 +83,12 @@ def outputs_at(place: str) -> list[str]:
 async def reconcile(
     ledger: Ledger, resources: RunResources, decisions: Decisions, *, await_job: AwaitJob, download: Download
 ) -> ReconcileReport:
-    """Settles what people decided, then brings home every paid clip, nearest expiry first.
+    """Settles what people decided, then downloads every paid clip, nearest expiry first.
 
     Raises:
         ConfigurationError: A decision does not fit the ledger or the vendor's word; nothing of it was written.
     """
-    settlement = ReconcileReport(settled=await _decided(ledger, resources, decisions) if decisions else [])
+    report = ReconcileReport(settled=await _decided(ledger, resources, decisions) if decisions else [])
     purchases = await asyncio.to_thread(ledger.load_open)
     for words in notices(purchases.values()):
         log.warning(words)
@@ -102,9 +102,9 @@ async def reconcile(
         elif state in (State.UNKNOWN, State.UNREADABLE):
             words = "unknown outcome" if state is State.UNKNOWN else "its records cannot be read"
             why = f"{words} at {_account(purchase)}: {purchase.evidence_of_unknown()}"
-            settlement.open[name] = f"{why}; {to_settle(ledger.store.url, purchase, name)}"
+            report.open[name] = f"{why}; {to_settle(ledger.store.url, purchase, name)}"
         elif state is State.SUBMITTING:
-            settlement.open[name] = "a run is submitting it now"
+            report.open[name] = "a run is submitting it now"
     following, downloads = asyncio.Semaphore(MOST_FOLLOWED), SlotPool(FixedSlots(MOST_DOWNLOADS))
 
     async def clip(job: Job, place: int) -> None:
@@ -122,12 +122,12 @@ async def reconcile(
             await clip(job, place)
         except Exception as error:  # a fault of ours is one clip's, too
             if await _is_over(ledger, job):
-                settlement.settled.append(f"{name}: {error}")
+                report.settled.append(f"{name}: {error}")
             else:
                 way_back = f"; the wrong job? `{command(ledger.store.url, name)}`" if purchase.is_adopted else ""
-                settlement.open[name] = f"job {job.job_id} at {job.account}: {_words(error)}{way_back}"
+                report.open[name] = f"job {job.job_id} at {job.account}: {_words(error)}{way_back}"
         else:
-            settlement.brought_home.append(name)
+            report.brought_home.append(name)
 
     paid.sort(key=_expiry)
     jobs = [(purchase, purchase.accepted.job) for purchase in paid if purchase.accepted is not None]
@@ -135,7 +135,7 @@ async def reconcile(
         await asyncio.gather(*(bring(place, purchase, job) for place, (purchase, job) in enumerate(jobs)))
     finally:
         await downloads.close()
-    return settlement
+    return report
 
 
 async def _followed(job: Job, session: AccountSession, ledger: Ledger, await_job: AwaitJob) -> JobSnapshot:

@@ -1,6 +1,6 @@
 """What all steps of a run share: the accounts at work, the ledgers, the budget, the keyless client, the decoders.
 
-A run opens one desk per account and shares it among all of its shots; a step used alone opens one for itself.
+A run opens one session per account and shares it among all of its shots; a step used alone opens one for itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DECODERS = 2
 
 @dataclass
 class RunResources:
-    """All desks of a run, opened when first needed; the keyless client for media; the child processes that decode."""
+    """All sessions of a run, opened when first needed; the keyless client for media; the processes that decode."""
 
     load_account: LoadAccount
     backend_for: Callable[[Account], SlotBackend] | None = None
@@ -40,7 +40,7 @@ class RunResources:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def session(self, name: str) -> AccountSession:
-        """The desk of `vendor/document`."""
+        """The session of `vendor/document`."""
         async with self._opening:
             if name not in self.sessions:
                 account, _ = await self.load_account(name)
@@ -60,7 +60,7 @@ class RunResources:
         return self.ledgers[output]
 
     async def receive_callbacks(self) -> None:
-        """Listens for vendors' callbacks from now on, if the environment asks for it; to be called before any desk.
+        """Listens for vendors' callbacks from now on, if the environment asks for it; to be called before any session.
 
         Raises:
             ConfigurationError: The environment's addresses cannot be used.
@@ -69,7 +69,7 @@ class RunResources:
             self.callbacks = await receiver_from_environment()
 
     async def close(self) -> None:
-        """Closes every desk."""
+        """Closes every session."""
         if self.callbacks is not None:
             await self.callbacks.close()
         await asyncio.gather(*(session.close() for session in self.sessions.values()), return_exceptions=True)
@@ -77,14 +77,14 @@ class RunResources:
         await self.media.close()
 
 
-_CURRENT: ContextVar[RunResources | None] = ContextVar("longtake_office", default=None)
+_CURRENT: ContextVar[RunResources | None] = ContextVar("longtake_resources", default=None)
 
 
 @asynccontextmanager
 async def open_resources(
     load_account: LoadAccount, backend_for: Callable[[Account], SlotBackend] | None = None
 ) -> AsyncGenerator[RunResources]:
-    """The office of the run that surrounds us, or a new one that ends with the block."""
+    """The resources of the run that surrounds us, or a new one that ends with the block."""
     if (current := _CURRENT.get()) is not None:
         yield current
         return

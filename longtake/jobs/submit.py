@@ -129,7 +129,7 @@ async def buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bud
 
     Args:
         order: What to buy.
-        desk: The account's desk.
+        session: The account's session.
         ledger: Where the purchase is recorded.
         budget: Where money is set aside before the request leaves; None: only `max_spend_usd` bounds it.
 
@@ -139,7 +139,7 @@ async def buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bud
     Raises:
         UnknownOutcomeError: It may have been bought; the ledger says why.
         UnreadableRecordError: The ledger cannot be read for it.
-        VendorAccountError: The account is refused; nothing was bought, the desk is on hold.
+        VendorAccountError: The account is refused; nothing was bought, the session is on hold.
         RejectedRequestError: Refused as it stands; nothing was bought.
         ContentRefusedError: Refused by moderation; recorded as such.
         NotSentError: The vendor could not be reached; nothing was bought.

@@ -91,7 +91,7 @@ async def take_up_slot(
 
     Args:
         job: A job whose end is not recorded.
-        desk: The account that bought it.
+        session: The account that bought it.
         ledger: Where claims are recorded.
         run: Who claims.
         priority: How urgently a new slot is waited for where the old one no longer stands; None: it is done without.
@@ -111,7 +111,7 @@ async def claim_slot(job: Job, session: AccountSession, ledger: Ledger, *, run: 
 
     Args:
         job: A job whose end is not recorded.
-        desk: The account that bought it.
+        session: The account that bought it.
         ledger: Where claims are recorded.
         run: Who claims.
         is_needed: Whether a new slot will be waited for where no old one is known.

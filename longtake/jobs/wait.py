@@ -70,7 +70,7 @@ async def await_end(job: Job, session: AccountSession, ledger: Ledger, *, taken_
 
     Args:
         job: As the ledger knows it.
-        desk: The account that bought it.
+        session: The account that bought it.
         ledger: Where the end is recorded.
         taken_up: The job comes from an earlier run and may have ended long ago.
 
@@ -157,7 +157,7 @@ async def download_clip(
 
     Args:
         job: A job that ended well.
-        desk: The account that bought it.
+        session: The account that bought it.
         ledger: Where the clip is kept and recorded.
         media: The keyless client.
         check: The gate.

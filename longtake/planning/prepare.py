@@ -153,7 +153,7 @@ async def prepare(
     """Reads, checks and plans; spends nothing and writes nothing but a probe of the store.
 
     Args:
-        wishes: What is asked.
+        options: What is asked.
         load_account: Loads `vendor/document`.
         clip_store: Where references may be hosted.
         need_keys: Whether missing credentials stop the run (a plan goes on without).

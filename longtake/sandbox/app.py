@@ -82,9 +82,9 @@ class Sandbox:
     def _app(self) -> Starlette:
         mounts: list[Mount] = []
         for name, dialect in DIALECTS.items():
-            desk = VendorEndpoint(dialect, self._back)
-            mounts.append(Mount(f"/{name}", routes=desk.routes))
-            mounts.append(Mount(f"/{name}-uploads", routes=dialect.upload_routes(desk)))
+            endpoint = VendorEndpoint(dialect, self._back)
+            mounts.append(Mount(f"/{name}", routes=endpoint.routes))
+            mounts.append(Mount(f"/{name}-uploads", routes=dialect.upload_routes(endpoint)))
         return Starlette(
             routes=[*mounts, *self._media.routes, *self._uploads.routes, *control_routes(self._back, VENDORS)]
         )

@@ -1,4 +1,4 @@
-"""A vendor's front desk: takes orders, answers looks, and knows its keys."""
+"""A vendor's endpoint: takes orders, answers looks, and knows its keys."""
 
 from __future__ import annotations
 

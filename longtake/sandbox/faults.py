@@ -1,4 +1,4 @@
-"""Fault plans: which call to a vendor goes wrong, how, and how often. The desks and the media host act them out."""
+"""Fault plans: which call to a vendor goes wrong, how, and how often. The endpoints and the media host act them out."""
 
 from __future__ import annotations
 

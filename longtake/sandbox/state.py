@@ -23,7 +23,7 @@ from longtake.sandbox.settings import SandboxSettings
 
 @dataclass(frozen=True)
 class Back:
-    """What all desks of one sandbox share."""
+    """What all endpoints of one sandbox share."""
 
     settings: SandboxSettings
     jobs: Jobs

@@ -96,7 +96,7 @@ FAULTS = {
     "the ledger cannot be asked": lambda patch: patch.setattr(Ledger, "purchase", raises(OSError("it is away"))),
     "the disk is full": lambda patch: patch.setattr(DirectoryStore, "create", full_for_the_ledger),
     "out of memory": lambda patch: patch.setattr(OrderBuilder, "order", raises(MemoryError())),
-    "no desk can be opened": lambda patch: patch.setattr(
+    "no session can be opened": lambda patch: patch.setattr(
         RunResources, "session", raises(OSError(errno.EMFILE, "too many"))
     ),
     "the account is refused": lambda patch: patch.setattr(

@@ -24,7 +24,7 @@ def output(tmp_path):
 
 @pytest.fixture
 def rendered(sandbox, write_manifest, monkeypatch, output):
-    """Renders two reels, one on each of two vendors; one clip does not come home at first."""
+    """Renders two reels, one on each of two vendors; one clip is not downloaded at first."""
     without_films(monkeypatch)
     lost = ["one"]
 

@@ -210,7 +210,7 @@ def test_every_shot_shows_prompt_price_times_reason_and_next_action(look: Look) 
         assert ("Submitted" in told) == (shot.submitted_at is not None)
 
 
-@pytest.mark.parametrize(("size", "columns"), [(DESK, 4), (PHONE, 2)], ids=["session", "phone"])
+@pytest.mark.parametrize(("size", "columns"), [(DESK, 4), (PHONE, 2)], ids=["desk", "phone"])
 def test_the_details_of_a_shot_stand_side_by_side(look: Look, size: dict[str, int], columns: int) -> None:
     visit = look(small_run(), viewport=size)
     visit.page.locator("#reel-0 details.shots > summary").click()
@@ -385,7 +385,7 @@ def test_without_javascript_totals_and_what_failed_can_be_read(look: Look) -> No
 
 @pytest.mark.skipif("AXE_PATH" not in os.environ, reason="AXE_PATH names no copy of axe.min.js")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["session", "phone"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_no_serious_fault(look: Look, scheme: str, viewport: dict[str, int]) -> None:
     live = run_of(
         [reel_of("tram", ["done", "running", "queued", "waiting"]), reel_of("held", ["held", "unknown_outcome"])],

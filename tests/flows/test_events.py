@@ -228,7 +228,7 @@ def switched_on(project: Project, webhook: tuple[str, list[str]], monkeypatch) -
 
 @pytest.fixture
 def left_alone(project: Project, monkeypatch) -> str:
-    """An output with a paid job that does not come home."""
+    """An output with a paid job whose clip cannot be downloaded."""
     for name, value in project.sandbox.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("EVOLINK_MAX_WAIT_SECONDS", "1")

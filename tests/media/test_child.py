@@ -255,7 +255,7 @@ def own_number() -> int:
     return os.getpid()
 
 
-async def test_a_crew_serves_many_calls_with_few_children() -> None:
+async def test_a_pool_serves_many_calls_with_few_children() -> None:
     workers = WorkerPool(1, calls_each=3)
     try:
         numbers = [await workers.call(own_number, deadline_seconds=30) for _ in range(6)]
@@ -265,7 +265,7 @@ async def test_a_crew_serves_many_calls_with_few_children() -> None:
         await workers.close()
 
 
-async def test_a_crew_replaces_a_child_that_crashed_hung_or_was_killed_while_it_waited(tmp_path: Path) -> None:
+async def test_a_pool_replaces_a_child_that_crashed_hung_or_was_killed_while_it_waited(tmp_path: Path) -> None:
     workers = WorkerPool(1)
     try:
         with pytest.raises(MachineError, match="SIGSEGV"):
@@ -282,7 +282,7 @@ async def test_a_crew_replaces_a_child_that_crashed_hung_or_was_killed_while_it_
         await workers.close()
 
 
-async def test_cancelling_a_call_of_a_crew_ends_its_child(tmp_path: Path) -> None:
+async def test_cancelling_a_call_of_a_pool_ends_its_child(tmp_path: Path) -> None:
     workers, note = WorkerPool(1), tmp_path / "pid"
     task = asyncio.create_task(workers.call(hang, str(note), deadline_seconds=60))
     await noted(note)

@@ -1,4 +1,4 @@
-"""Records of purchases, accounts whose vendor is a function, and a desk without a vendor: for tests of decisions."""
+"""Records of purchases, accounts whose vendor is a function, and a session without a vendor: for tests of decisions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def account(**more) -> Account:
 
 
 def session_at(vendor, **more) -> AccountSession:
-    """A real desk; `vendor` answers each request."""
+    """A real session; `vendor` answers each request."""
     known = account(**more)
     session = open_session(known)
     session.client = VendorClient(known, transport=Transport(known, transport=httpx.MockTransport(vendor)))
@@ -92,7 +92,7 @@ class Slots:
 
 
 def quiet_session(*stands, **more) -> SimpleNamespace:
-    """A desk with such a pool and no vendor."""
+    """A session with such a pool and no vendor."""
     return SimpleNamespace(slots=Slots(*stands), job_seconds=60.0, account=account(), trouble=None, **more)
 
 

@@ -24,7 +24,7 @@ Size = Annotated[
 
 
 class ReelStyle(BaseModel):
-    """What a person may wish of a reel. Its fields' docstrings are the help in the Prefect form."""
+    """What a person may ask of a reel. Its fields' docstrings are the help in the Prefect form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -131,9 +131,9 @@ class _Looks:
 
     def __init__(self, media: GuardedClient, workers: WorkerPool, deadline_seconds: float) -> None:
         self._media = media
-        self._crew = workers
+        self._workers = workers
         self._deadline_seconds = deadline_seconds
-        # As many as the crew has, so that waiting for a child does not count as reading slowly.
+        # As many as there are workers, so that waiting for a child does not count as reading slowly.
         self._turn = asyncio.Semaphore(OPENED_AT_ONCE)
         self._buckets = _Buckets()
 
@@ -150,7 +150,7 @@ class _Looks:
     async def _opened(self, source: str | bytes | Served) -> MediaFacts:
         async with self._turn:
             deadline_seconds = self._deadline_seconds + START_SECONDS
-            work = self._crew.call(look, source, deadline_seconds=2 * deadline_seconds)
+            work = self._workers.call(look, source, deadline_seconds=2 * deadline_seconds)
             return await asyncio.wait_for(work, deadline_seconds)
 
     async def _remote(self, url: str) -> MediaFacts:

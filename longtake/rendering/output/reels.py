@@ -93,7 +93,7 @@ async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progres
     Args:
         order: What to join.
         store: Where the clips lie and the reel goes.
-        crew: Decodes and encodes.
+        workers: Decode and encode.
         progress: Called with the share of the film that is made, 0 to 1.
 
     Raises:

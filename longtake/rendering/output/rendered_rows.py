@@ -108,7 +108,7 @@ def keep_earlier_release(store: Store) -> None:
 
 
 def _brought_up_to_date(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pyarrow.Table:
-    """The rows, done where their clip came home since they were told."""
+    """The rows, done where their clip was downloaded since they were told."""
     if IDENTITY not in results.column_names:
         return results
     rows: list[dict[str, Any]] = results.select([IDENTITY, "verdict"]).to_pylist()

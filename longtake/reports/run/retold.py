@@ -56,7 +56,7 @@ def _left_out(told: object, place: Sequence[int | str]) -> bool:
 
 
 def brought_up_to_date(view: ReportView, ledger: Ledger) -> ReportView:
-    """The report with what came home or ended since, through `longtake reconcile`: shots, counts, money and links."""
+    """The report with what was downloaded or ended since, by `longtake reconcile`: shots, counts, money, links."""
     reels, pairs = _retold_reels(view.reels, ledger.load())
     vendors = [_recounted(one, [pair for pair in pairs if pair[0].vendor == one.vendor]) for one in view.by_vendor]
     return view.model_copy(update={"reels": reels, "totals": _recounted(view.totals, pairs), "by_vendor": vendors})

@@ -1,4 +1,4 @@
-"""What a dialect is: one vendor's paths, its reading of a request, and its words for everything the desk has to say."""
+"""What a dialect is: one vendor's paths, its reading of a request, and its words for all that the endpoint says."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parse(wire: type[W], body: object) -> W:
 
 
 class Dialect(ABC):
-    """One vendor. Stateless; the desk keeps the jobs.
+    """One vendor. Stateless; the endpoint keeps the jobs.
 
     `submit_path` and `look_path` stand below the vendor's base address, `look_path` with `{job_id}`.
     `takes_bare_key`: the document also shows the key without `Bearer`.

@@ -82,7 +82,7 @@ async def cell(sandbox: WatchedSandbox, ledger: Ledger, vendor: str, fault: str)
     began = time.monotonic()
     ends: set[str] = set()
     for _ in range(CALLS):
-        # A desk of its own, as a retry in another process would have.
+        # A session of its own, as a retry in another process would have.
         session = open_session(account)
         try:
             await buy(order, session, ledger)

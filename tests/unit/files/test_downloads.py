@@ -1,4 +1,4 @@
-"""A paid clip comes home whatever its host does, or is waited for; judged by the bill and by the bytes on disk."""
+"""A paid clip is downloaded whatever its host does, or is waited for; judged by the bill and by the bytes on disk."""
 
 from __future__ import annotations
 
