@@ -173,7 +173,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
 
 
 async def render_production(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
-    """Renders a prepared production inside a flow run, its steps as task runs."""
+    """Renders a prepared run inside a flow run, its steps as task runs."""
     async with resources_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
         return await render(
             prepared,
