@@ -150,7 +150,7 @@ async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArt
         summary = await as_recorded(prepared, [str(child.id) for child in children])
     else:
         try:
-            summary = await render_production(prepared, page)
+            summary = await render_in_flow(prepared, page)
         except ConfigurationError as error:  # raised before the first purchase alone
             return await _refused(error, page)
     await show_end(page, prepared, summary)
@@ -172,7 +172,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
     return options.model_copy(update=found)
 
 
-async def render_production(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
+async def render_in_flow(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared run inside a flow run, its steps as task runs."""
     async with resources_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
         return await render(

@@ -1,4 +1,4 @@
-"""Rendering a prepared production: shots to their verdicts, clips shown, reels made, results and report written."""
+"""Rendering a prepared run: shots to their verdicts, clips shown, reels made, results and report written."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def render(
     on_event: OnEvent,
     on_end: OnEnd = lambda result: None,
 ) -> Summary:
-    """Renders a prepared production to its end and writes it up, also when it is cancelled on the way.
+    """Renders a prepared run to its end and writes it up, also when it is cancelled on the way.
 
     Raises:
         ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.

@@ -56,7 +56,10 @@ INSERTIONS = {
         ),
         ("PowerTokensCredentials, AnyfastCredentials, ", "FifthCredentials, "),
     ),
-    "pyproject.toml": (('"longtake.vendors.jimmyai"', '"longtake.vendors.fifth", '),),
+    "pyproject.toml": (
+        ('"longtake.vendors.jimmyai", "longtake.vendors.powertokens"]', '"longtake.vendors.fifth", '),
+        ('"longtake.vendors.jimmyai", "longtake.vendors.powertokens",\n', '"longtake.vendors.fifth", '),
+    ),
 }
 """What is put in front of which words; of several anchors for one place the first that is there counts."""
 
