@@ -67,7 +67,7 @@ def test_the_page_can_be_followed_to_its_end(page: Path, terminal: Terminal, req
 def test_what_is_not_run_says_that_it_is_for_production(page: Path) -> None:
     for block in blocks_of(page):
         if "no-run" in block.marks:
-            assert "prepared" in block.before.lower(), f"{block} is not run, and the page does not say why"
+            assert "production" in block.before.lower(), f"{block} is not run, and the page does not say why"
         if block.language in NAMED:
             assert block.marks, f"{block} is neither saved nor run"
             assert f"`{block.marks[0]}`" in block.before, f"{block}: a reader cannot know that this is {block.marks[0]}"
