@@ -34,7 +34,7 @@ def prepare_proxies(api_url: str | None) -> None:
         if "*" not in there:
             os.environ[name] = ",".join([*there, *(host for host in LOOPBACK if host not in there)])
     faults = {name: fault for name in _PROXIES if (fault := _fault(os.environ.get(name, "")))}
-    if faults and api_url is not None and not is_direct(api_url):
+    if faults and api_url is not None and not _is_direct(api_url):
         raise ConfigurationError(
             "\n".join(f"{name}: {fault}" for name, fault in faults.items())
             + f"\nMend it or unset it, or add {urlsplit(api_url).hostname}, the Prefect server, to NO_PROXY"
@@ -43,18 +43,19 @@ def prepare_proxies(api_url: str | None) -> None:
         del os.environ[name]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host's name is this machine's own."""
+def proxy_to(api_url: str) -> str | None:
+    """The variable whose proxy is on the way to a server; None where the way is direct."""
+    names = (f"{urlsplit(api_url).scheme}_proxy", "all_proxy")
+    found = (name for plain in names for name in (plain, plain.upper()) if os.environ.get(name))
+    return None if _is_direct(api_url) else next(found, None)
+
+
+def _is_direct(api_url: str) -> bool:
+    host = urlsplit(api_url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
-        return False
-
-
-def is_direct(api_url: str) -> bool:
-    """Whether no proxy is on the way to a server."""
-    host = urlsplit(api_url).hostname or ""
-    return is_loopback(host) or bool(urllib.request.proxy_bypass(host))
+        return bool(urllib.request.proxy_bypass(host))
 
 
 def _is_host(entry: str) -> bool:

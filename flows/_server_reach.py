@@ -7,21 +7,19 @@ import json
 import re
 import ssl
 import time
-import urllib.error
-import urllib.request
-from http.client import HTTPException
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
+
+import httpx
 
 from flows._prefect_settings import read_settings, source_of
-from flows._proxies import is_loopback
+from flows._proxies import proxy_to
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.text import one_line
 
 _TRIES = 3
 _TRY_SECONDS = 4.0
 _ALL_TRIES_SECONDS = 6.0
-_ANSWER_BYTES = 1000
 _EXAMPLE = "http://127.0.0.1:4200/api"
 
 
@@ -53,15 +51,14 @@ def require_answer(api_url: str) -> None:
     Raises:
         ConfigurationError: It is not, does not, or is no such server.
     """
-    parts, settings = urlsplit(api_url), read_settings()
+    settings, way = read_settings(), proxy_to(api_url)
     words, begun = "", time.monotonic()
     for attempt in range(_TRIES):
         time.sleep(attempt)
         try:
-            status, answer = _asked(parts, settings)
-        except (OSError, HTTPException, ValueError) as error:
-            reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            words = f"{reason.strerror if isinstance(reason, OSError) and reason.strerror else reason}".strip()
+            status, answer = _asked(api_url, settings)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            words = _reason(error)
         else:
             if status < 300 and _is_usable(answer, api_url):
                 return
@@ -76,35 +73,37 @@ def require_answer(api_url: str) -> None:
         if time.monotonic() - begun > _ALL_TRIES_SECONDS:
             break
     raise ConfigurationError(
-        f"{_told(api_url)}: no Prefect server answers there ({words or 'no reason given'}). Start it, or {_unset()}"
+        f"{_told(api_url)}: no Prefect server answers there ({words}{f', by the proxy of {way}' if way else ''}). "
+        f"Start it, or {_unset()}"
     )
 
 
-def _asked(parts: SplitResult, settings: Any) -> tuple[int, Any]:
-    """The status and the JSON that the server answers with to the login, headers and trust that Prefect will use."""
-    host = parts.hostname or ""
-    is_cloud = host.endswith("prefect.cloud")  # whose addresses have no such page
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    request = urllib.request.Request(  # noqa: S310 - http or https, see above
-        f"{bare.geturl().rstrip('/')}/{'health' if is_cloud else 'admin/version'}",
-        headers=dict(settings.client.custom_headers),
-    )
+def _asked(api_url: str, settings: Any) -> tuple[int, Any]:
+    """The status and the JSON that the server answers with to the login, headers, trust and way that Prefect takes."""
+    host = urlsplit(api_url).hostname or ""
+    page = "health" if host.endswith("prefect.cloud") else "admin/version"  # which Prefect Cloud has not
+    headers = dict(settings.client.custom_headers)
     if login := settings.api.auth_string:
-        request.add_header("Authorization", _basic(login.get_secret_value()))
+        headers["Authorization"] = f"Basic {base64.b64encode(login.get_secret_value().encode()).decode()}"
     elif key := settings.api.key:
-        request.add_header("Authorization", f"Bearer {key.get_secret_value()}")
-    elif parts.username:
-        request.add_header("Authorization", _basic(f"{unquote(parts.username)}:{unquote(parts.password or '')}"))
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=_trust(settings))]
-    if is_loopback(host):
-        handlers.append(urllib.request.ProxyHandler({}))
-    try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=_TRY_SECONDS) as reply:
-            if reply.headers.get_content_type() != "application/json":
-                return 404, None
-            return reply.status, json.loads(reply.read(_ANSWER_BYTES))
-    except urllib.error.HTTPError as error:
-        return error.code, None
+        headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+    with (
+        httpx.Client(verify=_trust(settings), timeout=_TRY_SECONDS, follow_redirects=True, headers=headers) as client,
+        client.stream("GET", f"{api_url.rstrip('/')}/{page}") as reply,
+    ):
+        if reply.status_code >= 300:
+            return reply.status_code, None
+        return reply.status_code, json.loads(next(reply.iter_bytes(), b"null")) if _is_json(reply) else None
+
+
+def _is_json(reply: httpx.Response) -> bool:
+    return reply.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "timed out"
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).strip() or type(error).__name__
 
 
 def _is_usable(answer: object, api_url: str) -> bool:
@@ -136,10 +135,6 @@ def _trust(settings: Any) -> ssl.SSLContext:
     if settings.api.tls_insecure_skip_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
-
-
-def _basic(login: str) -> str:
-    return f"Basic {base64.b64encode(login.encode()).decode()}"
 
 
 def _told(api_url: str) -> str:

@@ -37,8 +37,9 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
     )
 
 
-@pytest.mark.parametrize("command", ["--version", "vendors", "plan", "slots"])
-@pytest.mark.parametrize("python_path", ["", "."])
+@pytest.mark.parametrize(
+    ("command", "python_path"), [("--version", "."), ("vendors", "."), ("plan", ""), ("plan", "."), ("slots", ".")]
+)
 def test_the_command_works_in_a_project_with_packages_of_our_names(
     foreign_project: Path, command: str, python_path: str
 ) -> None:

@@ -345,3 +345,23 @@ def test_a_star_in_no_proxy_stays(bare_environment: pytest.MonkeyPatch) -> None:
     prepare_proxies(None)
 
     assert os.environ["NO_PROXY"] == "*"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_on_the_way_to_a_server_that_does_not_answer_is_named(
+    prefect_server: object, bare_environment: pytest.MonkeyPatch, name: str
+) -> None:
+    bare_environment.setenv(name, f"http://127.0.0.1:{free_port()}")
+
+    with pytest.raises(ConfigurationError, match=rf"\(Connection refused, by the proxy of {name}\)"):
+        require_answer("http://prefect.example/api")
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_server_elsewhere_is_asked_by_the_proxy_that_prefect_will_use(
+    prefect_server: object, bare_environment: pytest.MonkeyPatch, stand_in: ThreadingHTTPServer, name: str
+) -> None:
+    stand_in.answer = (200, JSON, b'"3.9.1"', {"Host": "prefect.example"})
+    bare_environment.setenv(name, f"http://127.0.0.1:{stand_in.server_port}")
+
+    require_answer("http://prefect.example/api")
