@@ -72,10 +72,9 @@ def require_answer(api_url: str) -> None:
                 break
         if time.monotonic() - begun > _ALL_TRIES_SECONDS:
             break
-    raise ConfigurationError(
-        f"{_told(api_url)}: no Prefect server answers there ({words}{f', by the proxy of {way}' if way else ''}). "
-        f"Start it, or {_unset()}"
-    )
+    if way:
+        words += f", by the proxy of {way}"
+    raise ConfigurationError(f"{_told(api_url)}: no Prefect server answers there ({words}). Start it, or {_unset()}")
 
 
 def _asked(api_url: str, settings: Any) -> tuple[int, Any]:
