@@ -7,14 +7,18 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
+from longtake.manifests.signs import QUOTES, invisible, is_quoted
+
 NAME_MAX_CHARACTERS = 200
 VARIANTS_MAX = 100
 
-_TRUE = frozenset({"true", "1", "1.0", "yes"})
-_FALSE = frozenset({"false", "0", "0.0", "no"})
+_TRUE = frozenset({"true", "yes"})
+_FALSE = frozenset({"false", "no"})
 # pandas writes whole numbers as 5.0 where one of the column is missing, BigQuery as 5.000000000.
 _INTEGER = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
-_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{0,30})?")
+_EXPONENT = re.compile(r"(-?[0-9])(?:\.([0-9]*))?[eE]\+?([0-9]{1,2})")
+_DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 _VENDOR = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?")
 # Controls, line and paragraph separators, direction overrides, lone surrogates. The joiners of emoji stay allowed.
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -50,6 +54,16 @@ def parse_text(text: str) -> str:
     return text
 
 
+def parse_word(text: str) -> str:
+    """A word that a vendor or model knows; hidden signs and quotes are no part of one."""
+    if not text.isascii() or text[0] in QUOTES:
+        if sign := invisible(text):
+            raise CellError(f"the cell holds an invisible character, {sign}", "take that character out")
+        if is_quoted(text):
+            raise CellError("the text stands in quotes", "take the quotes out")
+    return text
+
+
 def parse_flag(text: str) -> bool:
     """True or false, 1 or 0, yes or no, in any case."""
     word = text.lower()
@@ -57,14 +71,30 @@ def parse_flag(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
+    if (number := _whole(text)) in (0, 1):
+        return number == 1
     raise CellError("this is neither true nor false", "write true or false, or leave it empty")
 
 
 def parse_integer(text: str) -> int:
     """A whole number, strictly."""
-    if (match := _INTEGER.fullmatch(text)) is None:
+    if (number := _whole(text)) is None:
+        if _EXPONENT.fullmatch(text):
+            raise CellError("a spreadsheet has shortened this number, and its digits are gone", "write all of them")
         raise CellError("this is not a whole number", "write digits alone, such as 42")
-    return int(match[1])
+    return number
+
+
+def _whole(text: str) -> int | None:
+    """The whole number that a text is, as people, pandas, BigQuery and decimals (`1.5E+1`) write it.
+
+    `4.00638E+12`, as spreadsheets show a long number, is none: what stood behind its digits is gone.
+    """
+    if match := _INTEGER.fullmatch(text):
+        return int(match[1])
+    if (match := _EXPONENT.fullmatch(text)) and (exponent := int(match[3])) <= len(digits := match[2] or ""):
+        return None if digits[exponent:].strip("0") else int(match[1] + digits[:exponent])
+    return None
 
 
 def parse_take(text: str) -> int:
@@ -85,7 +115,7 @@ def parse_duration(text: str) -> int | Literal["auto"]:
     """Whole seconds, or `auto`."""
     if text.lower() == "auto":
         return "auto"
-    if (match := _INTEGER.fullmatch(text)) is None or (seconds := int(match[1])) < 1:
+    if (seconds := _whole(text)) is None or seconds < 1:
         raise CellError("this is neither whole seconds nor auto", "write a number such as 5, without a unit, or auto")
     return seconds
 
@@ -93,7 +123,8 @@ def parse_duration(text: str) -> int | Literal["auto"]:
 def parse_tail(text: str) -> float:
     """Seconds above 0."""
     if not _SECONDS.fullmatch(text) or not math.isfinite(seconds := float(text)) or seconds <= 0:
-        raise CellError("this is not a number of seconds above 0", "write seconds such as 4 or 4.5")
+        fix = f"write {text.replace(',', '.')}" if _DECIMAL_COMMA.fullmatch(text) else "write seconds such as 4 or 4.5"
+        raise CellError("this is not a number of seconds above 0", fix)
     return seconds
 
 

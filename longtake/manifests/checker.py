@@ -19,6 +19,7 @@ from longtake.domain.request import DEFAULT_MODEL, OPTIONS, Reference, Role, Sho
 from longtake.domain.violations import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError, formula_error
+from longtake.manifests.explained import explained, explained_reference
 from longtake.manifests.headers import nearly_column, reads_as
 from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import Roots, shown
@@ -32,6 +33,7 @@ from longtake.manifests.schema import (
     nameless_reel,
     natural_key,
 )
+from longtake.manifests.signs import cautions, invisible
 from longtake.manifests.templates import TemplateError, fill_in
 
 _NOT_TEXT = CellError("its bytes are not UTF-8", "write the column as text in UTF-8")
@@ -124,6 +126,9 @@ class _Check:
         self.found.append(Violation(row=row, column=column, value=value, rule=rule, fix=fix))
         self.refused.update([row] if row else range(1, self.size + 1))
 
+    def _warn(self, row: int, column: str, value: str, rule: str, fix: str) -> None:
+        self.found.append(Violation(row=row, column=column, value=value, rule=rule, fix=fix, warning=True))
+
     def _check_columns(self) -> None:
         columns = self.cells.keys()
         if not any(map(reads_as, columns)):
@@ -166,7 +171,7 @@ class _Check:
             try:
                 known[text] = parse(plain) if plain else empty
             except CellError as error:
-                known[text], bad[text] = empty, error
+                known[text], bad[text] = empty, explained(plain, error)
         for row, text in enumerate(texts, 1) if bad else ():
             if error := bad.get(text):
                 self._refuse(row, column, shown(text), error.rule, error.fix)
@@ -206,7 +211,7 @@ class _Check:
         """Every row's prompt, filled in; one that cannot be is reported and stays as written."""
         cells = self.cells
         prompts = [joined(cell, ", ") for cell in cells["prompt"]] if "prompt" in cells else [""] * self.size
-        names = cells.keys() - {"prompt"}
+        names, undecoded = cells.keys() - {"prompt"}, self.manifest.undecoded.get("prompt", ())
 
         def text_of(name: str, place: int) -> str:
             if place + 1 in self.manifest.undecoded.get(name, ()):
@@ -218,6 +223,9 @@ class _Check:
                 prompts[place] = fill_in(prompt, names, lambda name, place=place: text_of(name, place))
             except TemplateError as error:
                 self._refuse(place + 1, "prompt", prompt, error.rule, error.fix)
+            if place + 1 not in undecoded:
+                for found, rule, fix in cautions(prompts[place]):
+                    self._warn(place + 1, "prompt", found, rule, fix)
         return prompts
 
     def _references(self) -> list[tuple[Reference, ...]]:
@@ -249,8 +257,15 @@ class _Check:
             try:
                 resolved.append(Reference(role=role, source=self.roots.resolve(value, role)))
             except CellError as error:
-                bad.append((value, error))
+                bad.append((value, explained_reference(value, error, lambda part: self._is_reference(part, role))))
         return tuple(resolved), bad
+
+    def _is_reference(self, value: str, role: Role) -> bool:
+        try:
+            self.roots.resolve(value, role)
+        except CellError:
+            return False
+        return True
 
     def _names(self, written: Sequence[WrittenRow]) -> tuple[list[str], list[str], list[bool]]:
         """Every row's reel and shot, and whether it named no reel."""
@@ -279,6 +294,11 @@ class _Check:
         for violation in self.found[before:]:
             text = joined(self.cells[column][violation.row - 1]).strip()
             names[violation.row - 1] = cells.CONTROL.sub("\ufffd", text)[: cells.NAME_MAX_CHARACTERS]
+        hidden = {name: sign for name in set(names) if (sign := invisible(name))}
+        for row, name in enumerate(names, 1) if hidden else ():
+            if name in hidden:
+                rule = f"the name holds an invisible character, {hidden[name]}, and is another name than without it"
+                self._warn(row, column, name, rule, "take that character out, unless it is meant")
         return names
 
     def _hashed_name(self, place: int, written: WrittenRow) -> str:

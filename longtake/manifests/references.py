@@ -15,6 +15,7 @@ from pathlib import Path
 from longtake.domain.identity import data_uri_bytes, unsigned_url
 from longtake.domain.request import Role
 from longtake.manifests.cells import CONTROL, CellError, check_web_address
+from longtake.manifests.spelling import other_case, spelled_on_disk
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_HEAD = re.compile(r"data:([a-z]+)/[a-z0-9.+-]+(;[a-z0-9.+-]+=[a-z0-9.+-]+)*;base64", re.IGNORECASE)
@@ -120,9 +121,10 @@ class Roots:
         try:
             is_file = stat.S_ISREG(os.stat(real).st_mode)  # noqa: PTH116  # twice as fast as Path.stat
         except OSError as error:
-            raise CellError(
-                f"there is no such file ({error.strerror})", "mend the path, or put the file there"
-            ) from None
+            if (spelled := spelled_on_disk(path)) is not None and spelled != path:
+                return self._checked_file(spelled, folders)
+            fix = f"write {other}" if (other := other_case(real)) else "mend the path, or put the file there"
+            raise CellError(f"there is no such file ({error.strerror})", fix) from None
         if not is_file:
             raise CellError("this is not a file", "name a picture, video or sound file")
         if not os.access(real, os.R_OK):

@@ -26,6 +26,7 @@ from longtake.manifests.cells import (
     parse_text,
     parse_variants,
     parse_vendor,
+    parse_word,
 )
 
 Cell = str | list[str]
@@ -88,7 +89,8 @@ COLUMNS: dict[str, Column] = {
         "the model; `longtake vendors` lists those of each vendor",
         f"{', '.join(f'`{name}`' for name in NEUTRAL_MODELS)} or a vendor's own model",
         f"`{DEFAULT_MODEL}`",
-        json_schema={"type": "string"},
+        parse_word,
+        {"type": "string"},
     ),
     "duration_seconds": Column(
         "how long the clip is",
@@ -105,13 +107,15 @@ COLUMNS: dict[str, Column] = {
         "how many lines the picture has",
         "`480p`, `720p`, `1080p`, as far as the model makes it",
         "as the vendor does",
-        json_schema={"type": "string"},
+        parse_word,
+        {"type": "string"},
     ),
     "ratio": Column(
         "width to height",
         f"{', '.join(f'`{ratio}`' for ratio in RATIOS)} or `adaptive`",
         "as the vendor does",
-        json_schema={"type": "string"},
+        parse_word,
+        {"type": "string"},
     ),
     "seed": Column("where chance starts from", "a whole number", "by chance", parse_integer, _WHOLE),
     "generate_audio": _flag("whether the clip has sound"),
