@@ -70,6 +70,44 @@ def test_a_large_picture_is_read_to_its_end_without_all_its_pixels(
         probe_media(io.BytesIO(data[: int(len(data) * end)]))
 
 
+@pytest.mark.parametrize("packing", ["raw", "tiff_lzw", "jpeg", "tiff_deflate"])
+def test_a_large_tiff_is_held_against_its_length_without_its_pixels(
+    monkeypatch: pytest.MonkeyPatch, packing: str
+) -> None:
+    monkeypatch.setattr(probe, "WHOLE_MAX_PIXELS", 1000)
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.load", lambda self: pytest.fail("decoded"))
+    file = io.BytesIO()
+    Image.effect_noise((403, 301), 90).save(file, "tiff", compression=packing)
+    # Where its tags stand behind its pixels, half of it does not even open.
+    for data in (file.getvalue(), file.getvalue() + b"\n"):
+        facts = probe_media(io.BytesIO(data), takes_large=False)
+        assert (facts.container, facts.width, facts.height) == ("tiff", 403, 301)
+    with pytest.raises(UnreadableClipError):
+        probe_media(io.BytesIO(file.getvalue()[: len(file.getvalue()) // 2]))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+def test_a_large_bmp_is_held_against_its_length_without_its_pixels(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setattr(probe, "WHOLE_MAX_PIXELS", 1000)
+    data = io.BytesIO()
+    Image.effect_noise((403, 301), 90).convert(mode).save(data, "bmp")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    assert probe_media(io.BytesIO(data.getvalue()), takes_large=False).width == 403
+    with pytest.raises(UnreadableClipError, match="cut short"):
+        probe_media(io.BytesIO(data.getvalue()[:-10]))
+
+
+@pytest.mark.parametrize("name", ["webp", "gif"])
+def test_a_large_picture_that_must_be_decoded_whole_waits_until_it_is_asked_for_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(probe, "WHOLE_MAX_PIXELS", 1000)
+    data = picture(name)
+    with pytest.raises(probe.LargePictureError):
+        probe_media(io.BytesIO(data), takes_large=False)
+    assert probe_media(io.BytesIO(data)).width == 400
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
 def test_every_kind_of_large_png_is_taken_and_one_that_lacks_pixels_is_not(
     monkeypatch: pytest.MonkeyPatch, mode: str

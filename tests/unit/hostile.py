@@ -220,6 +220,7 @@ REFERENCES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "webp": (".webp", _picture("webp", 9_990, 9_990)),
     "gif": (".gif", _picture("gif", 9_990, 9_990, "P")),
     "tiff": (".tiff", lambda path: Image.new("F", (9_990, 9_990)).save(path, "tiff", compression="tiff_lzw")),
+    "tiff, plain": (".tiff", lambda path: Image.new("F", (9_990, 9_990)).save(path, "tiff")),
     "bmp": (".bmp", _picture("bmp", 5_000, 5_000)),
     "mp4": (".mp4", _claimed_samples),
     "wav": (".wav", _long_wav),

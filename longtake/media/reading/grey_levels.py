@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +15,7 @@ from longtake.domain.errors import UnreadableClipError
 _LEVELS = (1.0, 255.0, 65535.0)
 """What white is in pictures of numbers: of floats, of 8 and of 16 bits; the first that holds them all."""
 _BITS, _PHOTOMETRIC, _SAMPLES, _PLANES, _EXTRA, _FORMAT = 258, 262, 277, 284, 338, 339
+_BAND_ROWS = 256
 _WHITE_IS_ZERO, _APART, _SIGNED = 0, 2, 2
 
 
@@ -44,27 +47,43 @@ class Numbers:
 
     def as_grey(self, image: Image.Image) -> tuple[Image.Image, list[str]]:
         """The picture in 8 bits of grey, and in words how: Pillow alone would cut off all above 255."""
-        values = self._values(image)
-        is_number = np.isfinite(values)
-        odd = int(values.size - np.count_nonzero(is_number))
-        values = np.where(is_number, values, 0)
-        least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+        least, most, odd = self._extent(image)
         white = self._white(image, least, most)
         if white:
-            words = f"8 bits of grey instead of {self._stored(image)}, {white:g} as white"
-            scaled = values * (255 / white)
+            changes = [f"8 bits of grey instead of {self._stored(image)}, {white:g} as white"]
+            least, spread = 0.0, white
         else:
-            words = f"grey values of {least:g} to {most:g} spread over 8 bits"
-            scaled = (values - least) * (255 / ((most - least) or 1))
-        grey: NDArray[np.uint8] = np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
-        changes = [words]
+            changes = [f"grey values of {least:g} to {most:g} spread over 8 bits"]
+            spread = (most - least) or 1
+        grey = np.empty((image.height, image.width), np.uint8)
+        for rows, values in self._bands(image):
+            is_number = np.isfinite(values)
+            scaled = (np.where(is_number, values, least) - least) * (255 / spread)
+            band: NDArray[np.uint8] = np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
+            band = 255 - band if self.is_negative else band
+            band[~is_number] = 0
+            grey[rows] = band
         if self.is_negative:
-            grey = 255 - grey
             changes.append("turned over, for its zero is white")
         if odd:
-            grey[~is_number] = 0
             changes.append(f"{odd} values that are no numbers as black")
         return Image.fromarray(grey), changes
+
+    def _extent(self, image: Image.Image) -> tuple[float, float, int]:
+        """The least and the largest number, and how many values are none."""
+        least, most, odd = math.inf, -math.inf, 0
+        for _, values in self._bands(image):
+            numbers = values[np.isfinite(values)]
+            odd += values.size - numbers.size
+            if numbers.size:
+                least, most = min(least, float(numbers.min())), max(most, float(numbers.max()))
+        return (least, most, odd) if least <= most else (0.0, 0.0, odd)
+
+    def _bands(self, image: Image.Image) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Some rows at a time: all of a hundred megapixels at once, several times over, is too much."""
+        for top in range(0, image.height, _BAND_ROWS):
+            bottom = min(image.height, top + _BAND_ROWS)
+            yield slice(top, bottom), self._values(image.crop((0, top, image.width, bottom)))
 
     def _stored(self, image: Image.Image) -> str:
         if image.mode == "F":

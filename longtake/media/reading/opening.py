@@ -37,7 +37,7 @@ def reading(source: object) -> Generator[None]:
         message = str(error)
         if message.startswith(f"{name}: "):
             raise
-        raise UnreadableClipError(f"{name}: {message}") from error
+        raise type(error)(f"{name}: {message}") from error
     except DAMAGE as error:
         if is_ours(error):
             raise

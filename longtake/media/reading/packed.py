@@ -1,10 +1,12 @@
-"""Whether a PNG or WAV is whole, by its own chunks and without unpacking it into memory."""
+"""Whether a PNG, TIFF, BMP or WAV is whole, by what it says of its parts and without unpacking it into memory."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
+
+from PIL import Image
 
 from longtake.domain.errors import UnreadableClipError
 
@@ -15,6 +17,10 @@ or not (FFmpeg), a billion samples, an hour. From here on no vendor would take w
 _SLACK_BYTES = 64
 """Some count the header as sound, or a last odd byte."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PIECES = ((273, 279), (324, 325))
+"""Tags of a TIFF: where its strips lie and how long they are, or its tiles."""
+_BITS_OF_SAMPLES, _PACKING = 258, 259
+_PLAIN_BMP = (0, 3)
 # Columns and rows of Adam7: first column, first row, step across, step down.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -61,6 +67,45 @@ def _png_bytes(header: bytes) -> int:
     passes = _PASSES if interlaced else ((0, 0, 1, 1),)
     sizes = [((width - x + dx - 1) // dx, (height - y + dy - 1) // dy) for x, y, dx, dy in passes]
     return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)
+
+
+def check_tiff(picture: Image.Image, size_bytes: int) -> None:
+    """Looks whether every strip or tile that a TIFF names lies within the file, and is large enough if not packed.
+
+    Raises:
+        UnreadableClipError: Cut short or damaged.
+    """
+    tags: Any = cast(Any, picture).tag_v2
+    starts, counts = next(((tags[a], tags[b]) for a, b in _PIECES if a in tags and b in tags), ((), ()))
+    if not starts or len(starts) != len(counts):
+        raise UnreadableClipError("damaged picture (a TIFF that does not tell where its pixels are)")
+    end = max(start + count for start, count in zip(starts, counts, strict=True))
+    if end > size_bytes:
+        raise UnreadableClipError(f"cut short: its pixels end at byte {end}, the file at {size_bytes}")
+    bits = sum(tags.get(_BITS_OF_SAMPLES) or (1,))
+    if tags.get(_PACKING, 1) == 1 and sum(counts) < picture.width * picture.height * bits // 8:
+        raise UnreadableClipError("cut short: a TIFF without all its pixels")
+
+
+def check_bmp(file: BinaryIO, size_bytes: int) -> bool:
+    """Looks whether all rows of a BMP are there; False where it is packed, and its length tells nothing.
+
+    Raises:
+        UnreadableClipError: Cut short.
+    """
+    file.seek(0)
+    head = file.read(34)
+    start, size = struct.unpack_from("<II", head, 10)
+    if size < 40:
+        return False
+    width, height = struct.unpack_from("<ii", head, 18)
+    bits, packing = struct.unpack_from("<HI", head, 28)
+    if packing not in _PLAIN_BMP:
+        return False
+    end = start + (width * bits + 31) // 32 * 4 * abs(height)
+    if end > size_bytes:
+        raise UnreadableClipError(f"cut short: its pixels end at byte {end}, the file at {size_bytes}")
+    return True
 
 
 def check_wav(file: BinaryIO, size_bytes: int) -> None:

@@ -25,14 +25,14 @@ from longtake.media.reading.clock import Ratio, exact, frame_clock
 from longtake.media.reading.colour import Colour, decided
 from longtake.media.reading.file_kinds import described, heif_container, is_mp3, is_readable_picture, is_wav
 from longtake.media.reading.opening import Source, open_bytes, open_container, reading
-from longtake.media.reading.packed import check_png, check_wav
+from longtake.media.reading.packed import check_bmp, check_png, check_tiff, check_wav
 from longtake.media.reading.parameter_sets import read_parameter_sets
 from longtake.media.reading.turned import lies_on_its_side
 
 PICTURE_MAX_PIXELS = 100_000_000
 """A picture larger than this is refused before it is decoded."""
 WHOLE_MAX_PIXELS = 25_000_000
-"""A picture up to here is decoded as it is; of a larger JPEG and PNG every byte is checked without all its pixels."""
+"""A picture up to here is decoded as it is; a larger JPEG, PNG, TIFF or BMP is checked without all its pixels."""
 
 _PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # Photoshop and ComfyUI write profiles, XMP and workflows of megabytes; Pillow takes one for a bomb by default.
@@ -123,13 +123,22 @@ def open_clip(source: Source) -> Generator[OpenClip]:
         yield clip
 
 
-def probe_media(source: Source) -> MediaFacts:
+class LargePictureError(UnreadableClipError):
+    """A picture that takes much memory to look at, and was not asked for; ask again when nothing else does."""
+
+
+def probe_media(source: Source, *, takes_large: bool = True) -> MediaFacts:
     """What any reference is: picture, video or sound. Pictures are decoded, after their size was checked.
+
+    Args:
+        source: The file.
+        takes_large: Whether a picture may be decoded that takes hundreds of megabytes.
 
     Containers: jpeg, png, webp, bmp, tiff, gif, heic, avif; mp4, mov; wav, mp3, m4a. `width` and `height` are as
     displayed; of HEIC and AVIF, which are not decoded, they may be unknown.
 
     Raises:
+        LargePictureError: It takes much memory, and `takes_large` is false.
         UnreadableClipError: None of these, damaged, or cut short.
     """
     with reading(source), open_bytes(source) as (file, size_bytes):
@@ -142,7 +151,7 @@ def probe_media(source: Source) -> MediaFacts:
             return _sound_facts(source, file, size_bytes, "wav")
         if is_mp3(head):
             return _sound_facts(source, file, size_bytes, "mp3")
-        return _picture_facts(file, size_bytes, head)
+        return _picture_facts(file, size_bytes, head, takes_large)
 
 
 def _mov_facts(source: Source, file: BinaryIO, size_bytes: int) -> MediaFacts:
@@ -199,7 +208,7 @@ def _heif_facts(file: BinaryIO, size_bytes: int, container: str) -> MediaFacts:
     return MediaFacts(kind="image", container=container, size_bytes=size_bytes, codec=codec, width=width, height=height)
 
 
-def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes) -> MediaFacts:
+def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes, takes_large: bool) -> MediaFacts:
     file.seek(0)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -210,7 +219,7 @@ def _picture_facts(file: BinaryIO, size_bytes: int, head: bytes) -> MediaFacts:
                     raise UnreadableClipError(_too_many(f"{width}×{height}"))
                 # An iPhone's and a Samsung's JPEG carries more pictures behind its own.
                 name = "jpeg" if picture.format == "MPO" else (picture.format or "").lower()
-                _read_through(picture, file)
+                _read_through(picture, file, size_bytes, takes_large)
                 if lies_on_its_side(picture):
                     width, height = height, width
     except Image.DecompressionBombError as error:
@@ -235,15 +244,27 @@ def _too_many(size: str) -> str:
     return f"a picture of {size} px is more than is decoded here (at most {PICTURE_MAX_PIXELS:,}); scale it down"
 
 
-def _read_through(picture: Image.Image, file: BinaryIO) -> None:
+def _read_through(picture: Image.Image, file: BinaryIO, size_bytes: int, takes_large: bool) -> None:
     """Decodes a picture; of a large one only so much as shows that nothing of it is missing."""
     width, height = picture.size
     if width * height > WHOLE_MAX_PIXELS:
         if picture.format == "PNG":
             check_png(file)
             return
+        if picture.format == "TIFF":
+            check_tiff(picture, size_bytes)
+            return
+        if picture.format == "BMP" and check_bmp(file, size_bytes):
+            return
         picture.draft(None, (width // 8, height // 8))
-    picture.load()
+        if picture.size == (width, height) and not takes_large:
+            raise LargePictureError(f"a picture of {width}×{height} px")
+    try:
+        picture.load()
+    except OSError as error:
+        if "decoder object" not in str(error) or width * height <= WHOLE_MAX_PIXELS:
+            raise
+        raise MemoryError from error  # how the WebP decoder says it
 
 
 def _checked_boxes(file: BinaryIO, size_bytes: int) -> BoxFacts:

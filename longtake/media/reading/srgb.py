@@ -32,7 +32,8 @@ def as_srgb(opened: Image.Image, *, keeps_alpha: bool) -> tuple[Image.Image, lis
     # Only before a picture is loaded it tells how it is stored.
     numbers, head = Numbers(opened), _head(opened)
     changes = _pictures_left_out(opened)
-    image = ImageOps.exif_transpose(opened)
+    image = opened
+    ImageOps.exif_transpose(image, in_place=True)  # a second one of a hundred megapixels is too much
     profile = cast(bytes | None, image.info.get("icc_profile"))
     if numbers.are_in(image):
         image, notes = numbers.as_grey(image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import shutil
@@ -20,6 +21,7 @@ from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
 from longtake.files.web.ranged import RangedFile, open_ranged
 from longtake.media.cutting.fit import make_picture_fit, make_sound_fit
 from longtake.media.cutting.tail import FitReceipt, TailLimits, make_fit
+from longtake.media.reading.probe import WHOLE_MAX_PIXELS
 from longtake.media.workers import in_child
 from longtake.planning.plan import Shot
 from longtake.planning.references.look import look
@@ -45,6 +47,11 @@ class _Job:
     source: str
     facts: MediaFacts
     limits: MediaLimits
+
+    @property
+    def is_large(self) -> bool:
+        """Whether to make the copy takes much memory, so that one is made at a time."""
+        return self.facts.kind == "image" and (self.facts.width or 0) * (self.facts.height or 0) > WHOLE_MAX_PIXELS
 
     @property
     def suffix(self) -> str:
@@ -76,10 +83,10 @@ async def fix_references(
     folder.mkdir(parents=True, exist_ok=True)
     fixed: dict[int, dict[str, FixedReference]] = {}
     problems: dict[str, str] = {}
-    turn = asyncio.Semaphore(AT_ONCE)
+    turn, large = asyncio.Semaphore(AT_ONCE), asyncio.Lock()
 
     async def make(job: _Job, places: Sequence[tuple[int, str]]) -> None:
-        async with turn:
+        async with large if job.is_large else contextlib.nullcontext(), turn:
             try:
                 copy = await _copy(job, folder, media)
             except (LongtakeError, OSError, ValueError, *FETCH_ERRORS) as error:

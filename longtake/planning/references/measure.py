@@ -24,7 +24,7 @@ from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
 from longtake.files.web.ranged import open_ranged
 from longtake.manifests.schema import ManifestRow
 from longtake.media.workers import WorkerPool
-from longtake.planning.references.look import look
+from longtake.planning.references.look import look, look_unless_large
 
 DEADLINE_SECONDS = 90.0
 OPENED_AT_ONCE = 2
@@ -135,6 +135,7 @@ class _Looks:
         self._deadline_seconds = deadline_seconds
         # As many as there are workers, so that waiting for a child does not count as reading slowly.
         self._turn = asyncio.Semaphore(OPENED_AT_ONCE)
+        self._large = asyncio.Lock()
         self._buckets = _Buckets()
 
     async def measured(self, source: str) -> MediaFacts:
@@ -149,9 +150,17 @@ class _Looks:
 
     async def _opened(self, source: str | bytes | Served) -> MediaFacts:
         async with self._turn:
-            deadline_seconds = self._deadline_seconds + START_SECONDS
-            work = self._workers.call(look, source, deadline_seconds=2 * deadline_seconds)
-            return await asyncio.wait_for(work, deadline_seconds)
+            facts = await self._called(look_unless_large, source)
+        if facts is not None:
+            return facts
+        # However many there are, the memory of one is enough.
+        async with self._large, self._turn:
+            return await self._called(look, source)
+
+    async def _called(self, function: Callable[..., T], source: str | bytes | Served) -> T:
+        deadline_seconds = self._deadline_seconds + START_SECONDS
+        work = self._workers.call(function, source, deadline_seconds=2 * deadline_seconds)
+        return await asyncio.wait_for(work, deadline_seconds)
 
     async def _remote(self, url: str) -> MediaFacts:
         file = await asyncio.wait_for(open_ranged(url, self._media), self._deadline_seconds)
