@@ -15,6 +15,7 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError
 
 from blocks._logo import DrawnBlock, logo
 from longtake.accounts.account import Account, BaseUrl
+from longtake.costs.price_file import prices_in_file, with_price, write_to_file
 from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.settings import settings
 
@@ -208,7 +209,8 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
         notices = [f"{written}: the block document {address} is used, not the environment"] if variables else []
         return stored.account(document), notices if document == "default" else []
     if document == "default" and "api_key" in variables:
-        return block.from_environment().account(), []
+        account = block.from_environment().account()
+        return account.model_copy(update={"prices": prices_in_file(account.name) | account.prices}), []
     key = block._variable("api_key")  # pyright: ignore[reportPrivateUsage]
     either = f" or set {key}" if document == "default" else f" ({key} stands for {vendor} alone)"
     raise MissingCredentialsError(
@@ -234,6 +236,44 @@ def _sandboxed(vendor: str, document: str, url: str) -> Account:
         )
     except ValidationError:
         raise ConfigurationError(f"LONGTAKE_SANDBOX_URL is no address: {url!r}") from None
+
+
+async def set_prices(
+    written: str, model: str, usd: Mapping[str, float], *, unit: str = "second", source: str = "set by hand"
+) -> str:
+    """Sets what an account pays for a model, in its block document, or in a file where it stands in none.
+
+    Args:
+        written: `vendor` or `vendor/NAME`.
+        model: A wire model, or a neutral name for all that answer to it.
+        usd: Price of a unit in US dollars by resolution; `*` for any.
+        unit: `second`, `task` or `million_tokens`.
+        source: Where the figure is from.
+
+    Returns:
+        Where it stands now.
+
+    Raises:
+        UnknownVendorError: There is no such vendor.
+        ConfigurationError: There is no such model, the figures are no price, or they would not hold.
+    """
+    vendor, _, name = written.partition("/")
+    if vendor not in CREDENTIALS:
+        raise UnknownVendorError(f"there is no vendor {vendor!r}; known are {', '.join(CREDENTIALS)}")
+    if settings().sandbox_url is not None:
+        raise ConfigurationError("LONGTAKE_SANDBOX_URL is set, and the sandbox's prices are its own; unset it")
+    block, document = CREDENTIALS[vendor], name or "default"
+    if (stored := await _stored(block, document)) is not None:
+        stored.prices = with_price(stored.prices, vendor, model, usd, unit=unit, source=source)
+        await stored.asave(document, overwrite=True)
+        return f"the block document {block.get_block_type_slug()}/{document}"
+    if document != "default":
+        raise ConfigurationError(f"there is no block document {block.get_block_type_slug()}/{document}")
+    if os.environ.get(variable := block._variable("prices"), "").strip():  # pyright: ignore[reportPrivateUsage]
+        raise ConfigurationError(f"{variable} sets the prices of {vendor}; change it there, or unset it")
+    account = f"{vendor}/{document}"
+    there = prices_in_file(account)
+    return str(write_to_file(account, with_price(there, vendor, model, usd, unit=unit, source=source)))
 
 
 async def _stored(block: type[VendorCredentials], document: str) -> VendorCredentials | None:

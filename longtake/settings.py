@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Where it is set, even to nothing, every account is the sandbox's."""
     clip_store: str = ""
     public_endpoint_url: str | None = None
+    price_file: Annotated[str, _or("longtake-prices.json")] = "longtake-prices.json"
+    """Where `longtake prices set` keeps prices of accounts that stand in no block."""
     server_port: Annotated[
         Annotated[int, Field(ge=0, le=65535)] | None, _or(None), Field(description="a port, 0 to 65535, such as 4200")
     ] = None

@@ -17,6 +17,7 @@ from longtake.domain.text import visible
 from longtake_cli.columns import add_columns_command
 from longtake_cli.init import add_init_command
 from longtake_cli.options import add_extension_option, add_render_options, render_parameters
+from longtake_cli.prices import add_prices_command, set_prices_of
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -142,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     slots.set_defaults(command=_slots)
 
+    add_prices_command(commands, _prices)
+
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
     vendors.add_argument("name", nargs="?", help="one vendor alone")
     vendors.set_defaults(command=_vendors)
@@ -235,6 +238,12 @@ def _slots(chosen: argparse.Namespace) -> int:
 
         lines = show_slots(chosen.free)
     _show("\n".join(lines))
+    return OK
+
+
+def _prices(chosen: argparse.Namespace) -> int:
+    with _server():
+        _show(set_prices_of(chosen))
     return OK
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from longtake.costs.budget_log import NANO, Reservation, Reservations
 
-PRICE_FIX = "fill in `prices` of its credentials"
+PRICE_FIX = "`longtake prices set` sets it"
 
 
 @dataclass

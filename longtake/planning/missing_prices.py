@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable
 
 from longtake.planning.plan import Shot
 
 
 def missing_prices(shots: Iterable[Shot]) -> list[str]:
-    """What to fill into the credentials so that every shot has a price: one line per account."""
+    """What to type so that every shot has a price: one line per account."""
     needed: dict[str, dict[str, dict[str, None]]] = {}
     for shot in shots:
         if shot.quote is not None or shot.model is None or shot.is_refused or shot.attempts:
@@ -17,13 +17,12 @@ def missing_prices(shots: Iterable[Shot]) -> list[str]:
         resolution = shot.request.resolution or shot.model.limits.default_resolution or "*"
         needed.setdefault(shot.account, {}).setdefault(shot.model.wire, {})[resolution] = None
     return [
-        f"{account}: some prices are unknown; fill in `prices` with your own figures: {json.dumps(_forms(models))}"
+        f"{account}: some prices are unknown; set what you pay, in USD a second (--unit task or million_tokens): "
+        + "; ".join(_command(account, wire, resolutions) for wire, resolutions in models.items())
         for account, models in needed.items()
     ]
 
 
-def _forms(models: Mapping[str, Mapping[str, None]]) -> dict[str, object]:
-    return {
-        wire: {"unit": "second", "usd": dict.fromkeys(resolutions, "?"), "source": "your contract"}
-        for wire, resolutions in models.items()
-    }
+def _command(account: str, wire: str, resolutions: Iterable[str]) -> str:
+    figures = " ".join(shlex.quote(f"{resolution}=USD") for resolution in resolutions)
+    return f"`longtake prices set {account.removesuffix('/default')} {wire} {figures}`"

@@ -22,7 +22,7 @@ from blocks import (
     PowerTokensCredentials,
     load_account,
 )
-from blocks.credentials import CREDENTIALS, VendorCredentials
+from blocks.credentials import CREDENTIALS, VendorCredentials, load_account, set_prices
 from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.vendors import VENDORS
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
@@ -215,3 +215,18 @@ def test_the_blocks_register_with_prefects_own_command(prefect_server: PrefectSe
 def test_no_description_of_a_block_breaks_what_prefect_prints_of_it(block: type) -> None:
     # `prefect block ls -o json` reads "[/word]" in it as the end of a colour, and fails.
     assert "[/" not in str(block.model_json_schema())
+
+
+async def test_a_price_that_is_set_goes_into_the_block_document_where_there_is_one(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LONGTAKE_SANDBOX_URL", raising=False)
+    document = f"priced-{uuid.uuid4().hex[:8]}"
+    await EvoLinkCredentials(api_key="the-key", max_jobs_in_flight=7).asave(document)
+    place = await set_prices(f"evolink/{document}", "seedance-2.0-mini", {"480p": 0.1})
+    assert place == f"the block document evolink-credentials/{document}"
+    account, _ = await load_account(f"evolink/{document}")
+    assert {tuple(price["usd"].items()) for price in account.prices.values()} == {(("480p", 0.1),)}
+    assert (account.api_key.get_secret_value(), account.max_jobs_in_flight) == ("the-key", 7)
+    assert not list(tmp_path.iterdir())
