@@ -22,7 +22,7 @@ from blocks import (
     PowerTokensCredentials,
     load_account,
 )
-from blocks.credentials import CREDENTIALS, VendorCredentials, load_account, set_prices
+from blocks.credentials import CREDENTIALS, VendorCredentials, set_prices
 from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.vendors import VENDORS
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
