@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from longtake.media.checking.policy import CHECKS, DriftLimits
 from longtake.planning.options import IN_A_ROW
 
-GATE_CHECKS = ("decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped")
-DRIFT_LIMITS = ("brightness", "contrast_ratio", "colour", "sharpness_ratio")
+DRIFT_LIMITS = tuple(DriftLimits.model_fields)
 
 
 def add_render_options(render: argparse.ArgumentParser) -> None:
@@ -53,9 +53,9 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
     checks.add_argument(
         "--gate",
         nargs="+",
-        type=_setting(GATE_CHECKS),
+        type=_setting(CHECKS),
         metavar="CHECK=LEVEL",
-        help=f"strict, warn or off, for {', '.join(GATE_CHECKS)}; duration and size: also far (their default), "
+        help=f"strict, warn or off, for {', '.join(CHECKS)}; duration and size: also far (their default), "
         "strict where a clip is far from what was ordered",
     )
     checks.add_argument(

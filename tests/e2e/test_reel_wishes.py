@@ -8,12 +8,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from longtake.media.checking.policy import DriftLimits, GatePolicy
+from longtake.media.checking.policy import CHECKS, DriftLimits, GatePolicy
 from longtake.media.reading.probe import probe_clip
 from longtake.media.stitching.receipt import ReelStyle
 from longtake.sandbox.app import Fault
 from longtake_cli.main import _parser
-from longtake_cli.options import DRIFT_LIMITS, GATE_CHECKS, render_parameters
+from longtake_cli.options import render_parameters
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -90,8 +90,7 @@ async def test_a_chain_that_has_drifted_is_held_and_goes_on_with_wider_limits(tm
 def test_the_command_line_knows_every_check_limit_and_parameter():
     from flows.render_manifest import render_manifest
 
-    assert set(GATE_CHECKS) == {name for name in GatePolicy.model_fields if "_" not in name or name == "frame_rate"}
-    assert set(DRIFT_LIMITS) == set(DriftLimits.model_fields)
+    assert set(CHECKS) == {name for name in GatePolicy.model_fields if "_" not in name or name == "frame_rate"}
     chosen = _parser().parse_args(["render", "m.csv", "--output", "out"])
     assert set(render_parameters(chosen)) == set(inspect.signature(render_manifest.fn).parameters)
 

@@ -9,12 +9,11 @@ from typing import Literal, cast
 
 from pydantic import BaseModel
 
-from longtake.media.checking.policy import GatePolicy, Graded
+from longtake.media.checking.policy import Check, GatePolicy, Graded
 from longtake.media.checking.viewing import SOUND_BLOCK_SECONDS, Viewing, view
 from longtake.media.reading.clock import Ratio
 from longtake.media.reading.probe import ClipFacts
 
-Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped"]
 Severity = Literal["strict", "warn"]
 FAR_SECONDS, FAR_SHARE = 0.5, 0.05
 """A length is far off beyond both: half a second, and so much of what was asked for."""

@@ -5,10 +5,12 @@ Apart from the checks themselves, so that a form or `--help` opens no decoder.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
+Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped"]
+CHECKS: tuple[Check, ...] = get_args(Check)
 Strictness = Literal["strict", "warn", "off"]
 Graded = Literal["strict", "far", "warn", "off"]
 """`far` fails what is far from what was asked for, and notes small deviations."""
