@@ -4,41 +4,29 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from longtake.media.checking.policy import CHECKS, DriftLimits
-from longtake.planning.options import IN_A_ROW
+from longtake.planning.options import RenderOptions
 
 DRIFT_LIMITS = tuple(DriftLimits.model_fields)
+_OF_SEVERAL_OPTIONS = frozenset({"reel_style", "gate", "drift_limits"})
+_NOT_ASKED = frozenset({"run"})
+_SPELLED: dict[str, tuple[str, dict[str, Any]]] = {
+    "manifest": ("manifest", {}),
+    "output": ("--output", {"required": True}),
+    "budget_usd": ("--budget", {"metavar": "USD"}),
+    "reels": ("--only", {"nargs": "+", "metavar": "REEL"}),
+    "extension_template": ("--extension-template", {"metavar": "TEXT"}),
+}
+"""Options that are not spelled as their field, and what their field does not tell."""
 
 
 def add_render_options(render: argparse.ArgumentParser) -> None:
     """Adds all options of `longtake render` to its parser."""
-    render.add_argument("manifest", help="CSV or Parquet file, folder or glob of Parquet; local or s3://")
-    render.add_argument("--output", required=True, help="directory or s3://")
-    render.add_argument("--vendor", help="vendor for rows that name none")
-    render.add_argument(
-        "--budget", type=float, metavar="USD", help="most that the output may cost, earlier runs included"
-    )
-    render.add_argument("--only", nargs="+", metavar="REEL", help="only these reels; 'sku00*' names several")
-    render.add_argument("--limit", type=int, metavar="N", help="at most N purchases in this run, whole reels first")
-    render.add_argument(
-        "--limit-reels", type=int, metavar="N", help="only the first N reels that still want something: a sample"
-    )
-    render.add_argument(
-        "--brake",
-        type=int,
-        default=IN_A_ROW,
-        metavar="N",
-        help=f"hold a vendor's account once N of its clips in a row were paid and not got; {IN_A_ROW}, 0 is off",
-    )
-    render.add_argument("--skip-refused", action="store_true", help="render the reels without a violation")
-    render.add_argument("--replace", action="store_true", help="buy changed shots again without a raised take")
-    render.add_argument("--on-unknown", choices=("hold", "resubmit"), default="hold", help="resubmit may pay twice")
-    render.add_argument("--max-attempts", type=int, default=1, metavar="N", help="purchases of one shot take in all")
-    render.add_argument("--partial-reels", action="store_true", help="make reels although shots are missing")
-    render.add_argument("--fix-references", action="store_true", help="make references fit the vendor's limits")
-    add_extension_option(render)
+    for name in RenderOptions.model_fields:
+        if name not in _OF_SEVERAL_OPTIONS | _NOT_ASKED:
+            _add(render, name)
     render.add_argument("--reels-per-run", type=int, default=0, metavar="N", help="spread reels over child runs")
     render.add_argument("--json", action="store_true", help="one JSON line per event on standard output")
 
@@ -69,11 +57,7 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
 
 def add_extension_option(command: argparse.ArgumentParser) -> None:
     """Adds `--extension-template`, the same for every command that plans."""
-    command.add_argument(
-        "--extension-template",
-        metavar="TEXT",
-        help="wording of shots that continue from a clip, such as 'Extend video {index}: {prompt}'; off for none",
-    )
+    _add(command, "extension_template")
 
 
 def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -85,27 +69,32 @@ def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:
         "crossfade_seconds": chosen.crossfade,
         "loudness_lufs": chosen.loudness,
     }
-    return {
-        "manifest": chosen.manifest,
-        "output": chosen.output,
-        "vendor": chosen.vendor,
-        "budget_usd": chosen.budget,
-        "on_unknown": chosen.on_unknown,
-        "reels": chosen.only,
+    plain = [name for name in RenderOptions.model_fields if name not in _OF_SEVERAL_OPTIONS | _NOT_ASKED]
+    return {name: getattr(chosen, name) for name in plain} | {
         "reels_per_run": chosen.reels_per_run,
-        "limit": chosen.limit,
-        "limit_reels": chosen.limit_reels,
-        "brake": chosen.brake,
-        "skip_refused": chosen.skip_refused,
-        "replace": chosen.replace,
-        "max_attempts": chosen.max_attempts,
-        "partial_reels": chosen.partial_reels,
-        "fix_references": chosen.fix_references,
         "reel_style": {name: value for name, value in style.items() if value is not None} or None,
         "gate": dict(chosen.gate) if chosen.gate else None,
         "drift_limits": None if chosen.hold_drift is None else dict(chosen.hold_drift),
-        "extension_template": chosen.extension_template,
     }
+
+
+def _add(command: argparse.ArgumentParser, name: str) -> None:
+    """Adds the option of one field: its docstring is the help, its type what the option takes."""
+    field = RenderOptions.model_fields[name]
+    spelled, more = _SPELLED.get(name, (f"--{name.replace('_', '-')}", {}))
+    known: dict[str, Any] = {"help": field.description, "dest": name}
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
+    if get_origin(field.annotation) is Literal:
+        known |= {"choices": kinds, "default": field.default}
+    elif kinds == [bool]:
+        known["action"] = "store_true"
+    elif kinds[0] in (int, float):
+        known |= {"type": kinds[0], "metavar": "N", "default": field.default}
+        if field.default is not None:
+            known["help"] = f"{field.description} (%(default)s if not given)"
+    if not spelled.startswith("-"):
+        del known["dest"]
+    command.add_argument(spelled, **known | more)
 
 
 def _setting(names: Sequence[str]) -> Callable[[str], tuple[str, str]]:
