@@ -30,7 +30,7 @@ from longtake.domain.identity import unsigned_url
 from longtake.domain.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
 from longtake.domain.machine import our_machine
 from longtake.domain.verdicts import Verdict
-from longtake.files.web.fetch import drop, fetch, part_file, whole_part
+from longtake.files.web.fetch import drop, fetch, part_file, sha256_of, whole_part
 from longtake.files.web.fetch_bounds import FetchBounds
 from longtake.files.web.guard import GuardedClient
 from longtake.jobs.keeping import CheckClip, GateResult, is_at_home, keep, take_published
@@ -45,6 +45,8 @@ DOWNLOAD_TRIES = 5
 """So often a damaged file or a dead link is asked for anew, with a fresh link each time."""
 VAIN_TRIES = 3
 """So often a host may break off without getting further, or be too slow, before the run goes on without this clip."""
+SHORT_PATIENCE_SECONDS = 24 * 3600
+"""So long after a job's end its host may go on giving less than it promises before its clip counts as lost."""
 LEAST_TRIES = DOWNLOAD_TRIES + 1
 """So often a host is asked whatever time is left."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
@@ -229,6 +231,8 @@ class _Errand:
                 return await self._fetch_once(link)
             except (ResultExpiredError, UnreadableClipError, IncompleteDownloadError) as error:
                 self._weigh(error)
+                if self.vain >= VAIN_TRIES:
+                    return await self._stalled(error)
             left_seconds = max(0.0, begun + patience_seconds - time.monotonic())
             # However slow our own machine is, the host is asked more than once before it counts as away.
             if not left_seconds and tries >= LEAST_TRIES:
@@ -262,8 +266,47 @@ class _Errand:
             self.vain += 1
         elif is_further:
             self.vain, self.pause_seconds = 0, FIRST_PAUSE_SECONDS
-        if self.vain >= VAIN_TRIES:
+
+    async def _stalled(self, error: Exception) -> Clip:
+        """What a host has given that gets no further: the clip, where it is whole whatever length was promised.
+
+        Raises:
+            JobLostError: It is none, and the host had long enough.
+            StillRunningError: It may come yet.
+        """
+        if isinstance(error, SlowDownloadError):
             raise StillRunningError(f"the media host does not get on: {error}")
+        if (clip := await self._short_but_whole(str(error))) is not None:
+            return clip
+        since_end = await asyncio.to_thread(self._seconds_since_end)
+        if since_end > SHORT_PATIENCE_SECONDS:
+            raise JobLostError(
+                f"the media host ends at the same byte each time, {since_end / 3600:.0f} h after the job's end, and "
+                f"what comes is no whole clip: {error}"
+            )
+        left_hours = (SHORT_PATIENCE_SECONDS - since_end) / 3600
+        raise StillRunningError(
+            f"the media host does not get on, and what came is no whole clip: {error}; runs of the next "
+            f"{left_hours:.0f} h ask again"
+        )
+
+    async def _short_but_whole(self, words: str) -> Clip | None:
+        """The clip that came, though its host promised more; None unless the gate has nothing against its length."""
+        key = self.ledger.clip_key(self.job.identity)
+        folder = await asyncio.to_thread(self.ledger.store.work_folder, key)
+        try:
+            with part_file(folder, CLIP_NAME) as part:
+                checked = await self.check(part, await asyncio.to_thread(sha256_of, part))
+                if checked.faults or any(each.get("check") == "duration" for each in checked.findings):
+                    return None
+                log.warning("%s: kept, for it is whole: %s", self.job.shot_id, words)
+                return await asyncio.to_thread(keep, self.job, self.ledger, part, checked)
+        except (UnreadableClipError, PublishConflictError):
+            return None
+
+    def _seconds_since_end(self) -> float:
+        ended = self.ledger.purchase(self.job.identity).terminal
+        return self.ledger.clock() - ended.at if ended is not None else 0.0
 
     async def _fresh_link(self, before: str | None) -> str:
         """Another link; the one before where the vendor gives none now and it may still come to life."""

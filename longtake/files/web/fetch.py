@@ -104,7 +104,7 @@ def whole_part(part: Path) -> str | None:
         noted = _note(part).read_bytes().strip().decode("ascii", "replace")
     except FileNotFoundError:
         return None
-    if noted == _sha256(part):
+    if noted == sha256_of(part):
         return noted
     if _SHA256.fullmatch(noted):  # else the note itself was not finished, and says nothing of the part
         drop(part)
@@ -123,7 +123,8 @@ def discard(part: Path) -> None:
     part.unlink(missing_ok=True)
 
 
-def _sha256(part: Path) -> str:
+def sha256_of(part: Path) -> str:
+    """SHA-256 (hex) of what is there; blocking."""
     with part.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -300,7 +301,7 @@ def _finish(part: Path, url: str, named: tuple[str, ...], bounds: FetchBounds) -
         # A gateway's page or an empty body under 200 is an outage, not a clip.
         drop(part)
         raise IncompleteDownloadError(f"{unsigned_url(url)} answers with {'a page' if head else 'nothing'}, no clip", 0)
-    sha256 = _sha256(part)
+    sha256 = sha256_of(part)
     with suppress(OSError):  # a full disk: then it is fetched again at worst
         _note(part).write_text(sha256)
     return sha256

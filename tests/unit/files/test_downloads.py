@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import itertools
+import re
 import threading
 import time
 import zlib
@@ -197,6 +198,56 @@ async def test_a_host_that_refuses_ranges_is_asked_for_the_whole(relay, tmp_path
     relay.manner = manner
     assert (await rendered(relay, tmp_path)).verdicts == {"done": 1}
     assert [bool(one) for one in relay.asked] == [False, True, False]
+
+
+def _promising_more(handler, clip, body, *, gives_ranges):
+    """Tells a length that never comes, and ends the connection."""
+    place = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("range") or "")
+    first = int(place[1]) if place and gives_ranges else 0
+    if first >= len(body):
+        return handler.answer(416, b"", **{"Content-Range": f"bytes */{len(clip) + 5000}"})
+    handler.send_response(206 if first else 200)
+    if first:
+        handler.send_header("Content-Range", f"bytes {first}-{len(clip) + 4999}/{len(clip) + 5000}")
+    handler.send_header("Content-Length", str(len(clip) + 5000 - first))
+    handler.end_headers()
+    handler.wfile.write(body[first:])
+    handler.close_connection = True
+    return None
+
+
+@pytest.mark.parametrize("gives_ranges", [False, True])
+async def test_a_whole_clip_is_kept_though_its_host_always_promises_more(relay, tmp_path, gives_ranges):
+    whole = []
+
+    def manner(handler, clip):
+        whole.append(clip)
+        return _promising_more(handler, clip, clip, gives_ranges=gives_ranges)
+
+    relay.manner = manner
+    end = await rendered(relay, tmp_path)
+    assert end.verdicts == {"done": 1}
+    assert [path.read_bytes() for path in clips(tmp_path)] == whole[:1]
+    assert left_over(tmp_path) == []
+    assert billed(relay, tmp_path) == 1
+
+
+@pytest.mark.parametrize("gives_ranges", [False, True])
+async def test_a_host_that_always_ends_early_is_asked_for_a_day_and_then_the_clip_is_lost(
+    relay, tmp_path, monkeypatch, gives_ranges
+):
+    relay.manner = lambda handler, clip: _promising_more(
+        handler, clip, clip[: len(clip) // 2], gives_ranges=gives_ranges
+    )
+    end = await rendered(relay, tmp_path)
+    assert end.verdicts == {"still_running": 1}
+    assert "no whole clip" in end.rows[0].error
+    assert "24 h" in end.rows[0].error
+    monkeypatch.setattr(delivery, "SHORT_PATIENCE_SECONDS", 0)
+    end = await rendered(relay, tmp_path)
+    assert end.verdicts == {"lost": 1}
+    assert "ends at the same byte" in end.rows[0].error
+    assert billed(relay, tmp_path) == 1
 
 
 async def test_half_a_body_without_a_length_is_no_clip_where_the_host_gives_no_ranges(relay, tmp_path):
