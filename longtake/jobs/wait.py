@@ -286,7 +286,7 @@ class _Errand:
             )
         left_hours = (SHORT_PATIENCE_SECONDS - since_end) / 3600
         raise StillRunningError(
-            f"the media host does not get on, and what came is no whole clip: {error}; runs of the next "
+            f"the media host does not get on: {error}; what came is no whole clip, and runs of the next "
             f"{left_hours:.0f} h ask again"
         )
 
@@ -296,6 +296,8 @@ class _Errand:
         folder = await asyncio.to_thread(self.ledger.store.work_folder, key)
         try:
             with part_file(folder, CLIP_NAME) as part:
+                if not part.stat().st_size:
+                    return None
                 checked = await self.check(part, await asyncio.to_thread(sha256_of, part))
                 if checked.faults or any(each.get("check") == "duration" for each in checked.findings):
                     return None
