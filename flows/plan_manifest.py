@@ -15,6 +15,7 @@ from blocks.storage import load_clip_store
 from flows._dates import fill_date
 from flows._observe.artifacts import FlowRunArtifacts, Shown
 from flows._observe.observer import rename_flow_run, tag_flow_run
+from flows.not_done import NotDoneError
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
@@ -73,7 +74,9 @@ async def plan_manifest(
     _log(view)
     await _show(view, options.manifest)
     figures = plan_figures(view)
-    return (Failed if figures.exit_code else Completed)(message=figures.line, data=figures)
+    if figures.exit_code:
+        return Failed(message=figures.line, data=NotDoneError(figures.line, figures))
+    return Completed(message=figures.line, data=figures)
 
 
 def _log(view: PlanPreview) -> None:

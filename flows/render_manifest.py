@@ -18,6 +18,7 @@ from flows._endings import ended_in_words
 from flows._observe.artifacts import NOT_DONE, FlowRunArtifacts, state_message, violations
 from flows._observe.observer import rename_flow_run, show_end, tag_flow_run, tell_end, watched
 from flows._steps import resources_of_run, run_id, task_steps
+from flows.not_done import NotDoneError
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.domain.text import visible
@@ -116,7 +117,7 @@ async def render_manifest(
 
 
 async def render_prepared(options: RenderOptions, reels_per_run: int = 0) -> Any:
-    """Prepares and renders inside a flow run; returns the state that the run ends in, its data a `RenderEnd`."""
+    """Prepares and renders inside a flow run; returns the state that it ends in, a `RenderEnd` in it."""
     return await ended_in_words(_to_the_end(options, reels_per_run))
 
 
@@ -157,14 +158,17 @@ async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArt
     message = state_message(summary, prepared.store)
     end = RenderEnd(exit_code=0 if summary.all_done else 1, line=message, reels=summary.reels_made)
     tell_end(end)
-    return (Completed if summary.all_done else Failed)(message=message, data=end)
+    if summary.all_done:
+        return Completed(message=message, data=end)
+    return Failed(message=message, data=NotDoneError(message, end))
 
 
 async def _refused(error: Exception, page: FlowRunArtifacts) -> Any:
     words = redact(f"refused, nothing spent: {error}")
     if isinstance(error, InvalidManifestError):
         await page.show(NOT_DONE, violations(error.violations))
-    return Failed(message=visible(words, MESSAGE_CHARACTERS), data=RenderEnd(exit_code=2, line=words))
+    end = NotDoneError(words, RenderEnd(exit_code=2, line=words))
+    return Failed(message=visible(words, MESSAGE_CHARACTERS), data=end)
 
 
 async def _dated(options: RenderOptions) -> RenderOptions:

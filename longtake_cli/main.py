@@ -15,6 +15,7 @@ from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from longtake import __version__
 from longtake.domain.text import visible
 from longtake_cli.columns import add_columns_command
+from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
 from longtake_cli.options import add_extension_option, add_render_options, render_parameters
 from longtake_cli.prices import add_prices_command, set_prices_of
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
+    fill_dates(chosen)
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
         with ending_command():
@@ -152,8 +154,13 @@ def _parser() -> argparse.ArgumentParser:
     add_columns_command(commands)
     add_init_command(commands)
 
-    sandbox = commands.add_parser("sandbox", help="the four vendors on loopback; costs nothing")
-    sandbox.add_argument("--port", type=int, default=0)
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="the four vendors on loopback; costs nothing",
+        epilog="While it runs, GET /_sandbox tells its routes, what can be set about it "
+        "(length of jobs, limits, links), and which faults each call can suffer, with an example.",
+    )
+    sandbox.add_argument("--port", type=int, default=0, help="port to listen on; 0, the default, takes a free one")
     sandbox.set_defaults(command=_sandbox)
     return parser
 

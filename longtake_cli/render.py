@@ -14,6 +14,7 @@ from prefect.exceptions import ParameterTypeError, TerminationSignal
 
 from flows._interrupts import Ended, asked_by
 from flows._observe.observer import AUDIENCE, Audience
+from flows.not_done import NotDoneError
 from flows.render_manifest import RenderEnd, render_manifest
 from longtake.domain.errors import ConfigurationError
 from longtake.planning.plan import Shot
@@ -64,8 +65,9 @@ async def _run(parameters: Mapping[str, Any], display: _Display) -> RenderEnd:
     value: object = state.result(raise_on_failure=False)
     if inspect.isawaitable(value):
         value = await value
-    if isinstance(value, RenderEnd):
-        return value
+    end = value.end if isinstance(value, NotDoneError) else value
+    if isinstance(end, RenderEnd):
+        return end
     if isinstance(value, asyncio.CancelledError | KeyboardInterrupt):
         raise KeyboardInterrupt
     if isinstance(value, ParameterTypeError):

@@ -58,7 +58,9 @@ def read_manifest(source: str) -> Manifest:
     except UnreadableManifestError:
         raise
     except FileNotFoundError:
-        raise UnreadableManifestError(f"{source}: there is no such file") from None
+        absolute = source.startswith(("s3://", "/", "~"))
+        where = "" if absolute else f" in {Path.cwd()}, where this process runs"
+        raise UnreadableManifestError(f"{source}: there is no such file{where}") from None
     except Exception as error:  # whatever a file system, botocore or Arrow says about a file that is not ours
         raise UnreadableManifestError(f"{source}: {str(error).strip() or type(error).__name__}") from error
 

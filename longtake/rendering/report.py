@@ -31,6 +31,8 @@ EVERY_SECONDS = 5.0
 """The report is written anew at most so often while a run goes on,"""
 BEAT_SECONDS = 30.0
 """and at least so often, though nothing happens: a reader sees that the run lives, and for how long its jobs run."""
+REST_FACTOR = 20
+"""Writing it takes a twentieth of the time at most."""
 
 Ended = Mapping[Shot, asyncio.Future[ShotResult]]
 """A run's shots; those of other runs are not in it."""
@@ -104,7 +106,7 @@ class RunReport:
                         await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
                 except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)
-            await asyncio.sleep(max(EVERY_SECONDS, 20 * (time.monotonic() - begun)))
+            await asyncio.sleep(max(EVERY_SECONDS, REST_FACTOR * (time.monotonic() - begun)))
 
     def _unless_finished(self, write: Callable[[], None]) -> None:
         with self._writing:

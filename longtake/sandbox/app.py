@@ -158,7 +158,10 @@ def serve(settings: SandboxSettings | None = None, print_line: Callable[[str], N
     """Runs the sandbox until interrupted, and tells how to point at it."""
     with Sandbox(settings) as sandbox:
         print_line(f"The sandbox listens on {sandbox.url}; its bill is at {sandbox.url}/_sandbox/bill")
-        print_line("Nothing here costs anything. Point Longtake at it with:")
+        print_line(f"Nothing here costs anything. What can be set, and go wrong, is at {sandbox.url}/_sandbox")
+        print_line("Point Longtake at it, for every vendor and account, with:")
+        print_line(f"export LONGTAKE_SANDBOX_URL={sandbox.url} LONGTAKE_ALLOW_HOSTS={sandbox.settings.host}")
+        print_line("or vendor by vendor:")
         for name, value in sandbox.environment().items():
             print_line(f"export {name}={value}")
         try:

@@ -6,11 +6,12 @@ import json
 
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.jobs import Job
+from longtake.sandbox.manual import manual
 from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.state import Back
 from longtake.sandbox.vendors.prices import fictitious_prices
@@ -76,7 +77,11 @@ def control_routes(back: Back, vendors: tuple[str, ...]) -> list[Route]:
     async def prices(request: Request) -> Response:
         return JSONResponse(json.loads(json.dumps(fictitious_prices())))
 
+    async def told(request: Request) -> Response:
+        return PlainTextResponse(manual(str(request.base_url).rstrip("/"), back.settings))
+
     return [
+        Route("/_sandbox", told),
         Route("/_sandbox/bill", bill),
         Route("/_sandbox/faults", faults, methods=["GET", "POST", "DELETE"]),
         Route("/_sandbox/state", state),

@@ -168,6 +168,9 @@ def check_prompt_length(request: ShotRequest, limits: Limits) -> Iterator[Violat
     if not prompt.strip() and (limits.prompt_required or not request.references):
         rule = "the document requires a prompt" if limits.prompt_required else "without media a prompt is required"
         yield refusal("prompt", prompt, rule, "write a prompt")
+    elif not prompt.strip():
+        rule = "the prompt is empty, and the clip shows what the media alone suggest"
+        yield caution("prompt", prompt, rule, "write a prompt, unless that is meant")
     yield from _check_halves("prompt", prompt)
     if limits.prompt_max_characters is not None and len(prompt) > limits.prompt_max_characters:
         rule = f"the prompt has {len(prompt)} characters, at most {limits.prompt_max_characters} are taken"

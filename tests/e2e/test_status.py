@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -129,6 +130,7 @@ async def test_a_run_that_is_gone_or_silent_is_told_from_one_at_work(render, pro
 async def test_the_report_moves_though_nothing_happens(sandbox, render, tmp_path, monkeypatch):
     monkeypatch.setattr("longtake.rendering.report.EVERY_SECONDS", 0.1)
     monkeypatch.setattr("longtake.rendering.report.BEAT_SECONDS", 0.2)
+    monkeypatch.setattr("longtake.rendering.report.REST_FACTOR", 1)
     sandbox.faults.add(Fault(kind="stuck", step="look", prompt="runs on"))
     seen: set[tuple[float, bool]] = set()
 
@@ -168,3 +170,15 @@ async def test_a_job_that_takes_far_longer_than_others_is_marked(render, tmp_pat
     assert "300 s ago (long)" in "\n".join(status_lines("o", flying)).replace("5 min ago", "300 s ago")
     soon = replace(flying, now=bought.accepted.at)
     assert "(long)" not in "\n".join(status_lines("o", soon))
+
+
+async def test_the_date_on_the_command_line_is_filled_in(render, tmp_path, capsys):
+    output = await render({"fine": {}})
+    today = datetime.now(UTC).date().isoformat()
+    output.rename(tmp_path / today)
+    assert main(["status", f"{tmp_path}/{{date}}"]) == 0
+    assert f"{tmp_path}/{today}: 1 of 1 shots done" in capsys.readouterr().out
+    monkey = tmp_path / f"{today}.csv"
+    (tmp_path / "manifest.csv").rename(monkey)
+    assert main(["plan", f"{tmp_path}/{{date}}.csv", "--output", f"{tmp_path}/{{date}}"]) in (0, 2)
+    assert "no such file" not in capsys.readouterr().err

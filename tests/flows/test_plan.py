@@ -60,7 +60,32 @@ async def planned(manifest, **parameters):
 
 
 async def figures_of(state) -> PlanFigures:
-    return await state.aresult(raise_on_failure=False)
+    result = await state.aresult(raise_on_failure=False)
+    return result.end if state.is_failed() else result
+
+
+async def test_called_as_a_function_a_plan_with_violations_raises_them_in_a_line(sandbox, write):
+    from flows.not_done import NotDoneError
+    from flows.plan_manifest import plan_manifest
+
+    with pytest.raises(NotDoneError, match="1 violation") as raised:
+        await plan_manifest(write([{"reel": "r", "shot": 1, "prompt": "p", "resolution": "wide"}]))
+    assert raised.value.end.violations == 1
+
+
+async def test_called_as_a_function_a_refused_render_raises_why_and_one_that_is_done_returns_its_end(
+    sandbox, write, tmp_path
+):
+    from flows.not_done import NotDoneError
+    from flows.render_manifest import render_manifest
+
+    bad = write([{"reel": "r", "shot": 1, "prompt": "p", "resolution": "wide"}])
+    with pytest.raises(NotDoneError, match="refused, nothing spent") as raised:
+        await render_manifest(bad, str(tmp_path / "out"))
+    assert raised.value.end.exit_code == 2
+    assert sandbox.bill.request_count() == 0
+    end = await render_manifest(write([{"reel": "r", "shot": 1, "prompt": "p"}]), str(tmp_path / "out"))
+    assert (end.exit_code, [reel.reel for reel in end.reels]) == (0, ["r"])
 
 
 async def test_the_flow_shows_price_by_vendor_and_reel_forecast_and_what_the_budget_holds(sandbox, write):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import httpx
 import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.faults import Fault
+from longtake.sandbox.faults import KINDS, Fault
 from tests.sandbox.conftest import Speaker, text_body
 
 
@@ -140,3 +141,19 @@ def test_a_callback_tells_of_failure_too(receiver: Receiver) -> None:
         while len(receiver.bodies) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
     assert b'"failed"' in receiver.bodies[1]
+
+
+def test_the_sandbox_tells_its_routes_settings_and_faults(sandbox) -> None:
+    told = httpx.get(f"{sandbox.url}/_sandbox").raise_for_status().text
+    for name in SandboxSettings.model_fields:
+        assert f"{name} = " in told
+        if name not in ("host", "port"):
+            assert f"  {name}: " in told, f"nothing says what {name} is"
+    for step, kinds in KINDS.items():
+        assert f"  {step}: {', '.join(sorted(kinds))}" in told
+    # The example can be typed as it is told.
+    [command] = [line.strip() for line in told.splitlines() if "curl" in line]
+    words = shlex.split(command)
+    sent = httpx.post(words[words.index("-X") + 2], content=words[-1], headers={"content-type": "application/json"})
+    assert sent.raise_for_status().json()[0]["prompt"] == "a blue kettle"
+    sandbox.faults.clear()

@@ -314,3 +314,12 @@ class TestDigests:
         first = digests(source)
         write(tmp_path / "a.png", b"other")
         assert digests(source) == first != content_digest(source)
+
+
+def test_a_relative_path_that_is_not_there_is_told_with_the_folder_it_was_looked_for_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadableManifestError) as raised:
+        read_manifest("spring.csv")
+    assert str(raised.value) == f"spring.csv: there is no such file in {tmp_path}, where this process runs"
+    with pytest.raises(UnreadableManifestError, match=r"no such file$"):
+        read_manifest(str(tmp_path / "spring.csv"))

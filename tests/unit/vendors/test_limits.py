@@ -258,7 +258,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("vendor", "wish"), ALLOWED, ids=range(len(ALLOWED)))
 def test_request_at_the_edge_of_the_limits_is_taken(vendor: str, wish: dict[str, Any]) -> None:
-    assert found(vendor, **wish) == []
+    assert [each for each in found(vendor, **wish) if not each.warning] == []
 
 
 DOUBTED: list[tuple[str, dict[str, Any], str, str]] = [
@@ -350,3 +350,10 @@ def test_tokens_are_counted_on_the_low_side() -> None:
     assert tokens_at_least("two words") == 2
     assert tokens_at_least("x" * 33) == 3
     assert tokens_at_least("视频1 and 视频2") == 7
+
+
+def test_an_empty_prompt_that_the_vendor_takes_is_warned_about() -> None:
+    wish = next(wish for vendor, wish in ALLOWED if vendor == "anyfast" and wish.get("prompt") == "")
+    [warning] = found("anyfast", **wish)
+    assert (warning.column, warning.warning) == ("prompt", True)
+    assert "the prompt is empty" in warning.rule
