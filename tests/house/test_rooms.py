@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import statistics
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,17 @@ def flow_name(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
             named = [each.value.value for each in given if each.arg == "name" and isinstance(each.value, ast.Constant)]
             return str(named[0]) if named else function.name.replace("_", "-")
     return None
+
+
+def test_unit_tests_lie_in_the_rooms_of_what_they_test() -> None:
+    folders = {path.name for path in (ROOT / "tests/unit").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    # `media` has a folder of its own beside `unit`, with the clips that its tests are made with.
+    assert folders - {"media"} == ROOMS - {"media"}
+    loose = {path.name for path in (ROOT / "tests/unit").glob("test_*.py")}
+    assert loose == {"test_settings.py"}
+
+
+def test_what_mutants_are_made_of_and_held_against_is_there() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    named = [*settings["only_mutate"], *settings["pytest_add_cli_args_test_selection"], *settings["also_copy"]]
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,0 +1,1 @@
+"""How an output stands, for `longtake status`: what is done, in flight, unknown, and what was spent."""
