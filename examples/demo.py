@@ -60,7 +60,7 @@ def print_results() -> None:
     for reel in sorted((OUTPUT / "reels").glob("*.mp4")):
         print(f"  {reel} ({reel.stat().st_size / 1e6:.1f} MB)")
     print(f"Results: {OUTPUT / 'results.csv'}, {OUTPUT / 'results.parquet'}")
-    with (OUTPUT / "results.csv").open(newline="", encoding="utf-8") as file:
+    with (OUTPUT / "results.csv").open(newline="", encoding="utf-8-sig") as file:
         for row in csv.DictReader(file):
             print(f"  {row['shot_id']:<14} {row['verdict']:<8} {row['vendor']:<12} {row['clip']}")
     print(f"Report: {OUTPUT / 'report.html'}")

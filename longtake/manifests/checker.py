@@ -22,7 +22,7 @@ from longtake.manifests.cells import CellError, formula_error
 from longtake.manifests.explained import explained, explained_reference
 from longtake.manifests.headers import nearly_column, reads_as
 from longtake.manifests.reader import KnownDigests, content_digest
-from longtake.manifests.references import Roots, shown
+from longtake.manifests.references import KnownReferences, Roots, shown
 from longtake.manifests.schema import (
     COLUMNS,
     LONE_SHOT,
@@ -73,27 +73,32 @@ class CheckedManifest:
 
 
 def check_manifest(
-    manifest: Manifest, *, reference_roots: Sequence[str] = (), digest: ContentDigest = content_digest
+    manifest: Manifest,
+    *,
+    reference_roots: Sequence[str] = (),
+    known: KnownReferences | None = None,
+    digest: ContentDigest = content_digest,
 ) -> CheckedManifest:
     """Checks every cell of every row.
 
     Args:
         manifest: The manifest as read.
         reference_roots: Folders and `s3://bucket[/prefix]`, beside the manifest's own, that references may come from.
+        known: References of earlier manifests that this one may name again.
         digest: Hashes local and `s3://` references, asked only for rows that are named by their hash.
     """
     with uncollected():
-        return _Check(manifest, reference_roots, digest).run()
+        return _Check(manifest, Roots(manifest.base, reference_roots, known), digest).run()
 
 
 class _Check:
     """One pass over one manifest, column by column; distinct cells are parsed once."""
 
-    def __init__(self, manifest: Manifest, reference_roots: Sequence[str], digest: ContentDigest) -> None:
+    def __init__(self, manifest: Manifest, roots: Roots, digest: ContentDigest) -> None:
         self.manifest = manifest
         self.size = len(manifest)
         self.cells = dict(manifest.cells)
-        self.roots = Roots(manifest.base, reference_roots)
+        self.roots = roots
         self.digest = KnownDigests(digest)
         self.identities = Identities(self.digest)
         self.found: list[Violation] = []

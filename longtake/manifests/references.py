@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from longtake.domain.identity import data_uri_bytes, unsigned_url
 from longtake.domain.request import Role
@@ -34,21 +35,36 @@ def shown(value: str) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
+class KnownReferences(NamedTuple):
+    """References that were checked before, and may be named again from anywhere.
+
+    Args:
+        addresses: Absolute paths and `s3://` addresses, as they are written.
+        roots: Folders and buckets that they still must lie in.
+    """
+
+    addresses: Collection[str] = frozenset()
+    roots: Sequence[str] = ()
+
+
 class Roots:
     """The folders and buckets that references may come from.
 
     Args:
         base: The manifest's folder or `s3://` prefix; relative paths start here.
         extra: More folders and `s3://bucket[/prefix]` that absolute paths and `s3://` references may lie in.
+        known: References that may be named though they lie in neither.
     """
 
-    def __init__(self, base: str, extra: Sequence[str] = ()) -> None:
+    def __init__(self, base: str, extra: Sequence[str] = (), known: KnownReferences | None = None) -> None:
         self.base = base
         own = ["/".join(base.split("/")[:3])] if _is_s3(base) else []
         roots = [root.strip() for root in extra if root.strip()]
         self._buckets = own + [root.rstrip("/") for root in roots if _is_s3(root)]
         self._extra_folders = [_real_folder(str(Path(root).expanduser())) for root in roots if not _is_s3(root)]
         self._folders = self._extra_folders + ([] if _is_s3(base) else [_real_folder(base)])
+        self._known = known or KnownReferences()
+        self._known_folders = [_real_folder(root) for root in self._known.roots if not _is_s3(root)]
         # Thousands of files share a few folders, whose links are followed once.
         self._real_parent = cache(_real_folder)
 
@@ -107,6 +123,8 @@ class Roots:
             if _is_s3(self.base):
                 return self._checked_object("/".join([self.base, *(part for part in parts if part not in ("", "."))]))
             return self._checked_file(f"{self.base}/{value}", self._folders)
+        if value in self._known.addresses:
+            return self._checked_file(value, [*self._known_folders, *self._extra_folders])
         own = f"{self.base}/"
         if value.startswith(own) and not any(map(value.startswith, self._extra_folders)):
             fix = f"write it from the manifest's folder: {value.removeprefix(own)}"
@@ -142,7 +160,8 @@ class Roots:
             raise CellError("this is not an object's address", "write s3://bucket/key")
         if not {"", ".", ".."}.isdisjoint(key.split("/")):
             raise CellError("the key holds an empty, . or .. part", "write the key plainly")
-        if not any(address.startswith(f"{root}/") for root in self._buckets):
+        known = self._known.roots if address in self._known.addresses else ()
+        if not any(address.startswith(f"{root}/") for root in (*self._buckets, *known)):
             rule = "the object lies outside the manifest's own bucket and the listed roots"
             raise CellError(rule, "copy it there, or list its bucket in LONGTAKE_REFERENCE_ROOTS")
         return address

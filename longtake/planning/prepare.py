@@ -18,10 +18,12 @@ from longtake.accounts.session import LoadAccount
 from longtake.costs.budget import Budget
 from longtake.costs.price_book import PriceBook
 from longtake.domain.errors import (
+    ConfigurationError,
     InvalidManifestError,
     LongtakeError,
     MissingCredentialsError,
     UnknownVendorError,
+    UnusableKeyError,
 )
 from longtake.domain.violations import Violation
 from longtake.files.open_store import open_store
@@ -34,7 +36,7 @@ from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
 from longtake.planning.bought_before.repairs import remembered, repair_words
-from longtake.planning.bought_before.retry_origin import origin_roots
+from longtake.planning.bought_before.retry_origin import known_references, origin_roots
 from longtake.planning.bought_before.twins import alike_rows
 from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.missing_prices import missing_prices
@@ -169,7 +171,9 @@ async def prepare(
     manifest = await asyncio.to_thread(read_manifest, options.manifest)
     ledger = Ledger(await asyncio.to_thread(open_store, options.output))
     origin = await asyncio.to_thread(origin_roots, ledger.store, manifest) if options.output else []
-    checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=[*reference_roots, *origin])
+    known = await asyncio.to_thread(known_references, ledger.store) if options.output else None
+    roots = [*reference_roots, *origin]
+    checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=roots, known=known)
     accounts, notices = await _accounts(checked, options, load_account, need_keys=need_keys)
     price_book = PriceBook(accounts)
     notices += [f"{name}: the prices are fictitious" for name in price_book.fictitious]
@@ -236,6 +240,7 @@ async def _accounts(
 ) -> tuple[dict[str, Account], list[str]]:
     accounts: dict[str, Account] = {}
     notices: list[str] = []
+    missing: list[ConfigurationError] = []
     for written in dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows):
         try:
             adapter_named(written)
@@ -244,11 +249,19 @@ async def _accounts(
         try:
             accounts[account_name(written)], said = await load_account(written)
             notices += said
-        except MissingCredentialsError as error:
-            if need_keys:
-                raise
-            notices.append(str(error))
-    return accounts, notices
+        except (MissingCredentialsError, UnusableKeyError) as error:
+            missing.append(error)
+    if need_keys or any(isinstance(error, UnusableKeyError) for error in missing):
+        _raise_together(missing)
+    return accounts, [*notices, *map(str, missing)]
+
+
+def _raise_together(errors: Sequence[ConfigurationError]) -> None:
+    """Raises one error with the words of all, so that all of them are mended at once."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise type(errors[0])("\n".join(map(str, errors)))
 
 
 async def _accounts_of_the_ledger(

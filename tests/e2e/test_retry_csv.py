@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from longtake.domain.errors import InvalidManifestError
 from longtake.manifests.reader import read_manifest
 from longtake.planning.prepare import WouldReplaceError
 from longtake.sandbox.app import Sandbox
@@ -172,3 +176,59 @@ async def test_an_edit_of_a_shot_that_was_never_bought_needs_no_word(sandbox, wr
     end, bought = await render(write_manifest(chain("a", 2, s2={"prompt": "mended"})))
     assert end.all_done
     assert bought == extended("mended")
+
+
+@pytest.mark.usefixtures("no_films")
+async def test_a_copy_of_retry_csv_in_another_folder_finds_its_files_and_no_others(
+    tmp_path, sandbox, write_manifest, render
+):
+    for n in (1, 2, 3):
+        (tmp_path / f"in/frames/{n}.png").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"in/frames/{n}.png").write_bytes(MediaShop.image_bytes(640, 480 + 2 * n))
+    rows = [SHOT | {"reel": "r", "shot": n, "prompt": f"r{n}", "first_frame": f"frames/{n}.png"} for n in (1, 2)]
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="r1", retryable=False))
+    await render(write_manifest(rows, "in/manifest.csv"))
+
+    copy, other = tmp_path / "elsewhere/mine.csv", tmp_path / "elsewhere/other.csv"
+    copy.parent.mkdir()
+    copy.write_bytes((tmp_path / "out/retry.csv").read_bytes())
+    other.write_text(copy.read_text("utf-8").replace("frames/1.png", "frames/3.png"), "utf-8")
+    with pytest.raises(InvalidManifestError, match="outside the manifest's folder"):
+        await render(other)
+    (tmp_path / "in/frames/2.png").unlink()
+    (tmp_path / "in/frames/2.png").symlink_to("/etc/hostname")
+    with pytest.raises(InvalidManifestError, match="outside the manifest's folder"):
+        await render(copy)
+    (tmp_path / "in/frames/2.png").unlink()
+    (tmp_path / "in/frames/2.png").write_bytes(MediaShop.image_bytes(640, 484))
+    end, bought = await render(copy)
+    assert end.all_done, end.line
+    assert bought == {"r1": 1}
+    again, bought = await render(copy)
+    assert again.all_done, again.line
+    assert bought == {}
+
+
+@pytest.mark.usefixtures("no_films")
+@pytest.mark.parametrize("name", ["m.jsonl", "m.csv"])
+async def test_retry_of_json_lines_and_of_semicolons_is_exact(tmp_path, sandbox, render, name):
+    prompts = ["breaks; „ü“, {scene} {{x}}", "holds"]
+    rows = [SHOT | {"reel": "r", "shot": f"0{n}", "prompt": text, "scene": "a|b"} for n, text in enumerate(prompts, 1)]
+    if name == "m.jsonl":
+        (tmp_path / name).write_text("\n".join(json.dumps(row) for row in rows))
+    else:
+        with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, rows[0], delimiter=";")
+            table.writeheader()
+            table.writerows(rows)
+    sandbox.faults.add(Fault(kind="failed", step="look", prompt="breaks", retryable=False))
+    await render(tmp_path / name)
+    assert (tmp_path / "out/retry.csv").read_bytes().startswith(codecs.BOM_UTF8 + b'"')
+    assert (tmp_path / "out/results.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    assert (tmp_path / "out/retry.parquet").exists() == (name == "m.jsonl")
+    end, bought = await render(tmp_path / "out/retry.csv")
+    assert end.all_done, end.line
+    assert bought == {"breaks; „ü“, a|b {x}": 1}
+    again, bought = await render(tmp_path / name)
+    assert again.all_done, again.line
+    assert bought == {}

@@ -7,6 +7,7 @@ from typing import cast
 
 from longtake.files.json_files import read_json
 from longtake.files.store import Store
+from longtake.manifests.references import KnownReferences
 from longtake.manifests.schema import Manifest
 
 RETRY, RETRY_TYPED = "retry.csv", "retry.parquet"
@@ -25,6 +26,17 @@ def known_roots(store: Store) -> list[str]:
     """The folders and buckets that the references of an output's `retry.*` came from."""
     known = (read_json(store, ORIGIN) or {}).get("reference_roots")
     return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
+
+
+def known_references(store: Store) -> KnownReferences:
+    """What a copy of an output's `retry.*` may refer to, wherever the copy lies."""
+    return KnownReferences(origin_references(store), tuple(known_roots(store)))
+
+
+def origin_references(store: Store) -> frozenset[str]:
+    """The references, each in full, that an output's `retry.*` has named: a copy of it may name just these again."""
+    named = (read_json(store, ORIGIN) or {}).get("references")
+    return frozenset(map(str, cast("list[object]", named))) if isinstance(named, list) else frozenset()
 
 
 def is_retry(store: Store, source: str) -> bool:

@@ -1,11 +1,12 @@
 """The tables of an output: results of every row that was rendered into it, and `retry.*`, what to hand in next.
 
 `retry.json` tells which folders and buckets the references of `retry.*` came from, and for whose purchases its rows
-stand.
+stand. Tables as CSV begin with UTF-8's mark: without it Excel takes them for another encoding, and saves them so.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
@@ -13,6 +14,7 @@ from typing import cast
 import pyarrow
 import pyarrow.parquet
 
+from longtake.domain.request import Role
 from longtake.files.json_files import read_json, write_json
 from longtake.files.store import Store
 from longtake.ledger.records import Intent, Purchase
@@ -23,7 +25,14 @@ from longtake.manifests.results.row_result import RowResult
 from longtake.manifests.results.writer import results_arrow, table_files
 from longtake.manifests.schema import Manifest, joined
 from longtake.planning.bought_before.repairs import shot_key
-from longtake.planning.bought_before.retry_origin import ORIGIN, RETRY, RETRY_TYPED, is_retry, known_roots
+from longtake.planning.bought_before.retry_origin import (
+    ORIGIN,
+    RETRY,
+    RETRY_TYPED,
+    is_retry,
+    known_roots,
+    origin_references,
+)
 from longtake.planning.plan import Shot
 from longtake.rendering.output.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
 
@@ -70,7 +79,7 @@ def write_results(
 def _write_results(store: Store, results: pyarrow.Table, others: Sequence[RenderedRows]) -> None:
     parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
     store.write("results.parquet", parquet)
-    store.write("results.csv", table)
+    store.write("results.csv", codecs.BOM_UTF8 + table)
 
 
 def write_tables(
@@ -102,7 +111,8 @@ def write_tables(
     keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
     _write_results(store, results, others)
     roots = [*known_roots(store), _root(manifest.base)]
-    origin = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
+    origin: dict[str, object] = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
+    origin["references"] = sorted(origin_references(store) | _outside_references(again.values()))
     write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again, purchases)})
     whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
     if is_typed or any(one.is_typed for one in others):
@@ -110,7 +120,13 @@ def write_tables(
     else:
         store.remove(RETRY_TYPED)
     rest = [row for one in others for row in _texts(one.retry)]
-    store.write(RETRY, rows_csv(whole.column_names, [*again.values(), *rest]))
+    store.write(RETRY, codecs.BOM_UTF8 + rows_csv(whole.column_names, [*again.values(), *rest]))
+
+
+def _outside_references(rows: Iterable[Mapping[str, str]]) -> set[str]:
+    """Files and objects that rows name by their whole address."""
+    cells = {row.get(role.column, "") for row in rows for role in Role}
+    return {value for cell in cells for value in cell.split("|") if value.startswith(("/", "s3://"))}
 
 
 def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> dict[int, int]:
