@@ -94,7 +94,7 @@ async def test_hostile_cells_go_through_a_whole_run_and_act_nowhere(tmp_path, sa
     assert "<script>alert" not in page
     assert "onerror='window" not in page.partition('id="data"')[0]
     assert [shot.prompt for shot in told(tmp_path / "out").shots] != texts  # what acts is shown, not passed on
-    text = (tmp_path / "out/results.csv").read_bytes().decode()
+    text = (tmp_path / "out/results.csv").read_bytes().decode("utf-8-sig")
     for line in csv.reader(io.StringIO(text, newline="")):
         assert not [cell for cell in line if re.match(r"[\s\"'`]*[=+@\t\r]", cell) and not cell.startswith("'")]
     for path in (tmp_path / "out").rglob("*"):

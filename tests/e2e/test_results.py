@@ -48,7 +48,7 @@ def render(tmp_path, sandbox):
         load = sandbox_accounts(sandbox, **account)
         await render_plain(manifest, tmp_path / "out", load, check=quick_check, **options)
         table = pyarrow.parquet.read_table(tmp_path / "out/results.parquet")
-        text = (tmp_path / "out/results.csv").read_bytes().decode()
+        text = (tmp_path / "out/results.csv").read_bytes().decode("utf-8-sig")
         return table, list(csv.DictReader(io.StringIO(text, newline="")))
 
     return run

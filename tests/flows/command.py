@@ -71,7 +71,7 @@ class CommandLine:
 
     def verdicts(self) -> dict[str, str]:
         """Verdicts of the results, by reel."""
-        with (self.output / "results.csv").open(newline="", encoding="utf-8") as file:
+        with (self.output / "results.csv").open(newline="", encoding="utf-8-sig") as file:
             return {row["id"]: row["verdict"] for row in csv.DictReader(file)}
 
     def jobs_in_ledger(self) -> set[str]:
