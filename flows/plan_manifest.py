@@ -43,7 +43,8 @@ async def plan_manifest(
     The run's page gets a summary and a table of violations; the run's result are the plan's figures.
 
     Args:
-        manifest: CSV or Parquet file, folder or glob of Parquet; local or s3://. {date} is the scheduled day.
+        manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
+            {date} is the scheduled day.
         output: Output whose ledger tells which rows are done; none: every row counts as new.
         vendor: Vendor for rows that name none.
         budget_usd: Most that the output may cost in US dollars.

@@ -73,7 +73,8 @@ async def render_manifest(
     """Renders a manifest into an output. Running it again, or Retry, finishes what is missing and buys nothing twice.
 
     Args:
-        manifest: CSV or Parquet file, folder or glob of Parquet; local or s3://. {date} is the scheduled day.
+        manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
+            {date} is the scheduled day.
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
         vendor: Vendor for rows that name none: powertokens, anyfast, evolink or jimmyai, or vendor/DOCUMENT.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.

@@ -17,7 +17,8 @@ async def render_reel(
     """Renders one reel of a manifest into an output, with the same ledger, limits and results as the whole manifest.
 
     Args:
-        manifest: CSV or Parquet file, folder or glob of Parquet; local or s3://. {date} is the scheduled day.
+        manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
+            {date} is the scheduled day.
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
         reel: The reel's name in the manifest.
         vendor: Vendor for rows that name none.

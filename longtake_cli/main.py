@@ -84,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     plan = commands.add_parser("plan", help="check every row and tell what a run would buy; spends nothing")
-    plan.add_argument("manifest", help="CSV or Parquet file, folder or glob of Parquet; local or s3://")
+    plan.add_argument(
+        "manifest", help="CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://"
+    )
     plan.add_argument("--output", help="directory or s3://; its ledger tells which rows are done")
     plan.add_argument("--vendor", help="vendor for rows that name none")
     plan.add_argument("--budget", type=float, metavar="USD", help="most that the output may cost")

@@ -19,9 +19,9 @@ async def read_manifest(manifest: str) -> CheckedManifest:
     References may come from the manifest's folder and from those of `LONGTAKE_REFERENCE_ROOTS`.
 
     Args:
-        manifest: A CSV or Parquet file, a folder or glob of Parquet; local or `s3://`.
+        manifest: A CSV, JSON Lines, Excel or Parquet file, a folder or glob of Parquet; local or `s3://`.
 
     Raises:
-        longtake.domain.errors.UnreadableManifestError: It is missing, or neither CSV nor Parquet.
+        longtake.domain.errors.UnreadableManifestError: It is missing, or no table that is read.
     """
     return await asyncio.to_thread(lambda: check_manifest(read(manifest), reference_roots=reference_roots()))

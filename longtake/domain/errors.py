@@ -66,7 +66,7 @@ class ManifestError(LongtakeError):
 
 
 class UnreadableManifestError(ManifestError):
-    """The manifest is missing or is not CSV or Parquet."""
+    """The manifest is missing, or no table that is read."""
 
 
 def _listing(violations: Sequence[Violation]) -> str:

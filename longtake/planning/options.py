@@ -19,7 +19,7 @@ class RenderOptions(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     manifest: str
-    """CSV, Parquet, JSON Lines or Excel file, folder or glob of Parquet; local or s3://"""
+    """CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://"""
     output: str
     """directory or s3://"""
     vendor: str | None = None

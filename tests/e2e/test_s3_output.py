@@ -56,7 +56,7 @@ async def test_the_storyboard_is_rendered_into_a_bucket_and_bought_once(tmp_path
 
     results = pyarrow.parquet.read_table(io.BytesIO(store.read("results.parquet"))).to_pylist()
     assert [(row["shot_id"], row["verdict"]) for row in results] == [(shot_id, "done") for shot_id in SHOTS]
-    texts = list(csv.DictReader(io.StringIO(store.read("results.csv").decode(), newline="")))
+    texts = list(csv.DictReader(io.StringIO(store.read("results.csv").decode("utf-8-sig"), newline="")))
     assert [row["sha256"] for row in texts] == [row["sha256"] for row in results]
     for row in results:
         assert store.read(row["clip"]) == sandbox.job(row["job_id"]).clip_bytes

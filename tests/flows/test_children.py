@@ -37,7 +37,7 @@ def started(project: Project, name: str, reels: int, **parameters: Any) -> str:
 
 
 def results(project: Project, name: str) -> list[dict[str, str]]:
-    with (project.folder / f"out-{name}/results.csv").open(newline="") as file:
+    with (project.folder / f"out-{name}/results.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

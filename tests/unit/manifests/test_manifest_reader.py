@@ -1,4 +1,4 @@
-"""Reading manifests: what a CSV or Parquet file says, to the character, and a clear reason where it says nothing."""
+"""Reading manifests: what a file says, to the character, and a clear reason where it says nothing."""
 
 from __future__ import annotations
 
