@@ -17,6 +17,7 @@ from flows._observe.observer import AUDIENCE, Audience
 from flows.not_done import NotDoneError
 from flows.render_manifest import RenderEnd, render_manifest
 from longtake.domain.errors import ConfigurationError
+from longtake.domain.events import RunEvent
 from longtake.planning.plan import Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.reports.progress.display import Progress
@@ -92,7 +93,7 @@ class _Display(contextlib.ExitStack):
             if purchase.is_charged and (intent := purchase.intent) is not None:
                 self._progress.add_spent(intent.account, intent.price_low_usd, intent.price_high_usd)
 
-    def event(self, event: str, shot: Shot, words: str) -> None:
+    def event(self, event: RunEvent, shot: Shot, words: str) -> None:
         if self._progress is not None:
             price = (shot.quote.low_usd, shot.quote.high_usd) if shot.quote else None
             take = shot.take if shot.row.variants > 1 else None

@@ -30,6 +30,7 @@ from flows._observe.progress import RunProgress
 from longtake.accounts.account import limit_name
 from longtake.accounts.slots import Scarcity
 from longtake.accounts.transport import redact
+from longtake.domain.events import ENDS, RunEvent
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict
@@ -67,7 +68,7 @@ AUDIENCE: ContextVar[Audience | None] = ContextVar("longtake_audience", default=
 ScarcityOf = Callable[[str], Scarcity | None]
 NAME_CHARACTERS = 200
 SHARE_TAG = "longtake-parent:"
-_WORDS = {"finished": "made, downloading", "queued": "waits for a slot of"}
+_WORDS = {RunEvent.FINISHED: "made, downloading", RunEvent.QUEUED: "waits for a slot of"}
 
 
 class RunObserver:
@@ -84,14 +85,14 @@ class RunObserver:
         self._seen = -1
         self._over = asyncio.Event()
 
-    def event(self, event: str, shot: Shot, words: str) -> None:
+    def event(self, event: RunEvent, shot: Shot, words: str) -> None:
         """A step of a shot, as `longtake.rendering.run` tells it."""
         self._meter.count(event, shot)
-        if event not in ("done", "ended", "beyond"):
-            place = f" at {shot.account}" if event == "bought" else ""
-            place = f" {limit_name(shot.account)}" if event == "queued" else place
+        if event not in ENDS:
+            place = f" at {shot.account}" if event == RunEvent.BOUGHT else ""
+            place = f" {limit_name(shot.account)}" if event == RunEvent.QUEUED else place
             said = f", {one_line(words)}" if words else ""
-            price = f", {_price(shot)}" if event == "bought" else ""
+            price = f", {_price(shot)}" if event == RunEvent.BOUGHT else ""
             self._log.info("%s: %s%s%s%s", one_line(shot.name), _WORDS.get(event, event), place, said, price)
         if (audience := AUDIENCE.get()) is not None:
             audience.event(event, shot, words)

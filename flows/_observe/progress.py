@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from flows._observe.artifacts import Shown, code, plain
+from longtake.domain.events import ENDS, RunEvent
 from longtake.planning.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
 from longtake.planning.plan import TO_BUY, Shot
 from longtake.planning.prepare import PreparedRun
@@ -32,13 +33,13 @@ class RunProgress:
         self._begun = time.monotonic()
         self.changes = 0
 
-    def count(self, event: str, shot: Shot) -> None:
-        """Takes in an event of `longtake.rendering.run`."""
+    def count(self, event: RunEvent, shot: Shot) -> None:
+        """Takes in an event of the run."""
         self.changes += 1
         self._tallies.count(event, shot.name, shot.account, time.monotonic())
-        if event == "bought":
+        if event == RunEvent.BOUGHT:
             self._spend_on(shot)
-        if event in ("bought", "done", "ended", "beyond"):
+        if event == RunEvent.BOUGHT or event in ENDS:
             self._coming.pop(shot, None)
 
     def may_be_bought(self, shot: Shot) -> None:

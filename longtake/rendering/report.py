@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import ClassVar
 
 from longtake.accounts.slots import Scarcity
-from longtake.domain.verdicts import Outcome, Verdict
+from longtake.domain.events import STAGE_AFTER, RunEvent
+from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.files.clocks import this_process
 from longtake.jobs.decisions import with_command
 from longtake.ledger.records import Purchase
@@ -49,13 +49,6 @@ class RunReport:
         scarcity: Why shots of an account wait for a slot.
     """
 
-    STAGES: ClassVar[Mapping[str, str]] = {
-        "queued": "queued",
-        "bought": "running",
-        "resumed": "running",
-        "finished": "downloading",
-    }
-
     def __init__(
         self,
         prepared: PreparedRun,
@@ -65,19 +58,19 @@ class RunReport:
         self._production = prepared
         self._scarcity = scarcity
         self._on_event = on_event
-        self._moments: dict[Shot, tuple[str, float]] = {}
+        self._moments: dict[Shot, tuple[ShotStage, float]] = {}
         self._changes = 0
         self._writing = threading.Lock()
         self._is_finished = False
         self._looked_before = False
         self._told_before: ReportView | None = None
 
-    def tell(self, event: str, shot: Shot, words: str) -> None:
+    def tell(self, event: RunEvent, shot: Shot, words: str) -> None:
         """Notes an event and passes it on."""
         self._changes += 1
-        if event in self.STAGES:
+        if (stage := STAGE_AFTER.get(event)) is not None:
             since = self._moments[shot][1] if shot in self._moments else time.time()
-            self._moments[shot] = (self.STAGES[event], since)
+            self._moments[shot] = (stage, since)
         self._on_event(event, shot, words)
 
     async def keep(
@@ -117,8 +110,8 @@ class RunReport:
         """A shot's result, or what it is doing while the run goes on."""
         if (result := _result_now(shot, ended)) is not None:
             return result
-        stage = self._moments[shot][0] if shot in self._moments else ""
-        verdict = Verdict.STILL_RUNNING if stage in ("running", "downloading") else Verdict.NOT_STARTED
+        stage = self._moments[shot][0] if shot in self._moments else ShotStage.WAITING
+        verdict = Verdict.STILL_RUNNING if stage in (ShotStage.RUNNING, ShotStage.DOWNLOADING) else Verdict.NOT_STARTED
         return ShotResult(shot, Outcome(verdict=verdict, evidence="the run goes on"))
 
     def write(

@@ -31,7 +31,7 @@ def report_view(
     title: str,
     output: str,
     run: str = "",
-    moments: Mapping[Shot, tuple[str, float]] | None = None,
+    moments: Mapping[Shot, tuple[ShotStage, float]] | None = None,
     waits: Mapping[str, str] | None = None,
     finished: bool = True,
     notices: Sequence[str] = (),
@@ -48,7 +48,7 @@ def report_view(
         title: The manifest's name.
         output: The output's address.
         run: The run's id.
-        moments: For shots under way: `waiting`, `queued`, `running` or `downloading`, and since when it waits.
+        moments: For shots under way: what each is doing, and since when it waits.
         waits: By account, why its shots wait for a slot.
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
@@ -120,7 +120,7 @@ def _shot(
     shot: Shot,
     result: ShotResult | None,
     purchases: Mapping[str, Purchase],
-    moment: tuple[str, float] | None,
+    moment: tuple[ShotStage, float] | None,
     posters: frozenset[str],
 ) -> ShotView:
     purchase = attempts_in(shot.identity, purchases)[-1:]

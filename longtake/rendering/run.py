@@ -22,6 +22,7 @@ from longtake.domain.errors import (
     UnreadableRecordError,
     UnsupportedRequestError,
 )
+from longtake.domain.events import RunEvent
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.domain.machine import as_ours
@@ -59,9 +60,8 @@ class Steps:
     download: Callable[[Job, str | None], Awaitable[Clip]]
 
 
-OnEvent = Callable[[str, Shot, str], None]
-"""Called with an event's name, its shot and words: `queued`, `bought`, `resumed`, `finished`, and at the end `done`,
-`ended`, or `beyond` for a shot that the run's limit leaves to the next run."""
+OnEvent = Callable[[RunEvent, Shot, str], None]
+"""Called with an event, its shot and words."""
 OnEnd = Callable[[ShotResult], None]
 """Called with every shot's result when it has come to its end, before the event that tells of it."""
 
@@ -133,8 +133,7 @@ class Run:
         self._places.leave(self._order[shot])
         result.finished_at = result.finished_at or time.time()
         self.on_end(result)
-        event = "done" if result.is_done else "beyond" if result.beyond_limit else "ended"
-        self.on_event(event, shot, result.outcome.evidence or result.outcome.verdict)
+        self.on_event(_end(result), shot, result.outcome.evidence or result.outcome.verdict)
         return result
 
     def _with_command(self, shot: Shot, outcome: Outcome) -> Outcome:
@@ -250,7 +249,7 @@ class Run:
         return ShotResult(shot, done, accepted.job, clip, record.at)
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
-        self.on_event("resumed", shot, f"job {job.job_id}")
+        self.on_event(RunEvent.RESUMED, shot, f"job {job.job_id}")
         session = await self.resources.session(job.account)
         held = await claim_slot(job, session, self.ledger, run=self.options.run, is_needed=True)
         filling = asyncio.create_task(held.fill(RESUMED_FIRST))
@@ -285,14 +284,14 @@ class Run:
         if self.options.limit != 0 and (refused := await self._readiness.refusal(shot)) is not None:
             return refused
         session = await self.resources.session(shot.account)
-        tell = partial(self.on_event, "queued", shot, "")
+        tell = partial(self.on_event, RunEvent.QUEUED, shot, "")
         bought = await self._buyer.buy(shot, number, parent, session=session, turn=self._order[shot], queued=tell)
         if bought is None:
             return _beyond_limit(shot)
         held, job = bought
         is_ours = job.run in ("", self.options.run)
         words = f"job {job.job_id}" + ("" if is_ours else ", bought by another run meanwhile")
-        self.on_event("bought" if is_ours else "resumed", shot, words)
+        self.on_event(RunEvent.BOUGHT if is_ours else RunEvent.RESUMED, shot, words)
         try:
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
@@ -303,7 +302,7 @@ class Run:
         return await self._bring_home(shot, job, snapshot)
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:
-        self.on_event("finished", shot, "")
+        self.on_event(RunEvent.FINISHED, shot, "")
         if job.identity in self._buyer.sent:
             self._brake.finished(job.account, job.identity)
         clip = await self.steps.download(job, snapshot.video_url)
@@ -338,6 +337,12 @@ class Run:
             return None
         words = await drift_words(clips[0], clips[1], limits, self.ledger, self.resources.workers)
         return f"{last.shot_id} has drifted from {first.shot_id}: {words}" if words else None
+
+
+def _end(result: ShotResult) -> RunEvent:
+    if result.is_done:
+        return RunEvent.DONE
+    return RunEvent.BEYOND if result.beyond_limit else RunEvent.ENDED
 
 
 def _beyond_limit(shot: Shot) -> ShotResult:

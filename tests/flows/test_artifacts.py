@@ -15,6 +15,7 @@ from flows._observe import artifacts as _artifacts
 from flows._observe.artifacts import FlowRunArtifacts, Shown, code, not_done, state_message, violations
 from flows._observe.progress import RunProgress
 from longtake.costs.spent import Spent
+from longtake.domain.events import RunEvent
 from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
 from longtake.manifests.results.row_result import RowResult
@@ -103,13 +104,13 @@ async def test_the_meter_follows_money_and_counts_from_the_first_purchase_to_the
     before = meter.shown().description
     assert "**0 / 2 shots done** of `" in before
     assert "- spent: $0.00 of a budget of $1.00\n- projected: $0.240\n- time left: 1 min to 3 min" in before
-    for event in ("queued", "bought"):
+    for event in (RunEvent.QUEUED, RunEvent.BOUGHT):
         meter.count(event, one)
-    meter.count("queued", two)
+    meter.count(RunEvent.QUEUED, two)
     assert "| `evolink` | 1 | 1 | 0 / 2 | 0 | $0.120 |" in meter.shown().description
-    for event in ("finished", "done"):
+    for event in (RunEvent.FINISHED, RunEvent.DONE):
         meter.count(event, one)
-    meter.count("ended", two)
+    meter.count(RunEvent.ENDED, two)
     end = meter.shown(over=True)
     assert end.data == 100.0
     assert "**1 / 2 shots done**" in end.description

@@ -19,13 +19,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from longtake.domain.events import RunEvent
 from longtake.domain.text import one_line
 from longtake.reports.figures import duration, money
 from longtake.reports.progress.tally import Tallies, Tally
 
 Mode = Literal["auto", "live", "lines", "json", "silent"]
-_TOLD = {"bought", "resumed", "done", "ended"}
+_TOLD = {RunEvent.BOUGHT, RunEvent.RESUMED, RunEvent.DONE, RunEvent.ENDED}
 """Events that get a line where there is no table: a shot is taken up once and comes to an end once."""
+_SHOWN = {RunEvent.DONE: ("done", "green"), RunEvent.ENDED: ("not done", "red")}
 _MOST_TROUBLES = 4
 
 
@@ -79,7 +81,7 @@ class Progress:
 
     def event(
         self,
-        name: str,
+        event: RunEvent,
         shot_id: str,
         vendor: str,
         words: str = "",
@@ -90,7 +92,7 @@ class Progress:
         """Tells of one step of one shot. Safe from any thread.
 
         Args:
-            name: `queued`, `bought`, `resumed`, `finished`, `done`, `ended` or `beyond`, as a run has them.
+            event: What has come to pass.
             shot_id: `reel/shot`.
             vendor: Whose job it is.
             words: What to say about it.
@@ -99,15 +101,15 @@ class Progress:
         """
         with self._lock:
             shot = shot_id if take is None else f"{shot_id} take {take}"
-            self._tallies.count(name, shot, vendor, self._clock())
-            if price_usd is not None and name == "bought":
+            self._tallies.count(event, shot, vendor, self._clock())
+            if price_usd is not None and event == RunEvent.BOUGHT:
                 self.add_spent(vendor, *price_usd)
             if self.mode == "json":
-                self._write_json({"event": name, "shot_id": shot_id, "take": take, "vendor": vendor, "words": words})
-            elif self.mode == "lines" and name in _TOLD:
-                self._write(self._line(name, shot, vendor, words).plain)
-            elif self.mode == "live" and name == "ended":
-                self._troubles.append(self._line(name, shot, vendor, words))
+                self._write_json({"event": event, "shot_id": shot_id, "take": take, "vendor": vendor, "words": words})
+            elif self.mode == "lines" and event in _TOLD:
+                self._write(self._line(event, shot, vendor, words).plain)
+            elif self.mode == "live" and event == RunEvent.ENDED:
+                self._troubles.append(self._line(event, shot, vendor, words))
 
     def note(self, words: str) -> None:
         """Tells something about the run as a whole, above the table."""
@@ -151,10 +153,9 @@ class Progress:
             more = [Text(f"… and {hidden:,} more that ended without a clip", style="dim")] if hidden > 0 else []
             return Group(*more, *self._troubles[-_MOST_TROUBLES:], Text(), grid, bar)
 
-    def _line(self, name: str, shot: str, vendor: str, words: str) -> Text:
-        shown = {"done": "done", "ended": "not done"}.get(name, name)
-        style = {"done": "green", "ended": "red"}.get(name, "")
-        said = "" if name == "done" and words == "done" else one_line(words)
+    def _line(self, event: RunEvent, shot: str, vendor: str, words: str) -> Text:
+        shown, style = _SHOWN.get(event, (event, ""))
+        said = "" if event == RunEvent.DONE and words == "done" else one_line(words)
         line = Text(no_wrap=True, overflow="ellipsis").append(f"{shown:<9}", style).append(one_line(shot, 120))
         line.append(f" ({one_line(vendor, 60)})", "dim")
         return line.append(f" {said}" if said else "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from longtake.domain.events import ENDS, TAKES_UP, RunEvent
+
 
 @dataclass
 class Tally:
@@ -59,28 +61,28 @@ class Tallies:
         """A vendor's tally."""
         return self.by_vendor.setdefault(vendor, Tally())
 
-    def count(self, name: str, shot_id: str, vendor: str, now: float) -> None:
-        """Takes in an event of `longtake.rendering.run`; others change nothing."""
+    def count(self, event: RunEvent, shot_id: str, vendor: str, now: float) -> None:
+        """Takes in an event of a run."""
         tally, job = self.of(vendor), self._jobs.get(shot_id)
-        if name == "queued":
+        if event == RunEvent.QUEUED:
             self._leave(shot_id)
             self._jobs[shot_id] = _Job(vendor)
             tally.queued += 1
-        elif name in ("bought", "resumed"):
+        elif event in TAKES_UP:
             self._leave(shot_id)
-            self._jobs[shot_id] = _Job(vendor, now, whole=name == "bought")
+            self._jobs[shot_id] = _Job(vendor, now, whole=event == RunEvent.BOUGHT)
             tally.running += 1
             tally.most_running = max(tally.most_running, tally.running)
-        elif name == "finished":
+        elif event == RunEvent.FINISHED:
             if job is not None and job.running_since is not None and job.whole:
                 tally.took_seconds.append(now - job.running_since)
             self._leave(shot_id)
-        elif name in ("done", "ended", "beyond"):
+        elif event in ENDS:
             self._leave(shot_id)
             if shot_id not in self._over:
                 self._over.add(shot_id)
-                tally.done += name == "done"
-                tally.ended += name != "done"
+                tally.done += event == RunEvent.DONE
+                tally.ended += event != RunEvent.DONE
 
     def _leave(self, shot_id: str) -> None:
         """Takes a shot out of where it was counted."""

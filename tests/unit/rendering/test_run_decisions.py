@@ -20,6 +20,7 @@ from longtake.domain.errors import (
     UnknownOutcomeError,
     VendorAccountError,
 )
+from longtake.domain.events import RunEvent
 from longtake.domain.identity import WrittenRow, attempt_identity
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import ShotRequest
@@ -156,8 +157,13 @@ async def test_a_new_shot_is_bought_followed_and_fetched_once_and_its_slot_given
     assert result.snapshot.video_url == "http://v/1-reel-1"
     assert abs(time.time() - result.finished_at) < 60
     assert (world.session.slots.kept, world.session.slots.given) == ([("new", 60.0)], ["new"])
-    assert [event for event, _, _ in world.events] == ["queued", "bought", "finished", "done"]
-    assert ("bought", "reel/1", "job job 1-reel-1") in world.events
+    assert [event for event, _, _ in world.events] == [
+        RunEvent.QUEUED,
+        RunEvent.BOUGHT,
+        RunEvent.FINISHED,
+        RunEvent.DONE,
+    ]
+    assert (RunEvent.BOUGHT, "reel/1", "job job 1-reel-1") in world.events
     assert (world.ended, world.beside) == (["reel/1"], [["reel/1"]])
     (order,) = world.orders
     assert (order.run, order.output, order.slot, order.attempt, order.account) == ("run-7", "/out", "new", 1, ACCOUNT)
@@ -305,7 +311,7 @@ async def test_what_is_over_keeps_its_verdict_and_is_not_bought(world, with_job)
     assert (result.outcome.verdict, result.outcome.evidence) == (Verdict.CONTENT_REFUSED, "unsafe")
     assert (result.job.job_id if result.job else None) == ("j1" if with_job else None)
     assert world.submitted == []
-    assert ("ended", "reel/1", "unsafe") in world.events
+    assert (RunEvent.ENDED, "reel/1", "unsafe") in world.events
 
 
 async def test_a_job_in_flight_is_followed_in_its_old_slot_and_not_bought(world):
@@ -315,7 +321,7 @@ async def test_a_job_in_flight_is_followed_in_its_old_slot_and_not_bought(world)
     assert world.fetched == [("1-reel-1", "http://v/1-reel-1")]
     assert result.is_done
     assert world.session.slots.asked == []
-    assert ("resumed", "reel/1", "job j1") in world.events
+    assert (RunEvent.RESUMED, "reel/1", "job j1") in world.events
 
 
 async def test_a_job_in_flight_whose_slot_is_gone_waits_for_one_before_all_that_is_new(world):
@@ -463,8 +469,8 @@ async def test_shots_beyond_the_limit_are_left_to_the_next_run(world):
     assert world.submitted == ["1-r1-1", "1-r2-2"]
     assert [result.beyond_limit for result in results] == [False, False, True, True]
     assert [result.outcome.verdict for result in results[2:]] == [Verdict.NOT_STARTED] * 2
-    assert [event for event, *_ in world.events].count("beyond") == 2
-    assert ("beyond", "r3/3", "it lies beyond the run's --limit") in world.events
+    assert [event for event, *_ in world.events].count(RunEvent.BEYOND) == 2
+    assert (RunEvent.BEYOND, "r3/3", "it lies beyond the run's --limit") in world.events
 
 
 async def test_what_is_in_flight_uses_no_place_of_the_limit(world):

@@ -9,6 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
+from longtake.domain.events import RunEvent
 from longtake.reports.progress.display import Progress
 from tests.unit.reports.report_runs import EVIL
 
@@ -38,18 +39,26 @@ def row(progress: Progress, vendor: str) -> list[str]:
 def test_a_shot_is_counted_where_it_is() -> None:
     progress = Progress({"evolink": 3}, stream=io.StringIO())
     for place in range(3):
-        progress.event("queued", f"r/{place}", "evolink")
-    progress.event("bought", "r/0", "evolink", "job 1", price_usd=(0.3, 0.4))
-    progress.event("bought", "r/1", "evolink", "job 2", price_usd=(0.3, 0.4))
-    progress.event("finished", "r/0", "evolink")
-    progress.event("done", "r/0", "evolink", "done")
-    progress.event("ended", "r/1", "evolink", "failed")
+        progress.event(RunEvent.QUEUED, f"r/{place}", "evolink")
+    progress.event(RunEvent.BOUGHT, "r/0", "evolink", "job 1", price_usd=(0.3, 0.4))
+    progress.event(RunEvent.BOUGHT, "r/1", "evolink", "job 2", price_usd=(0.3, 0.4))
+    progress.event(RunEvent.FINISHED, "r/0", "evolink")
+    progress.event(RunEvent.DONE, "r/0", "evolink", "done")
+    progress.event(RunEvent.ENDED, "r/1", "evolink", "failed")
     assert row(progress, "evolink")[:6] == ["evolink", "1", "0", "1/3", "1", "$0.600–0.800"]
 
 
 def test_a_shot_that_is_tried_again_is_counted_once() -> None:
     progress = Progress({"evolink": 1}, stream=io.StringIO())
-    for name in ("queued", "bought", "queued", "bought", "finished", "done", "done"):
+    for name in (
+        RunEvent.QUEUED,
+        RunEvent.BOUGHT,
+        RunEvent.QUEUED,
+        RunEvent.BOUGHT,
+        RunEvent.FINISHED,
+        RunEvent.DONE,
+        RunEvent.DONE,
+    ):
         progress.event(name, "r/1", "evolink")
     assert row(progress, "evolink")[1:5] == ["0", "0", "1/1", "0"]
 
@@ -67,8 +76,8 @@ def test_takes_of_one_shot_are_counted_and_named_one_by_one() -> None:
 
 def test_a_shot_that_ends_while_it_waits_leaves_the_queue() -> None:
     progress = Progress({"evolink": 1}, stream=io.StringIO())
-    progress.event("queued", "r/1", "evolink")
-    progress.event("ended", "r/1", "evolink", "the vendor stopped")
+    progress.event(RunEvent.QUEUED, "r/1", "evolink")
+    progress.event(RunEvent.ENDED, "r/1", "evolink", "the vendor stopped")
     assert row(progress, "evolink")[1:5] == ["0", "0", "0/1", "1"]
 
 
@@ -77,14 +86,14 @@ def test_time_left_is_unknown_then_guessed_then_over() -> None:
     progress = Progress({"evolink": 4}, stream=io.StringIO(), clock=clock)
     assert progress.seconds_left is None
     for place in range(2):
-        progress.event("bought", f"r/{place}", "evolink")
+        progress.event(RunEvent.BOUGHT, f"r/{place}", "evolink")
     clock.now = 100
     for place in range(2):
-        progress.event("finished", f"r/{place}", "evolink")
-        progress.event("done", f"r/{place}", "evolink")
+        progress.event(RunEvent.FINISHED, f"r/{place}", "evolink")
+        progress.event(RunEvent.DONE, f"r/{place}", "evolink")
     assert progress.seconds_left == pytest.approx(100)
     for place in (2, 3):
-        progress.event("ended", f"r/{place}", "evolink")
+        progress.event(RunEvent.ENDED, f"r/{place}", "evolink")
     assert progress.seconds_left == 0
 
 
@@ -96,25 +105,25 @@ def test_an_expected_duration_serves_until_jobs_have_ended_and_the_slowest_vendo
 def test_a_job_taken_up_midway_teaches_nothing_about_durations() -> None:
     clock = Clock()
     progress = Progress({"a": 2}, stream=io.StringIO(), clock=clock)
-    progress.event("resumed", "r/1", "a")
+    progress.event(RunEvent.RESUMED, "r/1", "a")
     clock.now = 1
-    progress.event("finished", "r/1", "a")
+    progress.event(RunEvent.FINISHED, "r/1", "a")
     assert progress.seconds_left is None
 
 
 def test_without_a_terminal_there_is_one_plain_line_for_each_step_that_matters() -> None:
     stream = io.StringIO()
     with Progress({"evolink": 1}, stream=stream) as progress:
-        for name in ("queued", "bought", "finished", "done"):
-            progress.event(name, "r/1", "evolink", "job 7" if name == "bought" else name)
+        for name in (RunEvent.QUEUED, RunEvent.BOUGHT, RunEvent.FINISHED, RunEvent.DONE):
+            progress.event(name, "r/1", "evolink", "job 7" if name is RunEvent.BOUGHT else name)
     assert stream.getvalue() == "bought   r/1 (evolink) job 7\ndone     r/1 (evolink)\n"
 
 
 def test_json_lines_are_exact_ascii_and_count_along() -> None:
     stream = io.StringIO()
     with Progress({"evolink": 1}, mode="json", stream=stream) as progress:
-        progress.event("bought", "r/é\x1b", "evolink", EVIL[5], price_usd=(0.1, 0.2))
-        progress.event("done", "r/é\x1b", "evolink")
+        progress.event(RunEvent.BOUGHT, "r/é\x1b", "evolink", EVIL[5], price_usd=(0.1, 0.2))
+        progress.event(RunEvent.DONE, "r/é\x1b", "evolink")
         progress.note("two\nlines")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert stream.getvalue().isascii()
@@ -125,7 +134,7 @@ def test_json_lines_are_exact_ascii_and_count_along() -> None:
 def test_on_a_terminal_the_table_and_the_troubles_are_drawn() -> None:
     stream = Terminal()
     with Progress({"evolink": 2}, mode="live", stream=stream) as progress:
-        progress.event("ended", "r/1", "evolink", "moderation refused it")
+        progress.event(RunEvent.ENDED, "r/1", "evolink", "moderation refused it")
     assert "moderation refused it" in stream.getvalue()
     assert "time left" in stream.getvalue()
 
@@ -133,7 +142,7 @@ def test_on_a_terminal_the_table_and_the_troubles_are_drawn() -> None:
 def test_many_troubles_do_not_push_the_table_out_of_sight() -> None:
     progress = Progress({"evolink": 500}, mode="live", stream=Terminal())
     for place in range(500):
-        progress.event("ended", f"r/{place}", "evolink", "failed")
+        progress.event(RunEvent.ENDED, f"r/{place}", "evolink", "failed")
     assert len(rows(progress)) < 12
     assert "496 more" in rows(progress)[0]
 
@@ -144,7 +153,7 @@ def test_hostile_names_and_messages_do_nothing_to_the_terminal(mode: str) -> Non
     harmless = re.compile(r"\x1b\[(\d+(;\d+)*)?[mKAJ]|\x1b\[\?25[lh]")
     with Progress(dict.fromkeys(EVIL, 1), mode=mode, stream=stream) as progress:  # type: ignore[arg-type]
         for text in EVIL:
-            for name in ("queued", "bought", "ended"):
+            for name in (RunEvent.QUEUED, RunEvent.BOUGHT, RunEvent.ENDED):
                 progress.event(name, text, text, text)
             progress.note(text)
         progress.table()
