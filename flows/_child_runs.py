@@ -28,7 +28,7 @@ from prefect.states import AwaitingRetry, Cancelling
 from flows._observe.artifacts import PROGRESS, FlowRunArtifacts, ShareProgress, Shown, of_shares
 from longtake.domain.errors import ConfigurationError
 from longtake.planning.options import RenderOptions
-from longtake.planning.plan import TO_BUY, Shot, Standing
+from longtake.planning.plan import Shot, Standing
 from longtake.planning.prepare import PreparedRun
 from longtake.settings import settings
 
@@ -75,7 +75,7 @@ def shares(prepared: PreparedRun, reels_per_run: int) -> list[Share]:
     for start in range(0, len(reels), reels_per_run):
         group = tuple(reels[start : start + reels_per_run])
         standings = [shot.standing for reel in group for shot in shots[reel]]
-        wanted = sum(standing in TO_BUY for standing in standings)
+        wanted = sum(standing.buys for standing in standings)
         limit = None if left is None else min(left, wanted)
         if left is not None and limit is not None:
             left -= limit

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from flows._observe.artifacts import Shown, code, plain
 from longtake.domain.events import ENDS, RunEvent
 from longtake.planning.forecast import DEFAULT_JOB_SECONDS, Forecast, learned_times
-from longtake.planning.plan import TO_BUY, Shot
+from longtake.planning.plan import Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.reports.figures import duration, known_money, money
 from longtake.reports.progress.tally import Tallies, Tally
@@ -28,7 +28,7 @@ class RunProgress:
             for purchase in shot.attempts:
                 if purchase.is_charged and purchase.intent is not None:
                     self._spend(purchase.intent.account, purchase.intent.price_low_usd, purchase.intent.price_high_usd)
-        self._coming = {shot: shot.quote for shot in shots if shot.standing in TO_BUY}
+        self._coming = {shot: shot.quote for shot in shots if shot.standing.buys}
         self._beforehand = beforehand
         self._begun = time.monotonic()
         self.changes = 0

@@ -41,11 +41,6 @@ Settle = Callable[[Purchase], float | None]
 Decision = Callable[[BudgetDraft], Any]
 
 
-def is_charged(purchase: Purchase) -> bool:
-    """Whether a purchase costs money, or may."""
-    return purchase.is_charged
-
-
 class Budget:
     """What one run may spend in one output; an async context manager, entered after `open`.
 

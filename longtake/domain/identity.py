@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -98,6 +99,7 @@ def source_key(source: str, digest: ContentDigest) -> str:
 
 _PLACE = {role: place for place, role in enumerate(Role)}
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_LATER_ATTEMPT = re.compile(r"(?P<first>\d+-[0-9a-f]+)-(?P<number>\d+)")
 # Rows share most of these; True, 1 and 1.0 are three texts.
 _text = lru_cache(maxsize=8192, typed=True)(_CANONICAL.encode)
 
@@ -183,3 +185,15 @@ def _hash(text: str) -> str:
 def attempt_identity(identity: str, attempt: int) -> str:
     """The identity of one purchase: the first attempt's is the shot's own, later ones carry their number."""
     return identity if attempt == 1 else f"{identity}-{attempt}"
+
+
+def first_attempt(identity: str) -> str:
+    """The identity of the first attempt of the shot that a purchase is of."""
+    match = _LATER_ATTEMPT.fullmatch(identity)
+    return match["first"] if match else identity
+
+
+def next_attempt(identity: str) -> str:
+    """The identity of the purchase that may follow this one."""
+    match = _LATER_ATTEMPT.fullmatch(identity)
+    return attempt_identity(match["first"], int(match["number"]) + 1) if match else attempt_identity(identity, 2)

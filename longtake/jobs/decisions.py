@@ -5,7 +5,6 @@ Every decision is a further record. What it rules over stays where it is.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from longtake.domain.errors import ConfigurationError
+from longtake.domain.identity import next_attempt
 from longtake.domain.job import Job
 from longtake.domain.job_ids import adoption, adoptions, clean_job_id
 from longtake.domain.verdicts import Outcome, Verdict
@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 ADOPTED_BY = "reconcile --adopt"
-_ATTEMPT = re.compile(r"(?P<first>\d+-[0-9a-f]+)-(?P<number>\d+)")
 
 
 @dataclass(frozen=True)
@@ -217,13 +216,8 @@ def _may_be_adopted(purchase: Purchase, purchases: Mapping[str, Purchase], now: 
     if purchase.clip is not None and purchase.accepted is None:
         return True  # the job's record is torn: its clip could not be fetched again
     decided = verdict is not None and verdict.verdict.facts.is_decided_without_job and purchase.accepted is None
-    following = purchases.get(_next_attempt(purchase.identity))
-    return decided and (following is None or not following.was_bought)
-
-
-def _next_attempt(identity: str) -> str:
-    match = _ATTEMPT.fullmatch(identity)
-    return f"{match['first']}-{int(match['number']) + 1}" if match else f"{identity}-2"
+    following = purchases.get(next_attempt(purchase.identity))
+    return decided and (following is None or not following.is_charged)
 
 
 def _one(purchases: Mapping[str, Purchase], shot_id: str, able: Sequence[Purchase]) -> Purchase:

@@ -18,7 +18,7 @@ from longtake.domain.identity import VERSION
 from longtake.files.store import Store
 from longtake.ledger.deadlines import Deadlines
 from longtake.ledger.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
-from longtake.ledger.records import Accepted, Intent, Purchase, Record, Unknown, Void, attempts_in
+from longtake.ledger.records import Accepted, Intent, Purchase, Record, Unknown, Void
 from longtake.ledger.spill import bring_in, keep_elsewhere
 
 log = logging.getLogger("longtake.ledger.ledger")
@@ -137,10 +137,6 @@ class Ledger:
         except (PermissionError, IsADirectoryError) as error:
             log.warning("%s cannot be read: %s", key, error)
             return None
-
-    def attempts(self, identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
-        """The purchases of one shot take in order of attempt, as far as there are any."""
-        return attempts_in(identity, purchases)
 
     def add(self, record: R, *, name: str | None = None) -> R:
         """Creates a record, durably.

@@ -228,11 +228,6 @@ class Purchase(BaseModel):
         return self.state(float("inf")) is State.NEW
 
     @property
-    def was_bought(self) -> bool:
-        """The same, by its older name."""
-        return self.is_charged
-
-    @property
     def is_replaced_by_a_changed_row(self) -> bool:
         """Whether a changed row buys anew without more words: nothing was charged, or the row itself was the reason."""
         return not self.is_charged or (

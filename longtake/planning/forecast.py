@@ -12,7 +12,7 @@ from longtake._speed import uncollected
 from longtake.accounts.account import Account
 from longtake.costs.quote import Span
 from longtake.ledger.records import Purchase
-from longtake.planning.plan import TO_BUY, Shot, Standing
+from longtake.planning.plan import Shot, Standing
 
 DEFAULT_JOB_SECONDS = 90.0
 DEFAULT_SLOTS = 3
@@ -91,9 +91,7 @@ def forecast(
         held: Reels that are not made.
     """
     todo = [
-        shot
-        for shot in shots
-        if shot.standing is Standing.RESUME or (shot.standing in TO_BUY and shot.row.reel not in held)
+        shot for shot in shots if shot.standing is Standing.RESUME or (shot.standing.buys and shot.row.reel not in held)
     ]
     slots = {name: _slots(accounts.get(name)) for name in {shot.account for shot in todo}}
     paused = Counter(shot.account for shot in todo if not slots[shot.account] and shot.standing is not Standing.RESUME)

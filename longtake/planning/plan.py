@@ -19,7 +19,11 @@ from longtake.vendors import Model
 
 
 class Standing(StrEnum):
-    """What a run will do about a shot."""
+    """What a run will do about a shot.
+
+    `NEW` is bought. `REPLACES` is bought anew though its take was, for its row changed; `FOLLOWS` because the shot
+    that it continues is.
+    """
 
     DONE = "done"
     RESUME = "resume"
@@ -31,9 +35,26 @@ class Standing(StrEnum):
     UNREADABLE = "unreadable"
     REFUSED = "refused"
 
+    @property
+    def buys(self) -> bool:
+        """Whether a run buys the shot, money permitting."""
+        return self is Standing.NEW or self.buys_again
 
-TO_BUY = frozenset({Standing.NEW, Standing.REPLACES, Standing.FOLLOWS})
-"""Standings of shots that a run buys."""
+    @property
+    def buys_again(self) -> bool:
+        """Whether a run buys it though its take was bought before."""
+        return self in (Standing.REPLACES, Standing.FOLLOWS)
+
+    @property
+    def is_bought(self) -> bool:
+        """Whether its clip is here, or its job brings it."""
+        return self in (Standing.DONE, Standing.RESUME)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a run buys it or follows its job; all others are settled before the run begins."""
+        return self.buys or self is Standing.RESUME
+
 
 _BY_STATE = {
     State.DONE: Standing.DONE,

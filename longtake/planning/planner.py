@@ -21,7 +21,7 @@ from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
 from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
-from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.plan import Plan, Shot
 from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
 from longtake.planning.references.measure import FIT, FixedReference, shown
 from longtake.vendors import Model, adapter_named
@@ -160,7 +160,7 @@ class Planner:
             ],
             "",
         )
-        if shot.attempts and shot.standing in (Standing.DONE, Standing.RESUME):
+        if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
             return
         shot.violations = list(findings.refused.get(row.row, ()))

@@ -77,7 +77,7 @@ class PreparedRun:
         skips = self.options.skip_refused and self.rendered_shots and all(each.row for each in self.refusals)
         if self.refusals and not skips:
             return InvalidManifestError(self.refusals)
-        replaced = [shot for shot in self.rendered_shots if shot.standing in (Standing.REPLACES, Standing.FOLLOWS)]
+        replaced = [shot for shot in self.rendered_shots if shot.standing.buys_again]
         if replaced and not self.options.replace:
             return WouldReplaceError(replaced)
         return None
@@ -225,8 +225,7 @@ async def prepare(
 
 def _unmeasured(shots: Sequence[Shot], only: Collection[str]) -> list[ManifestRow]:
     """Rows of the reels asked for that are still to be bought and refer to media."""
-    settled = (Standing.DONE, Standing.RESUME)
-    rows = {shot.row.row: shot.row for shot in shots if shot.standing not in settled}
+    rows = {shot.row.row: shot.row for shot in shots if not shot.standing.is_bought}
     asked = [row for row in rows.values() if not only or row.reel in only]
     return [row for row in asked if row.written.request.references]
 

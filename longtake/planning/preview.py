@@ -14,7 +14,7 @@ from longtake.domain.identity import unsigned_url
 from longtake.domain.request import Reference, Role, ShotRequest
 from longtake.planning.coming_clip import COMING_CLIP
 from longtake.planning.forecast import Forecast
-from longtake.planning.plan import TO_BUY, Plan, Shot
+from longtake.planning.plan import Plan, Shot
 from longtake.planning.references.measure import shown as reference_shown
 from longtake.vendors import adapter_named
 
@@ -62,11 +62,11 @@ class PlanPreview:
 
     def will_be_bought(self, shot: Shot) -> bool:
         """Whether a run would buy it."""
-        return shot.standing in TO_BUY and shot.row.reel not in self.held
+        return shot.standing.buys and shot.row.reel not in self.held
 
     def standing(self, shot: Shot) -> str:
         """What a run will do about a shot, in a word."""
-        return "held" if shot.standing in TO_BUY and shot.row.reel in self.held else shot.standing.value
+        return "held" if shot.standing.buys and shot.row.reel in self.held else shot.standing.value
 
     def sums(self, key: Callable[[Shot], str]) -> dict[str, Sum]:
         """Sums by whatever `key` gives for a shot, in order of first appearance."""
@@ -112,7 +112,7 @@ def sent_request(shot: Shot) -> ShotRequest:
 
 def sent_call(shot: Shot) -> dict[str, Any] | None:
     """Method, path and body of the submit, without signatures and inline data; None where nothing will be sent."""
-    if shot.standing not in TO_BUY or shot.model is None:
+    if not shot.standing.buys or shot.model is None:
         return None
     try:
         call = adapter_named(shot.vendor).encode(sent_request(shot))

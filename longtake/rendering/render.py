@@ -16,7 +16,7 @@ from longtake.costs.usage import answered_twice
 from longtake.domain.verdicts import Verdict, facts_of
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
-from longtake.ledger.records import Purchase
+from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
@@ -229,7 +229,7 @@ def _read_again(prepared: PreparedRun) -> dict[str, Purchase]:
     """Every shot's purchases as the ledger holds them now; blocking."""
     purchases, now = prepared.ledger.load(), time.time()
     for shot in prepared.plan.shots:
-        shot.attempts, shot.now = prepared.ledger.attempts(shot.identity, purchases), now
+        shot.attempts, shot.now = attempts_in(shot.identity, purchases), now
     return purchases
 
 

@@ -35,7 +35,7 @@ from longtake.jobs.wait import is_at_home
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, VerdictRecord
 from longtake.planning.options import RenderOptions
-from longtake.planning.plan import TO_BUY, Plan, Shot
+from longtake.planning.plan import Plan, Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.buyer import Buyer
 from longtake.rendering.chaining import Parent, drift_words
@@ -93,7 +93,7 @@ class Run:
         self._reels = opening_order(plan)
         turns = itertools.chain.from_iterable(self._reels)
         self._order = {shot: place for place, shot in enumerate(turns)}
-        to_buy = (shot for shot in plan.shots if shot.standing in TO_BUY and shot.row.reel not in self._held)
+        to_buy = (shot for shot in plan.shots if shot.standing.buys and shot.row.reel not in self._held)
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
         self._orders = OrderBuilder(options.output, options.run, options.gate, ledger, resources, hosting)

@@ -14,8 +14,6 @@ from longtake.planning.plan import Plan, Shot, Standing
 OPEN_REELS = 500
 """Reels under way at once per account: enough for its slots and for what is being fetched and joined besides."""
 
-_SETTLED = frozenset({Standing.DONE, Standing.OVER, Standing.UNKNOWN, Standing.UNREADABLE, Standing.REFUSED})
-
 Bring = Callable[[Sequence[Shot]], Coroutine[Any, Any, None]]
 """Brings the shots of one reel to their end; never raises."""
 
@@ -52,4 +50,4 @@ async def bring_in_turn(reels: Iterable[Sequence[Shot]], bring: Bring, *, most_o
 
 def _account(shots: Sequence[Shot]) -> str:
     """Whose slots a reel waits for first; "" where nothing is left to buy."""
-    return next((shot.account for shot in shots if shot.standing not in _SETTLED), "")
+    return next((shot.account for shot in shots if shot.standing.has_work), "")

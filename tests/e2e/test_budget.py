@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from longtake.costs.budget import Budget, is_charged
+from longtake.costs.budget import Budget
 from longtake.costs.quote import Quote
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
@@ -73,7 +73,7 @@ def run(manifest, output, sandbox, usd, **options):
 
 def reels_bought(output: str) -> Counter[str]:
     purchases = Ledger(open_store(output)).load().values()
-    return Counter(each.intent.shot_id.partition("/")[0] for each in purchases if is_charged(each))
+    return Counter(each.intent.shot_id.partition("/")[0] for each in purchases if each.is_charged)
 
 
 async def test_whole_reels_are_bought_up_to_the_budget_and_the_rest_is_held(tmp_path, sandbox, write_manifest):
@@ -176,7 +176,7 @@ def test_ten_dollars_over_500_rows_with_kills_and_two_runs_at_once(tmp_path, san
         assert process.returncode == 0, errors.decode()[-2000:]
     assert kills >= 4
     purchases = Ledger(open_store(str(output))).load().values()
-    unknown = sum(each.intent.price_high_usd for each in purchases if is_charged(each) and each.accepted is None)
+    unknown = sum(each.intent.price_high_usd for each in purchases if each.is_charged and each.accepted is None)
     print(json.dumps({"billed": sandbox.bill.total_usd, "unknown": unknown, "kills": kills}))
     assert sandbox.bill.total_usd <= 10.0 + 1e-9
     known = sum(each.intent.price_high_usd for each in purchases if each.accepted is not None)

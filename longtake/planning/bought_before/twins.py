@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from longtake.domain.request import option_values
 from longtake.domain.violations import caution
 from longtake.ledger.records import Purchase
-from longtake.planning.plan import TO_BUY, Shot, Standing
+from longtake.planning.plan import Shot, Standing
 
 IdentityUnder = Callable[[Shot, str, str, str | None], str]
 """The identity that a shot would have under another reel and shot name, with another parent's identity."""
@@ -103,7 +103,7 @@ def alike_rows(shots: Sequence[Shot]) -> list[str]:
             continue
         asked = (written.vendor, written.model, written.request.prompt, option_values(written.request))
         first = groups.setdefault((*asked, written.request.references), shot)
-        if first.row is not shot.row and shot.standing in TO_BUY:
+        if first.row is not shot.row and shot.standing.buys:
             pairs.append((first, shot))
     if not pairs:
         return []

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from longtake.domain.text import one_line
 from longtake.domain.violations import Violation
-from longtake.planning.plan import TO_BUY, Shot, Standing
+from longtake.planning.plan import Shot
 from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
 
 SHOWN_ROWS = 200
@@ -51,7 +51,7 @@ def summary_line(view: PlanPreview) -> str:
     price = price_words(total)
     unit = " USD" if price[-1].isdigit() else ""
     parts = [f"{_count(total.shots, 'shot')}, {total.bought} to buy for {price}{unit}"]
-    if replaced := sum(shot.standing in (Standing.REPLACES, Standing.FOLLOWS) for shot in view.plan.shots):
+    if replaced := sum(shot.standing.buys_again for shot in view.plan.shots):
         parts.append(f"{replaced} of them bought before (--replace)")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
@@ -145,7 +145,7 @@ def _rows_table(view: PlanPreview, shots: list[Shot], width: int) -> Table:
 
 
 def _shot_price(shot: Shot) -> str:
-    if shot.standing not in TO_BUY:
+    if not shot.standing.buys:
         return ""
     return _span(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "unknown"
 

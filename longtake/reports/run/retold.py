@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import ValidationError
 
 from longtake.costs.usage import is_charged_but_failed
+from longtake.domain.identity import first_attempt
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, attempts_in
@@ -67,7 +68,7 @@ def _retold_reels(told: Sequence[ReelView], purchases: Mapping[str, Purchase]) -
     by_job = {one.accepted.job.job_id: one.identity for one in purchases.values() if one.accepted}
 
     def attempts(shot: ShotView) -> list[Purchase]:
-        identity = shot.identity or "-".join(by_job.get(shot.job_id, "").split("-")[:2])
+        identity = shot.identity or first_attempt(by_job.get(shot.job_id, ""))
         return attempts_in(identity, purchases) if identity else []
 
     reels: list[ReelView] = []

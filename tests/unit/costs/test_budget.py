@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from longtake.costs import budget as budget_module
-from longtake.costs.budget import Budget, is_charged
+from longtake.costs.budget import Budget
 from longtake.costs.budget_draft import BudgetDraft, BudgetLimits
 from longtake.costs.budget_log import BudgetLog, Entry, Reservation, Reservations
 from longtake.costs.quote import Quote
@@ -85,7 +85,7 @@ def accepted(identity):
 
 def bought_usd(ledger):
     """What the vendor's bill would be at the high bound."""
-    return sum(purchase.intent.price_high_usd for purchase in ledger.load().values() if is_charged(purchase))
+    return sum(purchase.intent.price_high_usd for purchase in ledger.load().values() if purchase.is_charged)
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ async def simulated_run(ledger, reels, usd, chance, kill_chance):
     for each in planned.shots:
         await step()
         purchase = ledger.purchase(each.identity)
-        if each.row.reel in held or is_charged(purchase):
+        if each.row.reel in held or purchase.is_charged:
             continue
         try:
             await budget.reserve(each.identity, each.quote, ACCOUNT)
@@ -393,7 +393,7 @@ async def main(folder, rows, usd):
     async with await opened(ledger, usd) as budget:
         held = await budget.admit_reels(needs_of(planned))
         for each in planned.shots:
-            if each.row.reel in held or is_charged(ledger.purchase(each.identity)):
+            if each.row.reel in held or ledger.purchase(each.identity).is_charged:
                 continue
             await buy(budget, ledger, each)
             await asyncio.sleep(0.001)
@@ -429,7 +429,7 @@ def test_ten_dollars_over_500_rows_with_kills_and_two_processes_at_once(tmp_path
     last = start()
     assert last.communicate(timeout=60)[0].strip() == "ended"
     assert kills
-    purchases = [purchase for purchase in ledger.load().values() if is_charged(purchase)]
+    purchases = [purchase for purchase in ledger.load().values() if purchase.is_charged]
     unknown = sum(purchase.intent.price_high_usd for purchase in purchases if purchase.accepted is None)
     bought = bought_usd(ledger)
     assert round(bought, 6) <= 10.0

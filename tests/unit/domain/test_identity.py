@@ -15,6 +15,8 @@ from longtake.domain.identity import (
     WrittenRow,
     attempt_identity,
     data_uri_bytes,
+    first_attempt,
+    next_attempt,
     source_key,
     unsigned_url,
 )
@@ -104,6 +106,8 @@ class TestGolden:
     def test_of_later_attempts(self) -> None:
         assert attempt_identity("1-ab", 1) == "1-ab"
         assert attempt_identity("1-ab", 2) == "1-ab-2"
+        assert [next_attempt(one) for one in ("1-ab", "1-ab-2", "1-ab-9")] == ["1-ab-2", "1-ab-3", "1-ab-10"]
+        assert [first_attempt(one) for one in ("1-ab", "1-ab-2", "1-ab-10", "")] == ["1-ab", "1-ab", "1-ab", ""]
 
     def test_the_hashed_text_is_canonical_json(self) -> None:
         form = {

@@ -112,7 +112,7 @@ def test_an_unreadable_record_is_never_taken_for_unbought(ledger, content, name)
     ledger.store.create(f"ledger/{IDENTITY}/{name}.json", content)
     purchase = ledger.purchase(IDENTITY)
     assert purchase.state(time.time()) is State.UNREADABLE
-    assert purchase.was_bought
+    assert purchase.is_charged
     assert name in purchase.unreadable[0]
 
 

@@ -102,7 +102,7 @@ def test_other_names_are_no_records(name):
 def test_a_purchase_of_which_nothing_is_written_is_new_and_free(ledger):
     purchase = ledger.purchase(IDENTITY)
     assert (purchase.identity, purchase.state(0.0), purchase.last_try) == (IDENTITY, State.NEW, 0)
-    assert (purchase.is_charged, purchase.was_bought, purchase.is_void) == (False, False, True)
+    assert (purchase.is_charged, purchase.is_void) == (False, True)
     assert (purchase.intent, purchase.job, purchase.shot_id, purchase.slot) == (None, None, "", "")
     assert not purchase.is_adopted
     assert purchase.is_replaced_by_a_changed_row
@@ -584,7 +584,6 @@ def test_attempts_end_with_the_first_that_was_not_made(ledger):
         ledger.intend(intent(name))
     purchases = ledger.load()
     assert [one.identity for one in attempts_in(IDENTITY, purchases)] == names[:2]
-    assert ledger.attempts(IDENTITY, purchases) == attempts_in(IDENTITY, purchases)
     assert attempts_in("", purchases) == []
     assert attempts_in(OTHER, purchases) == []
 

@@ -295,3 +295,12 @@ def test_half_an_emoji_in_a_prompt_is_the_row_s_violation_and_its_neighbours_are
     assert "character 7 is half of one" in found.rule
     assert found.fix == "write that character anew"
     assert str(found).encode()
+
+
+def test_what_a_run_does_about_a_shot_is_one_of_three_things_for_each_standing() -> None:
+    assert {standing for standing in Standing if standing.buys} == {Standing.NEW, Standing.REPLACES, Standing.FOLLOWS}
+    assert {standing for standing in Standing if standing.has_work} - {Standing.RESUME} == {
+        standing for standing in Standing if standing.buys
+    }
+    assert not any(standing.buys and standing.is_bought for standing in Standing)
+    assert {standing for standing in Standing if standing.buys_again} < {one for one in Standing if one.buys}

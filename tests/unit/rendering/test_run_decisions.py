@@ -28,7 +28,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.domain.violations import refusal
 from longtake.files.directory import DirectoryStore
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, VerdictRecord
+from longtake.ledger.records import Claim, ClipRecord, Intent, State, Terminal, VerdictRecord, attempts_in
 from longtake.manifests.schema import ManifestRow
 from longtake.media.checking.policy import DriftLimits
 from longtake.planning.options import RenderOptions
@@ -109,7 +109,7 @@ class World:
 
     def make(self, *shots, held=None, **options) -> Run:
         for one in shots:
-            one.attempts = self.ledger.attempts(one.identity, self.ledger.load())
+            one.attempts = attempts_in(one.identity, self.ledger.load())
         return Run(
             Plan(list(shots), []),
             ledger=self.ledger,
