@@ -37,7 +37,7 @@ ASKED_EVERYWHERE = """
 from longtake.domain.job import Job
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.ledger.records import Accepted, Intent, Purchase, VerdictRecord
-from longtake.manifests.row_result import RowResult
+from longtake.manifests.results.row_result import RowResult
 from longtake.rendering.brake import Brake
 from longtake.rendering.output.results import rows_to_retake
 from longtake.rendering.render import Summary
