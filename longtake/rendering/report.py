@@ -145,7 +145,7 @@ class RunReport:
 
     def _waits(self) -> dict[str, str]:
         """By account, why its shots wait for a slot."""
-        accounts = {shot.account for shot, (stage, _) in self._moments.items() if stage == "queued"}
+        accounts = {shot.account for shot, (stage, _) in self._moments.items() if stage is ShotStage.QUEUED}
         found = {account: self._scarcity(account) for account in accounts}
         return {account: scarcity.words for account, scarcity in found.items() if scarcity is not None}
 

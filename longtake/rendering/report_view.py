@@ -65,7 +65,7 @@ def report_view(
     seams = seam_warnings(made for made, _ in reels.values())
     for shot, view in views.items():
         told = times.get(view.job_id)
-        why = (waits or {}).get(shot.account, "") if view.verdict == "queued" else ""
+        why = (waits or {}).get(shot.account, "") if view.verdict == ShotStage.QUEUED.value else ""
         views[shot] = view.model_copy(
             update={
                 "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),

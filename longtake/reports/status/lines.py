@@ -20,9 +20,6 @@ from longtake.reports.status.standing import OpenPurchase, OutputStatus
 MOST_LINES = 20
 """Of one list; what is beyond is counted."""
 REASON_CHARACTERS = 160
-_TOLD_BY_PURCHASES = frozenset(
-    {Verdict.UNKNOWN_OUTCOME, Verdict.STILL_RUNNING, ShotStage.RUNNING, ShotStage.DOWNLOADING}
-)
 
 
 def status_lines(output: str, status: OutputStatus) -> list[str]:
@@ -37,8 +34,9 @@ def status_lines(output: str, status: OutputStatus) -> list[str]:
     waiting = [shot for shot in status.shots if shot.verdict == ShotStage.QUEUED.value]
     lines += _list("waiting for a slot", [_waiting(shot) for shot in waiting])
     lines += _list("unknown outcome, for a person to settle", [_unknown(output, one) for one in status.unknown])
-    told = {*_TOLD_BY_PURCHASES, Verdict.DONE, ShotStage.WAITING, ShotStage.QUEUED}
-    lines += _not_done([shot for shot in status.shots if shot.verdict not in told])
+    # What is in flight or unknown was told by its purchase.
+    rest = [shot for shot in status.shots if not (shot.facts.is_done or shot.facts.goes_on)]
+    lines += _not_done([shot for shot in rest if shot.verdict != Verdict.UNKNOWN_OUTCOME.value])
     return lines
 
 
