@@ -140,6 +140,8 @@ class PrefectSlots:
     def scarcity(self) -> Scarcity:
         """Why one waits for a slot, as the server told a moment ago."""
         limit = self._limit
+        if limit is None and self._answers:
+            return Scarcity(f"the Prefect server is asked for a slot of {self._name}")
         if limit is None or not self._answers:
             return Scarcity(f"the Prefect server, which counts the slots of {self._name}, does not answer", True)
         if not limit.active:
