@@ -7,13 +7,17 @@ import os
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from longtake.domain.errors import UnreadableClipError
 from longtake.files.open_store import open_store
+from longtake.media.cutting.tail import TailLimits, make_fit
 from longtake.media.reading.clock import frame_clock
-from longtake.media.reading.probe import ClipFacts, probe_clip
+from longtake.media.reading.probe import ClipFacts, probe_clip, probe_media
 from tests.e2e.s3_server import s3_server
 from tests.media.nasty_clips import BY_NAME, FRAMES, Recipe, make
 
@@ -170,10 +174,35 @@ def test_a_damaged_decoder_setup_is_refused(nasty: dict[str, Path]) -> None:
         ([round(n * 1001 / 24) for n in range(200)], Fraction(1, 1001), (Fraction(24), True)),
         ([round(n * 1000 / 23.976024) for n in range(200)], Fraction(1, 1000), (Fraction(24000, 1001), True)),
         ([0, 1, 2, 4, 5], Fraction(1, 24), (Fraction(96, 5), False)),
+        ([0, *range(845, 845 + 512 * 120, 512)], Fraction(1, 12288), (Fraction(24), False)),
+        ([0, *range(512 * 9, 512 * 129, 512)], Fraction(1, 12288), (Fraction(120 * 24, 128), False)),
     ],
 )
 def test_the_rate_is_found_through_a_coarse_clock(times, tick: Fraction, expected: tuple[Fraction, bool]) -> None:
     assert frame_clock(list(times), tick) == expected
+
+
+@pytest.mark.parametrize("movflags", ["frag_keyframe+empty_moov", "frag_every_frame+empty_moov", "+faststart"])
+def test_a_film_of_24_a_second_whose_first_picture_stays_longer_is_one_of_24_a_second(
+    tmp_path: Path, movflags: str
+) -> None:
+    path = tmp_path / "late.mp4"
+    with av.open(str(path), "w", format="mp4", options={"movflags": movflags}) as output:
+        stream: Any = output.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt, stream.options = 320, 320, "yuv420p", {"preset": "ultrafast"}
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 12288)
+        for number in range(121):
+            frame = av.VideoFrame.from_ndarray(np.full((320, 320, 3), number, np.uint8), format="rgb24")
+            # As where the sound begins 27 ms before the pictures, and the first of them is stretched to it.
+            frame.pts, frame.time_base = number * 512 + (333 if number else 0), Fraction(1, 12288)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    facts = probe_clip(path)
+    assert (facts.fps, facts.constant_rate, facts.frames) == (Fraction(24), False, 121)
+    assert facts.duration_seconds == pytest.approx(121 / 24 + 333 / 12288, abs=0.002)
+    assert probe_media(path).fps == 24
+    receipt = make_fit(path, tmp_path / "copy.mp4", TailLimits(min_side_px=400))
+    assert receipt.seconds == pytest.approx(facts.duration_seconds, abs=1 / 24)
 
 
 def test_the_whole_set_is_probed(nasty: dict[str, Path]) -> None:

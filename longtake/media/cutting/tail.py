@@ -148,7 +148,7 @@ def make_fit(
     clip = _read(source)
     facts = clip.facts
     fps, size = _legal_rate(facts, limits), _legal_size(facts.display_size, limits)
-    frames = round(facts.frames / facts.fps * fps)
+    frames = round(Fraction(facts.duration_seconds) * fps)
     while frames and frames / fps > limits.max_seconds + _EPSILON:
         frames -= 1
     _demand(_picture_breaches(*size, float(fps), float(frames / fps), limits))

@@ -31,6 +31,9 @@ STANDARD_RATES = tuple(
     for rate in ("24", "24000/1001", "25", "30", "30000/1001", "48", "50", "60", "60000/1001", "12", "15", "120")
 )
 
+_FEWEST, _LONGEST_FIRST = 12, 6
+"""Of so many pictures the first may stay as long as fewer than so many."""
+
 
 def exact(value: Any) -> Fraction:
     """A rational of PyAV, which has its own class from 19 on, as a `Fraction`; 0 for None."""
@@ -40,10 +43,22 @@ def exact(value: Any) -> Fraction:
 def frame_clock(times: Sequence[int], tick_seconds: Fraction) -> tuple[Fraction, bool]:
     """The rate of pictures at these times, and whether it is constant; a coarse clock may be off by one tick.
 
+    Where only the first picture stays longer, since the sound began before it, the rate is that of the others.
+
     Args:
         times: Increasing times in ticks, at least two.
         tick_seconds: Length of a tick.
     """
+    mean, constant = _even_clock(times, tick_seconds)
+    if not constant and len(times) > _FEWEST:
+        rest, others_are_even = _even_clock(times[1:], tick_seconds)
+        held = (times[1] - times[0]) * tick_seconds * rest
+        if others_are_even and 1 < held < _LONGEST_FIRST:
+            return rest, False
+    return mean, constant
+
+
+def _even_clock(times: Sequence[int], tick_seconds: Fraction) -> tuple[Fraction, bool]:
     steps = {later - earlier for earlier, later in itertools.pairwise(times)}
     span_seconds = (times[-1] - times[0]) * tick_seconds
     if span_seconds <= 0 or min(steps) <= 0:

@@ -45,7 +45,7 @@ class ClipFacts(BaseModel):
     """What one read told of a clip.
 
     `width` and `height` are as coded, before `sample_aspect` (width to height of one pixel) and `rotation_degrees`
-    (clockwise, for display). `duration_seconds` is that of the picture, `frames / fps`. `colour` is range, matrix,
+    (clockwise, for display). `duration_seconds` is that of the picture. `colour` is range, matrix,
     primaries and transfer by FFmpeg's numbers. `signature` is a hash of all that must agree for two clips' packets to
     stand in one film; `copy_obstacle` says why packets can not be copied at all, "" if they can.
     """
@@ -321,12 +321,17 @@ def _facts(container: InputContainer, video: Any, boxes: BoxFacts, size_bytes: i
         frames=len(times),
         fps=fps,
         constant_rate=constant,
-        duration_seconds=float(len(times) / fps),
+        duration_seconds=float(len(times) / fps if constant else _span(times, video) + 1 / fps),
         first_is_keyframe=first_is_keyframe,
         signature=hashlib.sha256(repr(agreed).encode()).hexdigest()[:16],
         copy_obstacle=next((words for words, applies in obstacles.items() if applies), ""),
         **_audio_facts(container, size_bytes),
     )
+
+
+def _span(times: Sequence[int], video: Any) -> Fraction:
+    """From the first picture to the last, in seconds."""
+    return (times[-1] - times[0]) * exact(video.time_base)
 
 
 def _codec_name(context: Any) -> str:
