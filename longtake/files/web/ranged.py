@@ -28,6 +28,8 @@ TRIES = 3
 WHOLE_FILE_LIMIT_BYTES = 256 * 2**20
 """A server that gives no ranges is read as a whole up to here; more than any vendor takes as a reference."""
 FETCH_LIMIT_BYTES = 512 * 2**20
+_PLAIN = {"Accept-Encoding": "identity"}
+_ANY_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 ANSWER_SECONDS = 120.0
 T = TypeVar("T")
@@ -35,6 +37,10 @@ T = TypeVar("T")
 
 class _Again(Exception):  # noqa: N818 - a signal, never raised to a caller
     """A fault that may pass."""
+
+
+class _WholeWanted(Exception):  # noqa: N818 - a signal, never raised to a caller
+    """The server gave a part before and gives none now, or another one: the whole may do."""
 
 
 class RangedFile(SeekableFile):
@@ -78,6 +84,8 @@ class RangedFile(SeekableFile):
         number = place // BLOCK_BYTES
         if number not in self._blocks:
             self._fetch_blocks(number)
+            if self._whole is not None:
+                return self._read_at(place, count)
         self._blocks.move_to_end(number)
         start = place - number * BLOCK_BYTES
         return self._blocks[number][start : start + count]
@@ -87,8 +95,12 @@ class RangedFile(SeekableFile):
         self._ahead = min(self._ahead * 2, LONGEST_READ_AHEAD_BLOCKS) if number == self._expected_block else 1
         first = number * BLOCK_BYTES
         last = min(first + self._ahead * BLOCK_BYTES, self.size_bytes) - 1
-        data = self._wait(self._range(first, last))
-        self._keep(number, data)
+        try:
+            data = self._wait(self._range(first, last))
+        except _WholeWanted:
+            self._wait(self._give_up_ranges())
+        else:
+            self._keep(number, data)
 
     def _keep(self, number: int, data: bytes) -> None:
         for start in range(0, len(data), BLOCK_BYTES):
@@ -111,19 +123,29 @@ class RangedFile(SeekableFile):
     async def _range(self, first: int, last: int) -> bytes:
         async def fetch() -> bytes:
             async with self._client.stream(self._url, _headers(first, last)) as response:
-                span = _span(response)
-                if span is None or span[0] != first or span[2] != self.size_bytes:
-                    raise UnreadableClipError("the file changes, or its server's ranges are wrong")
+                _require_part(response, first, self.size_bytes)
                 return await self._body(response, last - first + 1)
 
         data = await _repeated(fetch)
         if len(data) != last - first + 1:
-            raise UnreadableClipError(f"cut short: {len(data)} of {last - first + 1} bytes came")
+            raise _WholeWanted
         return data
+
+    async def _give_up_ranges(self) -> None:
+        size_bytes = self.size_bytes
+
+        async def fetch() -> None:
+            async with self._client.stream(self._url, _PLAIN) as response:
+                await self._take_whole(response)
+
+        await _repeated(fetch)
+        if self.size_bytes != size_bytes:
+            raise UnreadableClipError("the file changes, or its server's ranges are wrong")
 
     async def _begin(self) -> None:
         async with self._client.stream(self._url, _headers(0, BLOCK_BYTES - 1)) as response:
-            if not _wants_plain(response):
+            is_short = _gives_less(response)
+            if not is_short and not _wants_plain(response):
                 span = _span(response)
                 if span is None:
                     await self._take_whole(response)
@@ -135,9 +157,9 @@ class RangedFile(SeekableFile):
                     self._keep(0, data)
                 return
         # Many hosts that refuse a part, or give a useless one, give the whole.
-        async with self._client.stream(self._url, {"Accept-Encoding": "identity"}) as response:
-            if _span(response) is not None:
-                raise UnreadableClipError("its server's ranges are wrong")
+        async with self._client.stream(self._url, _PLAIN) as response:
+            if not _is_whole(response):
+                raise _Again("cut short") if is_short else UnreadableClipError("its server's ranges are wrong")
             await self._take_whole(response)
 
     async def _body(self, response: httpx.Response, limit_bytes: int) -> bytes:
@@ -217,12 +239,49 @@ def _unwrapped(sink: IO[bytes], named: tuple[str, ...]) -> tuple[IO[bytes], int]
         return path.open("rb"), path.stat().st_size
 
 
-def _wants_plain(response: httpx.Response) -> bool:
-    """Whether a server's answer to the first range is of no use, and the whole file may be."""
+def _require_part(response: httpx.Response, first: int, size_bytes: int) -> None:
+    """Whether the part that was asked for comes.
+
+    Raises:
+        _WholeWanted: Another one, or none.
+        UnreadableClipError: It is of another file by now.
+    """
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if response.status_code == 206 and match is not None and int(match[3]) != size_bytes:
+        raise UnreadableClipError("the file changes, or its server's ranges are wrong")
+    if response.status_code == 200 or _wants_plain(response, first):
+        raise _WholeWanted
+    _span(response)
+
+
+def _gives_less(response: httpx.Response) -> bool:
+    """Whether the first part ends sooner than was asked for; some hosts give but so much at once."""
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if response.status_code != 206 or match is None or match[1] != "0":
+        return False
+    return int(match[2]) + 1 < min(BLOCK_BYTES, int(match[3]))
+
+
+def _is_whole(response: httpx.Response) -> bool:
+    """Whether the answer to a plain request is the whole file; some hosts call it a part all the same.
+
+    Raises:
+        UnreadableClipError: It is neither.
+    """
+    if response.status_code != 206:
+        return _span(response) is None
+    match = _ANY_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if match is None:
+        return "content-range" not in response.headers
+    return match[1] == "0" and match[3] in ("*", str(int(match[2]) + 1))
+
+
+def _wants_plain(response: httpx.Response, first: int = 0) -> bool:
+    """Whether a server's answer to a range is of no use, and the whole file may be."""
     status = response.status_code
     if status == 206:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-        return match is None or match[1] != "0" or is_compressed(response.headers.get("content-encoding", ""))
+        return match is None or int(match[1]) != first or is_compressed(response.headers.get("content-encoding", ""))
     return 400 <= status < 500 and status not in (408, 425, 429)
 
 

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import os
+import re
 import socket
 import wave
 import zlib
@@ -144,6 +145,54 @@ async def test_a_reference_whose_host_has_odd_manners_is_read(host, allowed):
     facts, problems = await measured(*(host.url + path for path in ODD))
     assert problems == {}
     assert {facts[host.url + path].width for path in ODD} == {640}
+
+
+LARGE = video(640, 480, seconds=4, noise=True)
+
+
+def later(manner):
+    """A host that gives the first part well, and every later one in another manner."""
+
+    def answer(handler):
+        if handler.headers.get("range") in (None, f"bytes=0-{ranged.BLOCK_BYTES - 1}"):
+            return handler.give(LARGE)
+        return manner(handler)
+
+    return answer
+
+
+def in_small_parts(handler):
+    """Gives at most 64 KiB at once."""
+    place = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("range") or "")
+    if not place:
+        return handler.give(LARGE)
+    first, last = int(place[1]), min(int(place[2]), int(place[1]) + 65535)
+    span = f"bytes {first}-{last}/{len(LARGE)}"
+    return handler.answer(206, LARGE[first : last + 1], **{"Content-Range": span})
+
+
+WAYWARD = {
+    "/whole-later": later(lambda handler: handler.answer(200, LARGE)),
+    "/refused-later": later(lambda handler: handler.answer(403, b"")),
+    "/unsatisfiable-later": later(lambda handler: handler.answer(416, b"")),
+    "/nameless-later": later(lambda handler: handler.answer(206, LARGE[:99])),
+    "/elsewhere-later": later(
+        lambda handler: handler.answer(206, LARGE[:99], **{"Content-Range": f"bytes 0-98/{len(LARGE)}"})
+    ),
+    "/small-parts": in_small_parts,
+    "/part-for-the-whole": lambda handler: handler.answer(206, LARGE),
+    "/unknown-for-the-whole": lambda handler: handler.answer(
+        206, LARGE, **{"Content-Range": f"bytes 0-{len(LARGE) - 1}/*"}
+    ),
+}
+
+
+@pytest.mark.parametrize("path", WAYWARD)
+async def test_a_film_whose_host_keeps_to_no_range_is_read_as_a_whole(host, allowed, path):
+    host.files = dict(WAYWARD)
+    facts, problems = await measured(host.url + path)
+    assert problems == {}
+    assert facts[host.url + path].duration_seconds == 4.0
 
 
 async def test_every_unreadable_source_is_told_with_its_reason(host, allowed):
