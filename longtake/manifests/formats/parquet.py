@@ -136,6 +136,7 @@ def _with_folders(name: str, table: pyarrow.Table, folders: Sequence[tuple[str, 
 def _joined(source: str, tables: Sequence[pyarrow.Table], parts: Sequence[Part]) -> pyarrow.Table:
     columns = list(dict.fromkeys(name for table in tables for name in table.column_names))
     check_shape(source, sum(table.num_rows for table in tables), len(columns))
+    tables = [_without_encodings(table, tables) for table in tables]
     for column in columns:
         _check_types(column, tables, parts)
     table = pyarrow.concat_tables(tables, promote_options="permissive").unify_dictionaries()
@@ -143,6 +144,20 @@ def _joined(source: str, tables: Sequence[pyarrow.Table], parts: Sequence[Part])
     for name in folders:
         if pyarrow.types.is_string(table.schema.field(name).type):
             table = table.set_column(table.column_names.index(name), name, _numbered(table.column(name)))
+    return table
+
+
+def _without_encodings(table: pyarrow.Table, all_tables: Sequence[pyarrow.Table]) -> pyarrow.Table:
+    """The table with text and bytes as such where another one has a column otherwise: they differ in storage alone."""
+    for place, name in enumerate(table.column_names):
+        kinds = {other.schema.field(name).type for other in all_tables if name in other.column_names}
+        kind = plain = table.schema.field(name).type
+        if len(kinds) > 1 and pyarrow.types.is_dictionary(kind):
+            plain = kind.value_type
+        if len(kinds) > 1 and plain in (pyarrow.string_view(), pyarrow.binary_view()):
+            plain = pyarrow.string() if plain == pyarrow.string_view() else pyarrow.binary()
+        if plain != kind:
+            table = table.set_column(place, name, table.column(name).cast(plain))
     return table
 
 

@@ -125,3 +125,28 @@ def test_files_whose_types_differ_are_named_with_the_way_out(tmp_path: Path) -> 
     words = reason(tmp_path / "h")
     for expected in ("h/2.parquet", "h/1.parquet", "'duration_seconds'", "string", "int64", "one type"):
         assert expected in words
+
+
+@pytest.mark.parametrize(
+    "other", ["dictionary", "view", "large", "dictionary of views", "bytes", "view of bytes", "dictionary of numbers"]
+)
+def test_files_that_differ_in_how_a_type_is_stored_are_read_as_one(tmp_path: Path, other: str) -> None:
+    text = pyarrow.array(["5", None, "auto"])
+    columns = {
+        "dictionary": text.dictionary_encode(),
+        "view": text.cast(pyarrow.string_view()),
+        "large": text.cast(pyarrow.large_string()),
+        "dictionary of views": text.dictionary_encode(),
+        "bytes": text.cast(pyarrow.binary()),
+        "view of bytes": text.cast(pyarrow.binary_view()),
+        "dictionary of numbers": pyarrow.array([5, None, 7]).dictionary_encode(),
+    }
+    first = pyarrow.array([1, 2]) if other == "dictionary of numbers" else pyarrow.array(["1", "2"])
+    if other == "dictionary of views":
+        first = first.cast(pyarrow.string_view())
+    (tmp_path / "h").mkdir()
+    for name, seconds in (("1", first), ("2", columns[other])):
+        table = pyarrow.table({"prompt": ["p"] * len(seconds), "duration_seconds": seconds})
+        pyarrow.parquet.write_table(table, tmp_path / f"h/{name}.parquet")
+    last = "7" if other == "dictionary of numbers" else "auto"
+    assert read_manifest(str(tmp_path / "h")).cells["duration_seconds"] == ["1", "2", "5", "", last]
