@@ -17,7 +17,6 @@ from longtake.domain.text import visible
 from longtake_cli.columns import add_columns_command
 from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
-from longtake_cli.options import add_extension_option, add_render_options, render_parameters
 from longtake_cli.prices import add_prices_command, set_prices_of
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -35,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = _parser(words[0] if words else "").parse_args(words)
     fill_dates(chosen)
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
@@ -76,7 +75,7 @@ def _show(words: str) -> None:
     print(visible(words, len(words)))  # noqa: T201 - the command line speaks to people
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str = "render") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
@@ -92,12 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--budget", type=float, metavar="USD", help="most that the output may cost")
     plan.add_argument("--json", metavar="FILE", help="write the plan as JSON")
     plan.add_argument("--parquet", metavar="FILE", help="write the plan's rows as Parquet")
-    add_extension_option(plan)
     plan.set_defaults(command=_plan)
 
     render = commands.add_parser("render", help="render a manifest; again: finish what is missing")
-    add_render_options(render)
     render.set_defaults(command=_render)
+    if asked in ("plan", "render"):
+        # Read off the model of a render, which other commands need not wait for.
+        from longtake_cli.options import add_extension_option, add_render_options  # noqa: PLC0415
+
+        add_extension_option(plan)
+        add_render_options(render)
 
     reconcile = commands.add_parser("reconcile", help="bring home what is paid; settle unknown outcomes; buys nothing")
     reconcile.add_argument("--output", required=True, help="directory or s3://")
@@ -194,6 +197,8 @@ def _plan(chosen: argparse.Namespace) -> int:
 
 
 def _render(chosen: argparse.Namespace) -> int:
+    from longtake_cli.options import render_parameters  # noqa: PLC0415
+
     parameters = render_parameters(chosen)
     with _server(), STREAMS.aside():
         from longtake_cli.render import render  # noqa: PLC0415

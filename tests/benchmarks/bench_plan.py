@@ -34,14 +34,14 @@ PROGRAMS = {
         "from longtake.manifests.reader import read_manifest\n"
         "from longtake.manifests.checker import check_manifest\n"
         "from longtake.planning.planner import Planner\n"
-        "from longtake.costs.price_book import Quotes\n"
+        "from longtake.costs.price_book import PriceBook\n"
         "from longtake.reports.plan.table import summary_line\n"
-        "from longtake.planning.preview import PlanView\n"
+        "from longtake.planning.preview import PlanPreview\n"
         "checked = check_manifest(read_manifest(path))\n"
-        "planner = Planner('evolink', checked.digest, quote=Quotes())\n"
+        "planner = Planner('evolink', checked.digest, quote=PriceBook())\n"
         "plan = planner.plan(checked.reels(), {}, time.time(), checked.violations)\n"
         "assert not plan.refusals, plan.refusals[:3]\n"
-        "summary_line(PlanView(plan, forecast=forecast(plan.shots, {})))"
+        "summary_line(PlanPreview(plan, forecast=forecast(plan.shots, {})))"
     ),
 }
 # Imports are paid once per process and are no part of the figure.
