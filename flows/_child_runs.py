@@ -26,6 +26,7 @@ from prefect.runtime import deployment
 from prefect.states import AwaitingRetry, Cancelling
 
 from flows._observe.artifacts import PROGRESS, FlowRunArtifacts, ShareProgress, Shown, of_shares
+from longtake.domain.addresses import has_scheme
 from longtake.domain.errors import ConfigurationError
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Shot, Standing
@@ -218,7 +219,7 @@ def child_parameters(options: RenderOptions, share: Share) -> dict[str, Any]:
 
 def _whole(place: str) -> str:
     """An address that means the same in any folder."""
-    return place if "://" in place else str(Path(place).absolute())
+    return place if has_scheme(place) else str(Path(place).absolute())
 
 
 async def _cancel(client: PrefectClient, run: str) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from longtake.accounts.assets import AssetLibrary
 from longtake.accounts.session import AccountSession
+from longtake.domain.addresses import data_uri_bytes
 from longtake.domain.errors import UnfitClipError
-from longtake.domain.identity import data_uri_bytes
 from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.files.open_store import open_store

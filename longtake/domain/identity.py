@@ -6,32 +6,21 @@ columns, code, release, run and machine are no part of it. Golden tests hold it 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
 from longtake._speed import Memo
+from longtake.domain.addresses import data_uri_bytes, scheme_of, unsigned_url
 from longtake.domain.request import OPTIONS, Reference, Role, ShotRequest, option_values
 
 VERSION = 1
 
 ContentDigest = Callable[[str], str]
 """SHA-256 (hex) of the bytes behind a path or `s3://` address."""
-
-SIGNATURE_PARAMETERS = frozenset(
-    {"signature", "expires", "key-pair-id", "policy", "sig", "awsaccesskeyid", "ossaccesskeyid", "security-token"}
-    | {"token", "auth_key", "sign", "googleaccessid", "ck", "hdnts", "x-expires", "x-signature"}
-)
-# Azure's names are short enough to mean anything, so they count beside `sig` only.
-AZURE_PARAMETERS = frozenset({"se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv"})
-SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-tos-", "x-cos-", "q-")
-
 
 Continuation = Literal["clip", "last_frame"]
 """What of the shot before it a shot goes on from."""
@@ -50,44 +39,9 @@ class WrittenRow(NamedTuple):
     reference_tail_seconds: float | None = None
 
 
-def unsigned_url(url: str) -> str:
-    """The address without user, fragment and the parameters of a signature; what is safe to store and to compare."""
-    parts = urlsplit(url)
-    # Bytes that are no UTF-8 are kept apart: two addresses that differ in them are two addresses.
-    given = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
-    dropped = SIGNATURE_PARAMETERS
-    if any(name.lower() == "sig" for name, _ in given):
-        dropped |= AZURE_PARAMETERS
-    kept = [
-        (name, value)
-        for name, value in given
-        if name.lower() not in dropped and not name.lower().startswith(SIGNATURE_PREFIXES)
-    ]
-    host = parts.netloc.rpartition("@")[2]
-    query = urlencode(kept, errors="surrogateescape")
-    return urlunsplit((parts.scheme.lower(), host.lower(), parts.path, query, ""))
-
-
-def data_uri_bytes(uri: str) -> bytes:
-    """The bytes inside a data URI.
-
-    Raises:
-        ValueError: It is not a data URI, or its base64 is broken.
-    """
-    head, comma, body = uri.partition(",")
-    if not comma or not head.lower().startswith("data:"):
-        raise ValueError("not a data URI")
-    if not head.lower().endswith(";base64"):
-        return unquote_to_bytes(body)
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"broken base64 in a data URI: {error}") from None
-
-
 def source_key(source: str, digest: ContentDigest) -> str:
     """What stands for a reference in an identity: its bytes' hash, or its address where the bytes are not ours."""
-    scheme = source.split(":", 1)[0].lower()
+    scheme = scheme_of(source)
     if scheme in ("http", "https"):
         return unsigned_url(source)
     if scheme == "asset":

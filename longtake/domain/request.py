@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from longtake.domain.addresses import Scheme, scheme_of
+
 DEFAULT_MODEL = "seedance-2.0-mini"
 NEUTRAL_MODELS = ("seedance-2.0", "seedance-2.0-fast", "seedance-2.0-mini")
 RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
@@ -87,10 +89,9 @@ class Reference(BaseModel):
         return self.url or self.source
 
     @property
-    def scheme(self) -> str:
+    def scheme(self) -> Scheme:
         """`http`, `https`, `s3`, `asset`, `data` or `file` (a path) of what the vendor receives."""
-        head = self.wire_url[:6].split(":", 1)[0].lower()
-        return head if head in ("http", "https", "s3", "asset", "data") else "file"
+        return scheme_of(self.wire_url)
 
 
 class ShotRequest(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from longtake.domain.addresses import has_scheme, is_s3
 from longtake.domain.errors import ConfigurationError
 from longtake.files.directory import DirectoryStore
 from longtake.files.store import Store
@@ -22,10 +23,10 @@ def open_store(
     Raises:
         ConfigurationError: It is neither.
     """
-    if url.startswith("s3://"):
+    if is_s3(url):
         from longtake.files.s3 import S3Store  # noqa: PLC0415 - half a second that local output need not pay
 
         return S3Store(url, public_endpoint_url=public_endpoint_url, endpoint_url=endpoint_url, key=key, secret=secret)
-    if "://" in url:
+    if has_scheme(url):
         raise ConfigurationError(f"{url!r} is neither a directory nor s3://")
     return DirectoryStore(Path(url))

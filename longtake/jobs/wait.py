@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from longtake.accounts.session import AccountSession
+from longtake.domain.addresses import unsigned_url
 from longtake.domain.errors import (
     ConfigurationError,
     ContentRefusedError,
@@ -26,7 +27,6 @@ from longtake.domain.errors import (
     UnreadableClipError,
     VendorError,
 )
-from longtake.domain.identity import unsigned_url
 from longtake.domain.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
 from longtake.domain.machine import our_machine
 from longtake.domain.verdicts import Verdict

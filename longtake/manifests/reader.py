@@ -21,6 +21,7 @@ import pyarrow.compute
 import pyarrow.ipc
 
 from longtake._speed import uncollected
+from longtake.domain.addresses import has_scheme, is_s3
 from longtake.domain.errors import DecoderError, MediaError, UnreadableManifestError
 from longtake.domain.identity import ContentDigest
 from longtake.manifests.formats.csv_text import first_bytes, read_csv
@@ -50,7 +51,7 @@ def read_manifest(source: str) -> Manifest:
     Raises:
         UnreadableManifestError: There is no such file, or it is not a manifest; the message says why and where.
     """
-    if "::" in source or "\0" in source or ("://" in source and not source.startswith("s3://")):
+    if "::" in source or "\0" in source or (has_scheme(source) and not is_s3(source)):
         raise UnreadableManifestError(f"{source!r} is neither a path nor s3://")
     try:
         with uncollected():
@@ -58,7 +59,7 @@ def read_manifest(source: str) -> Manifest:
     except UnreadableManifestError:
         raise
     except FileNotFoundError:
-        absolute = source.startswith(("s3://", "/", "~"))
+        absolute = source.startswith(("/", "~")) or is_s3(source)
         where = "" if absolute else f" in {Path.cwd()}, where this process runs"
         raise UnreadableManifestError(f"{source}: there is no such file{where}") from None
     except Exception as error:  # whatever a file system, botocore or Arrow says about a file that is not ours
@@ -67,7 +68,7 @@ def read_manifest(source: str) -> Manifest:
 
 def _read(source: str) -> Manifest:
     files = _file_system(source)
-    path = source if source.startswith("s3://") else str(Path(source).expanduser().absolute())
+    path = source if is_s3(source) else str(Path(source).expanduser().absolute())
     if files.isfile(path):
         base = path.rpartition("/")[0]
         with files.open(path, "rb") as file:
@@ -135,7 +136,7 @@ def _from_workbook(source: str, base: str, files: Any, path: str) -> Manifest:
         with files.open(path, "rb") as file:
             check_bytes(source, file.seek(0, 2))
         own = path
-        if source.startswith("s3://"):
+        if is_s3(source):
             own = f"{place}/workbook.xlsx"
             _copy(files, path, own)
         target = f"{place}/table"
@@ -177,7 +178,7 @@ def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> M
                 size += file.seek(0, 2)
                 check_bytes(source, size)
                 path = name
-                if source.startswith("s3://"):
+                if is_s3(source):
                     path = f"{place}/{number}.parquet"
                     _copy(files, name, path)
             parts.append(Part(name, path, _folders(name, base)))
@@ -194,7 +195,7 @@ def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> M
 
 
 def _file_system(source: str) -> Any:
-    if not source.startswith("s3://"):
+    if not is_s3(source):
         from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
 
         return LocalFileSystem()
@@ -296,7 +297,7 @@ def content_digest(source: str) -> str:
     Raises:
         OSError: It cannot be read.
     """
-    if source.startswith("s3://"):
+    if is_s3(source):
         return _object_digest(source)
     with Path(source).open("rb") as file:
         found = os.fstat(file.fileno())

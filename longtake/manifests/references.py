@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from longtake.domain.identity import data_uri_bytes, unsigned_url
+from longtake.domain.addresses import bucket_of, data_uri_bytes, is_s3
 from longtake.domain.request import Role
 from longtake.manifests.cells import CONTROL, CellError, check_web_address
 from longtake.manifests.spelling import other_case, spelled_on_disk
@@ -22,17 +22,6 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_HEAD = re.compile(r"data:([a-z]+)/[a-z0-9.+-]+(;[a-z0-9.+-]+=[a-z0-9.+-]+)*;base64", re.IGNORECASE)
 _CHAINED_AFTER_HOST = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*:")
 _KINDS_FIX = "give an http(s) address, s3://, a path below the manifest's folder, asset:// or a data URI"
-
-
-def shown(value: str) -> str:
-    """A reference as it may stand in a message: no signature, no user, no data."""
-    if value[:5].lower() == "data:":
-        return f"{value.split(',', 1)[0][:60]},… ({len(value)} characters)"
-    try:
-        text = unsigned_url(value) if "://" in value else value
-    except ValueError:
-        text = value.split("?", 1)[0].rpartition("@")[2]
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 class KnownReferences(NamedTuple):
@@ -58,13 +47,13 @@ class Roots:
 
     def __init__(self, base: str, extra: Sequence[str] = (), known: KnownReferences | None = None) -> None:
         self.base = base
-        own = ["/".join(base.split("/")[:3])] if _is_s3(base) else []
+        own = [bucket_of(base)] if is_s3(base) else []
         roots = [root.strip() for root in extra if root.strip()]
-        self._buckets = own + [root.rstrip("/") for root in roots if _is_s3(root)]
-        self._extra_folders = [_real_folder(str(Path(root).expanduser())) for root in roots if not _is_s3(root)]
-        self._folders = self._extra_folders + ([] if _is_s3(base) else [_real_folder(base)])
+        self._buckets = own + [root.rstrip("/") for root in roots if is_s3(root)]
+        self._extra_folders = [_real_folder(str(Path(root).expanduser())) for root in roots if not is_s3(root)]
+        self._folders = self._extra_folders + ([] if is_s3(base) else [_real_folder(base)])
         self._known = known or KnownReferences()
-        self._known_folders = [_real_folder(root) for root in self._known.roots if not _is_s3(root)]
+        self._known_folders = [_real_folder(root) for root in self._known.roots if not is_s3(root)]
         # Thousands of files share a few folders, whose links are followed once.
         self._real_parent = cache(_real_folder)
 
@@ -120,7 +109,7 @@ class Roots:
             rule = "the path leaves its folder with .."
             raise CellError(rule, "put the file below the manifest's folder, or in LONGTAKE_REFERENCE_ROOTS")
         if not value.startswith("/"):
-            if _is_s3(self.base):
+            if is_s3(self.base):
                 return self._checked_object("/".join([self.base, *(part for part in parts if part not in ("", "."))]))
             return self._checked_file(f"{self.base}/{value}", self._folders)
         if value in self._known.addresses:
@@ -156,7 +145,7 @@ class Roots:
 
     def _checked_object(self, address: str) -> str:
         bucket, _, key = address.removeprefix("s3://").partition("/")
-        if not address.startswith("s3://") or not bucket or not key or key.endswith("/"):
+        if not is_s3(address) or not bucket or not key or key.endswith("/"):
             raise CellError("this is not an object's address", "write s3://bucket/key")
         if not {"", ".", ".."}.isdisjoint(key.split("/")):
             raise CellError("the key holds an empty, . or .. part", "write the key plainly")
@@ -172,10 +161,6 @@ def absolute(value: str, base: str) -> str:
     if _SCHEME.match(value) or value.startswith(("/", "~")) or ".." in value.split("/"):
         return value
     return f"{base}/{value}"
-
-
-def _is_s3(address: str) -> bool:
-    return address.startswith("s3://")
 
 
 def _real_folder(folder: str) -> str:

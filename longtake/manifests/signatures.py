@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pandas
 
-from longtake.domain.identity import data_uri_bytes, unsigned_url
+from longtake.domain.addresses import data_uri_bytes, scheme_of, unsigned_url
 from longtake.domain.request import Role
 
 COLUMNS = [*(role.column for role in Role), "callback_url"]
@@ -37,7 +37,7 @@ def _cell(cell: Any) -> Any:
 
 
 def _kept(value: str) -> str:
-    scheme = value.strip().split(":", 1)[0].lower()
+    scheme = scheme_of(value.strip())
     try:
         if scheme == "data":
             data = data_uri_bytes(value.strip())

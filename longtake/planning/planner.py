@@ -11,6 +11,7 @@ from functools import partial
 
 from longtake._speed import Memo, uncollected
 from longtake.accounts.hosting import Hosting
+from longtake.domain.addresses import shown
 from longtake.domain.errors import UnknownVendorError
 from longtake.domain.identity import ContentDigest, Identities
 from longtake.domain.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
@@ -23,7 +24,7 @@ from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
-from longtake.planning.references.measure import FIT, FixedReference, shown
+from longtake.planning.references.measure import FIT, FixedReference
 from longtake.vendors import Model, adapter_named
 
 References = tuple[Reference, ...]

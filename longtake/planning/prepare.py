@@ -17,6 +17,7 @@ from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import LoadAccount
 from longtake.costs.budget import Budget
 from longtake.costs.price_book import PriceBook
+from longtake.domain.addresses import shown
 from longtake.domain.errors import (
     ConfigurationError,
     InvalidManifestError,
@@ -47,7 +48,7 @@ from longtake.planning.planner import Planner
 from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
-from longtake.planning.references.measure import measure_references, reference_sources, reference_violations, shown
+from longtake.planning.references.measure import measure_references, reference_sources, reference_violations
 from longtake.planning.samples import first_reels, named_reels
 from longtake.vendors import adapter_named
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from longtake.accounts.account import account_name
 from longtake.accounts.transport import redact
+from longtake.domain.addresses import unsigned_url
 from longtake.domain.errors import LongtakeError
-from longtake.domain.identity import unsigned_url
 from longtake.domain.request import Reference, Role, ShotRequest
 from longtake.planning.coming_clip import COMING_CLIP
 from longtake.planning.forecast import Forecast

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import AccountSession, raise_trouble
+from longtake.domain.addresses import shown
 from longtake.domain.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import JobSnapshot
@@ -21,7 +22,6 @@ from longtake.jobs.submit import Order, stored_request
 from longtake.ledger.ledger import Ledger
 from longtake.media.checking.policy import GatePolicy
 from longtake.planning.plan import Shot
-from longtake.planning.references.measure import shown
 from longtake.rendering.chaining import Parent, continued_from_clip, continued_from_last_frame
 from longtake.rendering.shot_result import ShotResult
 from longtake.vendors import adapter_named

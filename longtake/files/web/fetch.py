@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import httpx
 
+from longtake.domain.addresses import unsigned_url
 from longtake.domain.errors import (
     IncompleteDownloadError,
     PublishConflictError,
@@ -26,7 +27,6 @@ from longtake.domain.errors import (
     SlowDownloadError,
     StillRunningError,
 )
-from longtake.domain.identity import unsigned_url
 from longtake.files.web.fetch_bounds import FetchBounds
 from longtake.files.web.guard import GuardedClient
 from longtake.files.web.unwrapping import encodings, unwrap

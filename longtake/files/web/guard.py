@@ -20,8 +20,8 @@ import httpcore
 import httpx
 
 from longtake import __version__
+from longtake.domain.addresses import unsigned_url
 from longtake.domain.errors import UnsafeAddressError
-from longtake.domain.identity import unsigned_url
 from longtake.files.web.tls import trusted
 from longtake.settings import settings
 

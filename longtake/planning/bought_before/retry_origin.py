@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from longtake.domain.addresses import has_scheme
 from longtake.files.json_files import read_json
 from longtake.files.store import Store
 from longtake.manifests.references import KnownReferences
@@ -46,6 +47,6 @@ def is_retry(store: Store, source: str) -> bool:
         if local is None:
             if source == f"{store.url}/{name}":
                 return True
-        elif "://" not in source and Path(source).expanduser().absolute().resolve() == local.resolve():
+        elif not has_scheme(source) and Path(source).expanduser().absolute().resolve() == local.resolve():
             return True
     return False

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from longtake.domain.addresses import data_uri_bytes, scheme_of
 from longtake.domain.errors import LongtakeError
-from longtake.domain.identity import data_uri_bytes
 from longtake.domain.request import MediaFacts, MediaKind, Reference
 from longtake.files.open_store import open_store
 from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
@@ -140,7 +140,7 @@ async def _made(job: _Job, original: Path, target: Path) -> FitReceipt:
 
 
 async def _fetch(source: str, target: Path, media: GuardedClient) -> None:
-    scheme = source.split(":", 1)[0].lower()
+    scheme = scheme_of(source)
     if scheme in ("http", "https"):
         file = await open_ranged(source, media)
         try:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from longtake.domain.addresses import data_uri_bytes, scheme_of, shown
 from longtake.domain.errors import LongtakeError, UnreadableClipError
-from longtake.domain.identity import data_uri_bytes, unsigned_url
 from longtake.domain.request import MediaFacts, MediaKind, Reference
 from longtake.domain.violations import Violation, refusal
 from longtake.files.open_store import open_store
@@ -78,7 +78,7 @@ async def measure_references(
             except (LongtakeError, OSError, ValueError, *FETCH_ERRORS) as error:
                 problems[source] = _words(error, source)
 
-    distinct = dict.fromkeys(source for source, _ in sources if not source.startswith("asset:"))
+    distinct = dict.fromkeys(source for source, _ in sources if scheme_of(source) != "asset")
     try:
         await asyncio.gather(*(measure(source) for source in distinct))
     finally:
@@ -107,21 +107,10 @@ def _violation(reference: Reference, problem: str) -> Violation:
     return refusal(reference.role.column, shown(reference.source), f"the {kind} cannot be read: {problem}", fix)
 
 
-def shown(source: str) -> str:
-    """A source as people may see it: without signature or inline data."""
-    scheme = source.split(":", 1)[0].lower()
-    if scheme == "data":
-        return f"{source.partition(',')[0][:80]},…"
-    try:
-        return (unsigned_url(source) if scheme in ("http", "https") else source)[:200]
-    except ValueError:
-        return source.partition("?")[0][:200]
-
-
 def _words(error: Exception, source: str) -> str:
     words = str(getattr(error, "strerror", None) or error) or type(error).__name__
     if isinstance(error, FileNotFoundError):
-        words = "there is no such object" if source.startswith("s3:") else "there is no such file"
+        words = "there is no such object" if scheme_of(source) == "s3" else "there is no such file"
     # A file object has no name of its own, and the violation names the source beside these words.
     return words.removeprefix("clip: ").removeprefix(f"{Path(source).name}: ").replace(source, shown(source))
 
@@ -139,7 +128,7 @@ class _Looks:
         self._buckets = _Buckets()
 
     async def measured(self, source: str) -> MediaFacts:
-        scheme = source.split(":", 1)[0].lower()
+        scheme = scheme_of(source)
         if scheme in ("http", "https"):
             return await self._remote(source)
         if scheme == "data":

@@ -14,6 +14,7 @@ from typing import cast
 import pyarrow
 import pyarrow.parquet
 
+from longtake.domain.addresses import bucket_of, is_s3
 from longtake.domain.request import Role
 from longtake.files.json_files import read_json, write_json
 from longtake.files.store import Store
@@ -126,7 +127,7 @@ def write_tables(
 def _outside_references(rows: Iterable[Mapping[str, str]]) -> set[str]:
     """Files and objects that rows name by their whole address."""
     cells = {row.get(role.column, "") for row in rows for role in Role}
-    return {value for cell in cells for value in cell.split("|") if value.startswith(("/", "s3://"))}
+    return {value for cell in cells for value in cell.split("|") if value.startswith("/") or is_s3(value)}
 
 
 def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> dict[int, int]:
@@ -192,4 +193,4 @@ def _parquet(table: pyarrow.Table) -> bytes:
 
 def _root(base: str) -> str:
     # References of a manifest in a bucket may lie anywhere in that bucket.
-    return "/".join(base.split("/")[:3]) if base.startswith("s3://") else base
+    return bucket_of(base) if is_s3(base) else base

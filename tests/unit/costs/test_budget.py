@@ -409,7 +409,7 @@ def test_ten_dollars_over_500_rows_with_kills_and_two_processes_at_once(tmp_path
 
     def start():
         command = [sys.executable, "-c", RUNNER, str(tmp_path), "500", "10.0"]
-        return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
 
     kills = 0
     while kills < 4:
@@ -424,6 +424,7 @@ def test_ten_dollars_over_500_rows_with_kills_and_two_processes_at_once(tmp_path
             os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
             process.wait()
             process.stdout.close()
+        assert {process.returncode for process in pair} <= {0, -signal.SIGKILL}, "a process that fails buys nothing"
         if not any(process.returncode for process in pair):
             break
     last = start()

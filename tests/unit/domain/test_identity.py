@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longtake.domain.addresses import data_uri_bytes, unsigned_url
 from longtake.domain.identity import (
     VERSION,
     Identities,
     WrittenRow,
     attempt_identity,
-    data_uri_bytes,
     first_attempt,
     next_attempt,
     source_key,
-    unsigned_url,
 )
 from longtake.domain.request import Reference, Role, ShotRequest
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longtake.domain.addresses import shown
 from longtake.domain.request import Role
 from longtake.manifests.cells import CellError
-from longtake.manifests.references import Roots, absolute, shown
+from longtake.manifests.references import Roots, absolute
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
