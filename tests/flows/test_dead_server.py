@@ -34,7 +34,7 @@ def test_a_server_that_is_not_there_is_one_line_and_nothing_is_spent(tmp_path: P
     assert ended.returncode == 2
     [line] = ended.stderr.splitlines()
     assert f"PREFECT_API_URL={url}" in line
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 60
     assert not (tmp_path / "out").exists()
 
 
