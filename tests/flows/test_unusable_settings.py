@@ -179,6 +179,7 @@ class _Answer(BaseHTTPRequestHandler):
         status, kind, body, asked = self.server.answer
         if status == 0:
             time.sleep(30)
+            return
         if any(self.headers.get(name) != value for name, value in asked.items()):
             status = 401
         self.send_response(status)
