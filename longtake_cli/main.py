@@ -80,7 +80,8 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
     parser.add_argument("--version", action="version", version=f"longtake {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(command=lambda chosen: _help(parser))  # pyright: ignore[reportUnknownLambdaType]
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     plan = commands.add_parser("plan", help="check every row and tell what a run would buy; spends nothing")
     plan.add_argument(
@@ -168,6 +169,11 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=int, default=0, help="port to listen on; 0, the default, takes a free one")
     sandbox.set_defaults(command=_sandbox)
     return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    _show(parser.format_help().rstrip())
+    return OK
 
 
 @contextlib.contextmanager

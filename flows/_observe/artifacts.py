@@ -27,7 +27,7 @@ from prefect.runtime import flow_run
 
 from longtake.accounts.transport import redact
 from longtake.costs.spent import Spent
-from longtake.domain.text import one_line
+from longtake.domain.text import counted, one_line
 from longtake.domain.violations import Violation
 from longtake.files.store import Store
 from longtake.manifests.results.row_result import RowResult
@@ -203,7 +203,7 @@ def state_message(summary: Summary, store: Store) -> str:
     """How a run ended, all in a line."""
     parts = [summary.line]
     if summary.reels_missing:
-        parts.append(f"{len(summary.reels_missing)} reels not made")
+        parts.append(f"{counted(len(summary.reels_missing), 'reel')} not made")
     parts.append(_spent(summary.spent, summary.spent_now))
     if not summary.all_done:
         parts.append(f"retry {address_of(store, RETRY)}")

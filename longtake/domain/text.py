@@ -37,3 +37,8 @@ def storable(text: str, limit: int = MAX_CHARACTERS) -> str:
 def one_line(text: str, limit: int = 400) -> str:
     """As `visible`, on a single line."""
     return visible(text, limit).replace("\n", "␊").replace("\t", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 reel`, `2 reels`, `1,000 reels`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

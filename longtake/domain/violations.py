@@ -24,7 +24,8 @@ class Violation(BaseModel):
     def __str__(self) -> str:
         place = f"row {self.row}" + (f" ({self.shot_id})" if self.shot_id else "") if self.row else self.shot_id
         value = self.value if len(self.value) <= 80 else f"{self.value[:77]}..."
-        return f"{place + ', ' if place else ''}column {self.column} = {value!r}: {self.rule}. Fix: {self.fix}."
+        end = "" if self.rule.endswith("?") else "."
+        return f"{place + ', ' if place else ''}column {self.column} = {value!r}: {self.rule}{end} Fix: {self.fix}."
 
 
 def refusal(column: str, value: object, rule: str, fix: str) -> Violation:

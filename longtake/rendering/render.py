@@ -13,6 +13,7 @@ from functools import partial
 
 from longtake.costs.spent import Spent, spent_by_shot, spent_on
 from longtake.costs.usage import answered_twice
+from longtake.domain.text import counted
 from longtake.domain.verdicts import Verdict, facts_of
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
@@ -69,7 +70,7 @@ class Summary:
         rest = ", ".join(
             f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != Verdict.DONE.value
         )
-        parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", f"{len(self.reels_made)} reels"]
+        parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", counted(len(self.reels_made), "reel")]
         beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
         return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")
 

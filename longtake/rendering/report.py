@@ -59,6 +59,7 @@ class RunReport:
         self._scarcity = scarcity
         self._on_event = on_event
         self._moments: dict[Shot, tuple[ShotStage, float]] = {}
+        self._fetched_from: dict[Shot, float] = {}
         self._changes = 0
         self._writing = threading.Lock()
         self._is_finished = False
@@ -71,6 +72,8 @@ class RunReport:
         if (stage := STAGE_AFTER.get(event)) is not None:
             since = self._moments[shot][1] if shot in self._moments else time.time()
             self._moments[shot] = (stage, since)
+            if stage is ShotStage.DOWNLOADING:
+                self._fetched_from[shot] = time.time()
         self._on_event(event, shot, words)
 
     async def keep(
@@ -131,6 +134,7 @@ class RunReport:
                 output=prepared.store.url,
                 run=prepared.options.run,
                 moments=self._moments,
+                fetched_from=self._fetched_from,
                 waits=self._waits(),
                 finished=finished,
                 notices=prepared.notices,

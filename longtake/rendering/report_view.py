@@ -33,6 +33,7 @@ def report_view(
     run: str = "",
     moments: Mapping[Shot, tuple[ShotStage, float]] | None = None,
     waits: Mapping[str, str] | None = None,
+    fetched_from: Mapping[Shot, float] | None = None,
     finished: bool = True,
     notices: Sequence[str] = (),
     pictures: Iterable[str] = (),
@@ -50,6 +51,7 @@ def report_view(
         run: The run's id.
         moments: For shots under way: what each is doing, and since when it waits.
         waits: By account, why its shots wait for a slot.
+        fetched_from: When the run began to fetch clips.
         finished: False while the run goes on: the page then looks for a newer one.
         notices: What a person should know besides.
         pictures: Keys of the posters and contact sheets that are there.
@@ -70,6 +72,7 @@ def report_view(
             update={
                 "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
                 "evidence": view.evidence or why,
+                "fetched_from": (fetched_from or {}).get(shot) or (told.fetched_from if told else None),
                 "waiting_since": view.waiting_since or (told.waiting_since if told else None),
                 "started_running_at": view.started_running_at or (told.started_running_at if told else None),
                 "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},

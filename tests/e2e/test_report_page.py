@@ -318,6 +318,21 @@ def test_nothing_sticks_out_of_a_phone(look: Look, scheme: str, run: Callable[[]
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("width", [1280, 1000, 860, 390])
+@pytest.mark.parametrize("finished", [True, False])
+def test_no_figure_of_the_vendors_is_cut(look: Look, width: int, finished: bool) -> None:
+    money = {"spent_low_usd": 12_345.67, "spent_high_usd": 23_456.78, "charged_but_failed_usd": 1234.5}
+    money |= {"projected_low_usd": 112_345.67, "projected_high_usd": 123_456.78, "reported": "reports 1,234,567 tokens"}
+    run = small_run(finished=finished)
+    run = run.model_copy(update={"by_vendor": [one.model_copy(update=money) for one in run.by_vendor]})
+    visit = look(run, viewport={"width": width, "height": 900})
+    cut = "(box => box.scrollWidth - box.clientWidth)(document.querySelector('.vendors .wide'))"
+    assert visit.page.evaluate(cut) <= 0
+    told = visit.text(".vendors")
+    assert "$112,345.67–123,456.78" in told
+    assert "Projected" in told or width < 1000
+
+
 def test_hostile_text_is_only_text(look: Look) -> None:
     run = hostile_run()
     visit = look(run)

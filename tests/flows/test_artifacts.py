@@ -87,7 +87,7 @@ def test_the_message_tells_rows_money_reels_and_report_in_a_line(prepared: Prepa
     summary = Summary(verdicts=verdicts, reels_made=[], reels_missing={"r": "no"}, rows=[], bought_now=1)
     summary.spent = summary.spent_now = Spent(0.1, 0.15, 1)
     folder = prepared.store.url
-    told = "1/2 rows done; 1 bought now; 0 reels (1 failed); 1 reels not made; spent"
+    told = "1/2 rows done; 1 bought now; 0 reels (1 failed); 1 reel not made; spent"
     files = f"retry {folder}/retry.csv; report {folder}/report.html"
     assert state_message(summary, prepared.store) == f"{told} $0.100–0.150; {files}"
     summary.spent = Spent(2.0, 2.0, 4, 1)

@@ -99,7 +99,7 @@ def test_task_runs_tell_their_shot_and_vendor(told: Told) -> None:
 def test_the_state_message_says_it_all_in_a_line(told: Told) -> None:
     message = told.run["state"]["message"]
     assert told.run["state_type"] == "FAILED"
-    assert message.startswith("2/5 rows done; 2 bought now; 1 reels (1 held, 2 refused); 3 reels not made; spent $")
+    assert message.startswith("2/5 rows done; 2 bought now; 1 reel (1 held, 2 refused); 3 reels not made; spent $")
     assert message.endswith(f"report {told.project.folder}/ui/{TODAY}/report.html")
     assert "\n" not in message
 

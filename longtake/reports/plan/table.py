@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longtake.domain.text import one_line
+from longtake.domain.text import counted, one_line
 from longtake.domain.violations import Violation
 from longtake.planning.plan import Shot
 from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
@@ -48,20 +48,19 @@ def print_plan(view: PlanPreview, console: Console | None = None, *, shown_rows:
 def summary_line(view: PlanPreview) -> str:
     """All in a line: how many rows, how many are bought, the price, the time, and whether anything forbids it."""
     total = view.total
-    price = price_words(total)
-    unit = " USD" if price[-1].isdigit() else ""
-    parts = [f"{_count(total.shots, 'shot')}, {total.bought} to buy for {price}{unit}"]
+    price = price_words(total, " USD")
+    parts = [f"{counted(total.shots, 'shot')}, {total.bought:,} to buy for {price}"]
     if replaced := sum(shot.standing.buys_again for shot in view.plan.shots):
         parts.append(f"{replaced} of them bought before (--replace)")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")
     if view.held:
-        parts.append(f"{_count(len(view.held), 'reel')} held")
+        parts.append(f"{counted(len(view.held), 'reel')} held")
     if view.forecast is not None:
         parts.append(view.forecast.words)
     refusals = len(view.plan.refusals)
-    parts.append(_count(refusals, "violation") if refusals else "no violations")
+    parts.append(counted(refusals, "violation") if refusals else "no violations")
     return "; ".join(parts)
 
 
@@ -170,16 +169,12 @@ def _print_violations(view: PlanPreview, console: Console) -> None:
             console.print(f"… and {len(found) - SHOWN_VIOLATIONS:,} more {word}s; --json writes all of them")
 
 
-def price_words(total: Sum) -> str:
-    """A sum's price in US dollars, unknown ones named as such."""
-    known = _span(total.low_usd, total.high_usd)
+def price_words(total: Sum, unit: str = "") -> str:
+    """A sum's price in US dollars, unknown ones named as such; `unit` follows the figures."""
+    known = _span(total.low_usd, total.high_usd) + unit
     if not total.unknown:
         return known
-    return f"{known} and {_count(total.unknown, 'unknown price')}" if total.unknown < total.bought else "unknown"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{known} and {counted(total.unknown, 'unknown price')}" if total.unknown < total.bought else "unknown"
 
 
 def _span(low: float, high: float) -> str:

@@ -52,7 +52,9 @@ def spans(shot: ShotView, now: float) -> list[Span]:
     else:
         found.append(_span("queued" if shot.verdict == ShotStage.QUEUED.value else "running", submitted, vendor_end))
     if shot.facts.was_downloaded:
-        found.append(_span("download", ended, shot.downloaded_at if shot.downloaded_at is not None else open_end))
+        # A break between the run that saw the job's end and the one that fetched its clip is no download.
+        begun = max(ended, shot.fetched_from) if ended is not None and shot.fetched_from is not None else ended
+        found.append(_span("download", begun, shot.downloaded_at if shot.downloaded_at is not None else open_end))
     return [span for span in found if span is not None]
 
 

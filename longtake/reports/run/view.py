@@ -41,9 +41,9 @@ class ShotView(_View):
     `verdict` is a value of `Verdict` or, while the run goes on, of `ShotStage`. `evidence` is the reason in words,
     `warnings` what was noted of a clip that passed. Where a row asks for several takes, `variants` is how many,
     `variant` which this is (the film shows 0). `waiting_since` is when it began to wait for a free slot,
-    `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `downloaded_at` when
-    its clip was here. `usage` holds the vendor's own figures, `extra` the manifest's other columns. `identity` names
-    its purchases in the ledger.
+    `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `fetched_from` when
+    the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the vendor's own
+    figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
     """
 
     row: int
@@ -73,6 +73,7 @@ class ShotView(_View):
     submitted_at: Number = None
     started_running_at: Number = None
     finished_at: Number = None
+    fetched_from: Number = None
     downloaded_at: Number = None
     continues_from: Text = ""
     usage: dict[FreeText, float] = Field(default_factory=dict)

@@ -60,7 +60,7 @@ def test_prices_stand_as_low_and_high_and_unknown_ones_as_such():
     plan = made(row(1), row(2))
     assert summary_line(PlanPreview(plan)) == "2 shots, 2 to buy for unknown; no violations"
     plan.shots[0].quote = Quote(low_usd=0.5, high_usd=0.5)
-    assert summary_line(PlanPreview(plan)) == "2 shots, 2 to buy for 0.5000 and 1 unknown price; no violations"
+    assert summary_line(PlanPreview(plan)) == "2 shots, 2 to buy for 0.5000 USD and 1 unknown price; no violations"
 
 
 def test_a_budget_and_what_was_spent_are_told():

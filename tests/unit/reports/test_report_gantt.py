@@ -30,6 +30,11 @@ def test_a_done_shot_went_through_all_four_stages() -> None:
     ]
 
 
+def test_a_break_between_the_jobs_end_and_the_run_that_fetched_its_clip_is_no_download() -> None:
+    night = TIMES | {"downloaded_at": 43_295.0, "fetched_from": 43_290.0}
+    assert spans(shot("r", 1, **night), now=50_000)[-1] == Span("download", 43_290, 43_295)
+
+
 def test_a_job_never_seen_queued_counts_as_running() -> None:
     found = spans(shot("r", 1, **TIMES | {"started_running_at": None, "waiting_since": None}), now=500)
     assert found == [Span("running", 10, 90), Span("download", 90, 95)]
