@@ -21,8 +21,8 @@ from longtake.media.reading.colour import BT709, BT2020, HLG, P3, PQ, Colour
 Values = NDArray[np.float64]
 """Shape (..., 3): red, green, blue."""
 
-STEPS = 49
-"""Grid of the table along each axis; fewer leave saturated colours more than 1 of 255 off."""
+STEPS = 53
+"""Grid of the table along each axis; fewer leave saturated colours more than 1 of 255 off, 2 with JPEG's rounding."""
 WHITE_NITS, PEAK_NITS = 203.0, 1000.0
 _HLG_SYSTEM_GAMMA, _SCREEN_GAMMA = 1.2, 2.4
 _PRIMARIES = {
