@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from longtake.media.cutting.frames import contact_sheet, last_frame
 from longtake.media.cutting.tail import cut_tail, make_fit
 from longtake.media.reading.colour import BT709, BT2020, HLG, PQ, Colour, check_convertible, conversion, decided
 from longtake.media.reading.light import convert
-from longtake.media.reading.pictures import all_pictures
+from longtake.media.reading.pictures import all_pictures, as_seen
 from longtake.media.reading.probe import probe_clip
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
@@ -156,6 +157,40 @@ def test_hdr_that_is_encoded_with_eight_bits_is_tone_mapped_and_the_receipt_says
     assert "8 bits a colour instead of those of yuv420p10le" in fit.changes
     for made in ("tail", "fit", "film"):
         assert tags_of(next(all_pictures(tmp_path / f"{made}.mp4"))) == (1, 1, 1, 1)
+
+
+def held(clip: Path, target: Path, degrees: int) -> Path:
+    """The same film as a phone stores it that was held so: turned for display."""
+    with av.open(str(clip)) as source, av.open(str(target), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        video.set_display_rotation(-degrees)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                output.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("name", ["PQ", "HLG HEVC"])
+def test_hdr_of_a_phone_held_upright_is_tone_mapped_as_it_is_level(name: str, degrees: int, tmp_path: Path) -> None:
+    level = make_clip(tmp_path / "clip.mov", CODINGS[name])
+    clip = held(level, tmp_path / "held.mov", degrees)
+    assert probe_clip(clip).rotation_degrees == degrees
+    limits = LIMITS.model_copy(update={"max_side_px": 240})
+    receipt = make_fit(clip, tmp_path / "fit.mp4", limits)
+    make_fit(level, tmp_path / "level.mp4", limits)
+    words = "; ".join(receipt.changes)
+    for part in (
+        f"tone-mapped from {conversion_source(name)} to BT.709",
+        "turned upright",
+        "8 bits a colour instead of",
+    ):
+        assert part in words
+    upright, straight = (np.asarray(as_seen(next(all_pictures(tmp_path / f"{each}.mp4")))) for each in ("fit", "level"))
+    back = np.rot90(upright, degrees // 90)
+    assert back.shape == straight.shape
+    assert np.abs(back.astype(int) - straight).mean() <= 1
 
 
 def conversion_source(name: str) -> str:

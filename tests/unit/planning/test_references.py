@@ -8,8 +8,11 @@ import io
 import os
 import re
 import socket
+import subprocess
+import sys
 import wave
 import zlib
+from importlib.metadata import version
 
 import pytest
 
@@ -20,6 +23,7 @@ from longtake.files.web.guard import GuardedClient
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.references.measure import measure_references, reference_sources, reference_violations
 from tests.e2e.s3_server import s3_server
+from tests.unit.hostile import LOOK
 from tests.unit.media_server import media_server, picture, trickle, video
 
 
@@ -71,6 +75,50 @@ async def test_a_server_without_ranges_is_read_as_a_whole_up_to_a_bound(host, al
     monkeypatch.setattr(ranged, "WHOLE_FILE_LIMIT_BYTES", 1000)
     _, problems = await measured(f"{host.url}/b.mp4")
     assert "gives no ranges" in problems[f"{host.url}/b.mp4"]
+
+
+async def test_the_host_of_a_reference_is_told_who_asks(host, allowed):
+    told = []
+
+    def give(handler):
+        told.append(handler.headers["user-agent"])
+        handler.give(picture())
+
+    host.files = {"/a.png": give}
+    await measured(f"{host.url}/a.png")
+    assert set(told) == {f"longtake/{version('longtake')}"}
+
+
+def test_no_file_and_no_host_brings_a_library_s_words_to_the_screen(host, tmp_path):
+    from tests.media.reference_set import PICTURES, SOUNDS, huge_png
+
+    def dying(handler):
+        if handler.headers.get("range") in (None, f"bytes=0-{ranged.BLOCK_BYTES - 1}") and len(host.requests) == 1:
+            return handler.give(LARGE)
+        handler.close_connection = True
+        return handler.connection.close()
+
+    host.files = {"/dying.mp4": dying}
+    paths = [tmp_path / f"{number}" for number in range(len(PICTURES) + len(SOUNDS) + 3)]
+    made = [*(case.make for case in PICTURES.values()), *(sound.make for sound in SOUNDS.values())]
+    made += [
+        lambda: huge_png(13_500),
+        lambda: LARGE[: len(LARGE) // 2],
+        lambda: b"\xff\xd8\xff\xe1\0\x20Exif\0\0II*\0" + bytes(99),
+    ]
+    for path, make in zip(paths, made, strict=True):
+        path.write_bytes(make())
+    ran = subprocess.run(
+        [sys.executable, "-c", LOOK, *map(str, paths), f"{host.url}/dying.mp4"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LONGTAKE_ALLOW_HOSTS": "127.0.0.1"},
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "refused" in ran.stdout
+    for word in ("Traceback", "Warning", "libav", "Error:"):
+        assert word not in ran.stdout
 
 
 async def test_each_distinct_source_is_fetched_once(host, allowed):
