@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
@@ -19,7 +18,7 @@ from flows.not_done import NotDoneError
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import RenderOptions
+from longtake.planning.options import Dollars, RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
@@ -35,7 +34,7 @@ async def plan_manifest(
     manifest: str,
     output: str | None = None,
     vendor: str | None = None,
-    budget_usd: Annotated[float, Field(ge=0)] | None = None,
+    budget_usd: Dollars | None = None,
     extension_template: str | None = None,
 ) -> Any:
     """Checks every row and reference and tells what a run would buy; spends nothing.

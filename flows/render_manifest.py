@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
@@ -25,7 +25,7 @@ from longtake.domain.text import visible
 from longtake.files.roots import reference_roots
 from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
-from longtake.planning.options import IN_A_ROW, RenderOptions
+from longtake.planning.options import IN_A_ROW, AtLeastOne, Count, Dollars, OnUnknown, RenderOptions
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import Summary, as_recorded, render
@@ -44,25 +44,21 @@ class RenderEnd(BaseModel):
     reels: list[MadeReel] = []
 
 
-Count = Annotated[int, Field(ge=1)]
-Dollars = Annotated[float, Field(ge=0)]
-
-
 @flow(name="render-manifest", persist_result=False)
 async def render_manifest(
     manifest: str,
     output: str,
     vendor: str | None = None,
     budget_usd: Dollars | None = None,
-    on_unknown: Literal["hold", "resubmit"] = "hold",
+    on_unknown: OnUnknown = "hold",
     reels: list[str] | None = None,
-    reels_per_run: Annotated[int, Field(ge=0)] = 0,
-    limit: Annotated[int, Field(ge=0)] | None = None,
-    limit_reels: Count | None = None,
-    brake: Annotated[int, Field(ge=0)] = IN_A_ROW,
+    reels_per_run: Count = 0,
+    limit: Count | None = None,
+    limit_reels: AtLeastOne | None = None,
+    brake: Count = IN_A_ROW,
     skip_refused: bool = False,
     replace: bool = False,
-    max_attempts: Count = 1,
+    max_attempts: AtLeastOne = 1,
     partial_reels: bool = False,
     fix_references: bool = False,
     reel_style: ReelStyle | None = None,

@@ -7,12 +7,12 @@ from typing import Any
 from prefect import flow
 
 from flows.render_manifest import render_prepared
-from longtake.planning.options import RenderOptions
+from longtake.planning.options import Dollars, RenderOptions
 
 
 @flow(name="render-reel", persist_result=False)
 async def render_reel(
-    manifest: str, output: str, reel: str, vendor: str | None = None, budget_usd: float | None = None
+    manifest: str, output: str, reel: str, vendor: str | None = None, budget_usd: Dollars | None = None
 ) -> Any:
     """Renders one reel of a manifest into an output, with the same ledger, limits and results as the whole manifest.
 

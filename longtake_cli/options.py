@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from longtake.media.checking.policy import CHECKS, DriftLimits
 from longtake.planning.options import RenderOptions
@@ -84,6 +84,7 @@ def _add(command: argparse.ArgumentParser, name: str) -> None:
     spelled, more = _SPELLED.get(name, (f"--{name.replace('_', '-')}", {}))
     known: dict[str, Any] = {"help": field.description, "dest": name}
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
+    kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds]
     if get_origin(field.annotation) is Literal:
         known |= {"choices": kinds, "default": field.default}
     elif kinds == [bool]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
 
+Dollars = Annotated[float, Field(ge=0)]
+"""Money of a bound, in US dollars."""
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+OnUnknown = Literal["hold", "resubmit"]
 IN_A_ROW = 5
 """So many clips in a row that were paid and did not come hold their account."""
 
 
 class RenderOptions(BaseModel):
-    """What a person asks of one run. The fields' docstrings are the help of `longtake render`."""
+    """What a person asks of one run. The fields' docstrings are the help of `longtake render`.
+
+    A field's type says which values there are; the flows' parameters have the same, and so their forms.
+    """
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
@@ -24,23 +32,23 @@ class RenderOptions(BaseModel):
     """directory or s3://"""
     vendor: str | None = None
     """vendor for rows that name none"""
-    budget_usd: float | None = Field(default=None, ge=0)
+    budget_usd: Dollars | None = None
     """most that the output may cost, earlier runs included"""
-    on_unknown: Literal["hold", "resubmit"] = "hold"
+    on_unknown: OnUnknown = "hold"
     """resubmit may pay twice"""
     reels: tuple[str, ...] = ()
     """only these reels; 'sku00*' names several"""  # once prepared, names alone
-    limit: int | None = Field(default=None, ge=0)
+    limit: Count | None = None
     """at most N purchases in this run, whole reels first"""
-    limit_reels: int | None = Field(default=None, ge=1)
+    limit_reels: AtLeastOne | None = None
     """only the first N reels that still want something: a sample"""
-    brake: int = Field(default=IN_A_ROW, ge=0)
+    brake: Count = IN_A_ROW
     """hold a vendor's account once N of its clips in a row were paid and not got; 0 is off"""
     skip_refused: bool = False
     """render the reels without a violation"""
     replace: bool = False
     """buy changed shots again without a raised take"""
-    max_attempts: int = Field(default=1, ge=1)
+    max_attempts: AtLeastOne = 1
     """purchases of one shot take in all"""
     partial_reels: bool = False
     """make reels although shots are missing"""
