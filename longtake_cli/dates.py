@@ -11,7 +11,9 @@ PLACEHOLDER = "{date}"
 def fill_dates(chosen: argparse.Namespace) -> None:
     """Fills `{date}` in where a command names a manifest or an output, so that what it prints can be opened."""
     today = datetime.now(UTC).date().isoformat()
-    for name in ("manifest", "output"):
+    for name in ("manifest", "output", "outputs"):
         written = getattr(chosen, name, None)
         if isinstance(written, str):
             setattr(chosen, name, written.replace(PLACEHOLDER, today))
+        elif isinstance(written, list):
+            setattr(chosen, name, [str(each).replace(PLACEHOLDER, today) for each in written])

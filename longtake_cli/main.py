@@ -133,8 +133,8 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     )
     reconcile.set_defaults(command=_reconcile)
 
-    report = commands.add_parser("report", help="write the report anew")
-    report.add_argument("output", help="directory or s3://")
+    report = commands.add_parser("report", help="write the report anew, or one page over several outputs")
+    report.add_argument("outputs", nargs="+", metavar="OUT", help="directory or s3://; several: directories")
     report.set_defaults(command=_report)
 
     status = commands.add_parser("status", help="how an output stands, and what to do; asks no server and no vendor")
@@ -241,8 +241,10 @@ def _reconcile(chosen: argparse.Namespace) -> int:
 
 def _report(chosen: argparse.Namespace) -> int:
     from longtake.reports.run.rewrite import rewrite_report  # noqa: PLC0415
+    from longtake.reports.run.together import report_together  # noqa: PLC0415
 
-    _show(rewrite_report(chosen.output))
+    outputs: list[str] = chosen.outputs
+    _show(rewrite_report(outputs[0]) if len(outputs) == 1 else report_together(outputs))
     return OK
 
 
