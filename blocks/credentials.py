@@ -18,6 +18,7 @@ from longtake.accounts.account import Account, BaseUrl
 from longtake.costs.price_file import prices_in_file, with_price, write_to_file
 from longtake.domain.errors import ConfigurationError, MissingCredentialsError, UnknownVendorError
 from longtake.settings import settings
+from longtake.vendors import VENDORS
 
 if TYPE_CHECKING:
     from longtake.accounts.client import VendorClient
@@ -35,11 +36,9 @@ class VendorCredentials(DrawnBlock, ABC):
     """An account at a vendor: the key, the address, and how hard it may be used. Each vendor has a class of its own."""
 
     vendor: ClassVar[str]
-    own_upload_base_url: ClassVar[str | None] = None
-    """Where the vendor itself takes uploads; used only with the vendor's own base address."""
 
     api_key: ApiKey
-    base_url: VendorBaseUrl
+    base_url: VendorBaseUrl = ""  # of each class: its vendor's own
     upload_base_url: BaseUrl | None = Field(
         default=None,
         description="Where files are uploaded to. Empty: the vendor's own place, where the base address is its own.",
@@ -70,18 +69,29 @@ class VendorCredentials(DrawnBlock, ABC):
         description="Most that this account may spend in one output, in US dollars. Empty: no bound.",
     )
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapter = VENDORS[cls.vendor]
+        cls._block_type_name = f"{adapter.title} Credentials"
+        cls._block_type_slug = f"{cls.vendor}-credentials"
+        cls._documentation_url = HttpUrl(adapter.pages)
+        # pydantic, which runs after this, reads the class's own field as if it were written there.
+        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), "base_url": VendorBaseUrl}
+        cls.base_url = adapter.base_url
+
     def account(self, document: str = "default") -> Account:
         """This account as the library knows it.
 
         Args:
             document: The name of the block document that it was read from.
         """
-        own = self.base_url == type(self).model_fields["base_url"].default
+        adapter = VENDORS[self.vendor]
+        own = self.base_url == adapter.base_url
         return Account(
             vendor=self.vendor,
             document=document,
             api_key=SecretStr(self.api_key.get_secret_value().strip()),  # pasted keys bring a line's end along
-            upload_base_url=self.upload_base_url or (self.own_upload_base_url if own else None),
+            upload_base_url=self.upload_base_url or (adapter.upload_base_url if own else None),
             **{name: getattr(self, name) for name in _FIELDS if name not in ("api_key", "upload_base_url")},
         )
 
@@ -132,49 +142,28 @@ class PowerTokensCredentials(VendorCredentials):
     """A PowerTokens account."""
 
     vendor = "powertokens"
-    _block_type_name = "PowerTokens Credentials"
-    _block_type_slug = "powertokens-credentials"
-    _documentation_url = HttpUrl("https://docs.powertokens.ai")
     _logo_url = logo(98, 54, 255)  # pyright: ignore[reportAssignmentType]
-
-    base_url: VendorBaseUrl = "https://api.powertokens.ai"
 
 
 class AnyfastCredentials(VendorCredentials):
     """An Anyfast account."""
 
     vendor = "anyfast"
-    _block_type_name = "Anyfast Credentials"
-    _block_type_slug = "anyfast-credentials"
-    _documentation_url = HttpUrl("https://docs.anyfast.ai")
     _logo_url = logo(230, 92, 0)  # pyright: ignore[reportAssignmentType]
-
-    base_url: VendorBaseUrl = "https://www.anyfast.ai"
 
 
 class EvoLinkCredentials(VendorCredentials):
     """An EvoLink account."""
 
     vendor = "evolink"
-    own_upload_base_url = "https://files-api.evolink.ai"
-    _block_type_name = "EvoLink Credentials"
-    _block_type_slug = "evolink-credentials"
-    _documentation_url = HttpUrl("https://docs.evolink.ai")
     _logo_url = logo(0, 140, 120)  # pyright: ignore[reportAssignmentType]
-
-    base_url: VendorBaseUrl = "https://api.evolink.ai"
 
 
 class JimmyAICredentials(VendorCredentials):
     """A JimmyAI account."""
 
     vendor = "jimmyai"
-    _block_type_name = "JimmyAI Credentials"
-    _block_type_slug = "jimmyai-credentials"
-    _documentation_url = HttpUrl("https://docs.jimmyai.cn")
     _logo_url = logo(200, 30, 90)  # pyright: ignore[reportAssignmentType]
-
-    base_url: VendorBaseUrl = "https://www.jimmyai.cn"
 
 
 CREDENTIALS: dict[str, type[VendorCredentials]] = {

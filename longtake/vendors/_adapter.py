@@ -92,6 +92,12 @@ class Adapter(ABC):
     """Whether the vendor's own result link may be given back to it as a reference."""
     own_words: ClassVar[Mapping[str, JobStatus]] = {}
     """The vendor's own status words, lower case, beside the shared ones."""
+    base_url: ClassVar[str]
+    """Where the vendor listens, unless an account says otherwise."""
+    upload_base_url: ClassVar[str | None] = None
+    """Where the vendor itself takes uploads; used with its own base address alone."""
+    pages: ClassVar[str]
+    """Where its documents begin, for people."""
     own_codes: ClassVar[Mapping[str, type[VendorError]]] = {}
     """The codes by which the vendor's documents tell of refusals under a success status."""
     retryable: ClassVar[Sequence[str]] = ()

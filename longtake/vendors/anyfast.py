@@ -59,6 +59,8 @@ class Anyfast(RelayAdapter):
 
     name = "anyfast"
     title = "Anyfast"
+    base_url = "https://www.anyfast.ai"
+    pages = "https://docs.anyfast.ai"
     documents = (CREATE, SIBLINGS, STATUS)
     models = (
         Model("seedance-2.0-mini", MINI, "seedance-2.0-mini", CREATE.title),

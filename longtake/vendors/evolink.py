@@ -121,6 +121,9 @@ class EvoLink(Adapter):
 
     name = "evolink"
     title = "EvoLink"
+    base_url = "https://api.evolink.ai"
+    upload_base_url = "https://files-api.evolink.ai"
+    pages = "https://docs.evolink.ai"
     retryable = RETRYABLE
     # A cancelled job is told as a failed one with this code.
     cancelled_codes = ("request_cancelled",)

@@ -49,6 +49,8 @@ class JimmyAI(Adapter):
 
     name = "jimmyai"
     title = "JimmyAI"
+    base_url = "https://www.jimmyai.cn"
+    pages = "https://docs.jimmyai.cn"
     own_codes = OWN_CODES
     retryable = RETRYABLE
     documents = (MINI_SPECIAL, NEWER, QUERY)

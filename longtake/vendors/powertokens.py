@@ -65,6 +65,8 @@ class PowerTokens(RelayAdapter):
 
     name = "powertokens"
     title = "PowerTokens"
+    base_url = "https://api.powertokens.ai"
+    pages = "https://docs.powertokens.ai"
     documents = (CREATE, STATUS, QUICK_START)
     models = (
         Model("dreamina-seedance-2-0-mini-260615", MINI, "seedance-2.0-mini", CREATE.title),

@@ -45,11 +45,7 @@ INSERTIONS = {
     """An account at Fifth."""
 
     vendor = "fifth"
-    _block_type_name = "Fifth Credentials"
-    _block_type_slug = "fifth-credentials"
     _logo_url = logo(10, 20, 30)  # pyright: ignore[reportAssignmentType]
-
-    base_url: VendorBaseUrl = "https://fifth.example"
 
 
 ''',

@@ -19,6 +19,8 @@ class Fifth(Adapter):
 
     name = "fifth"
     title = "Fifth"
+    base_url = "https://fifth.example"
+    pages = "https://docs.fifth.example"
     documents = (CREATE,)
     models = (Model("fifth-mini-1", ONLY, "seedance-2.0-mini", CREATE.title),)
 
