@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -76,7 +77,7 @@ class VendorCredentials(DrawnBlock, ABC):
         cls._block_type_slug = f"{cls.vendor}-credentials"
         cls._documentation_url = HttpUrl(adapter.pages)
         # pydantic, which runs after this, reads the class's own field as if it were written there.
-        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), "base_url": VendorBaseUrl}
+        cls.__annotations__ = {**inspect.get_annotations(cls), "base_url": VendorBaseUrl}
         cls.base_url = adapter.base_url
 
     def account(self, document: str = "default") -> Account:

@@ -12,9 +12,9 @@ from prefect.states import Completed, Failed
 from blocks.credentials import load_account
 from blocks.storage import load_clip_store
 from flows._dates import fill_date
+from flows._not_done import NotDoneError
 from flows._observe.artifacts import FlowRunArtifacts, Shown
 from flows._observe.observer import rename_flow_run, tag_flow_run
-from flows.not_done import NotDoneError
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots

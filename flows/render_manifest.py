@@ -15,10 +15,10 @@ from flows._child_runs import render_in_children, shares
 from flows._dates import fill_date
 from flows._detour import even_without_server
 from flows._endings import ended_in_words
+from flows._not_done import NotDoneError
 from flows._observe.artifacts import NOT_DONE, FlowRunArtifacts, state_message, violations
 from flows._observe.observer import rename_flow_run, show_end, tag_flow_run, tell_end, watched
 from flows._steps import resources_of_run, run_id, task_steps
-from flows.not_done import NotDoneError
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.domain.text import visible

@@ -13,8 +13,8 @@ from typing import Any
 from prefect.exceptions import ParameterTypeError, TerminationSignal
 
 from flows._interrupts import Ended, asked_by
+from flows._not_done import NotDoneError
 from flows._observe.observer import AUDIENCE, Audience
-from flows.not_done import NotDoneError
 from flows.render_manifest import RenderEnd, render_manifest
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.events import RunEvent

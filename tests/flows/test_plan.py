@@ -65,7 +65,7 @@ async def figures_of(state) -> PlanFigures:
 
 
 async def test_called_as_a_function_a_plan_with_violations_raises_them_in_a_line(sandbox, write):
-    from flows.not_done import NotDoneError
+    from flows._not_done import NotDoneError
     from flows.plan_manifest import plan_manifest
 
     with pytest.raises(NotDoneError, match="1 violation") as raised:
@@ -76,7 +76,7 @@ async def test_called_as_a_function_a_plan_with_violations_raises_them_in_a_line
 async def test_called_as_a_function_a_refused_render_raises_why_and_one_that_is_done_returns_its_end(
     sandbox, write, tmp_path
 ):
-    from flows.not_done import NotDoneError
+    from flows._not_done import NotDoneError
     from flows.render_manifest import render_manifest
 
     bad = write([{"reel": "r", "shot": 1, "prompt": "p", "resolution": "wide"}])

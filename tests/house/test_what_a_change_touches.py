@@ -187,8 +187,8 @@ def test_a_kind_of_store_is_a_file_and_a_line(tree: Tree, tmp_path: Path) -> Non
     tree.change(
         "longtake/files/open_store.py",
         (
-            '    if "://" in url:\n',
-            '    if url.startswith("memory://"):\n        return MemoryStore(url)\n    if "://" in url:\n',
+            "    if has_scheme(url):\n",
+            '    if url.startswith("memory://"):\n        return MemoryStore(url)\n    if has_scheme(url):\n',
         ),
         ("from longtake.files.store", "from longtake.files.memory import MemoryStore\nfrom longtake.files.store"),
     )
