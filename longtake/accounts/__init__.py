@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from longtake.accounts.poll_schedule import PollSchedule
     from longtake.accounts.polling import Poller
     from longtake.accounts.session import AccountSession, LoadAccount, open_session
-    from longtake.accounts.slots import FixedSlots, Lease, SlotBackend, SlotPool
+    from longtake.accounts.slots import FixedSlots, Lease, Scarcity, SlotBackend, SlotPool
     from longtake.accounts.transport import Transport, redact
 else:
     __getattr__ = face(
@@ -24,7 +24,7 @@ else:
             "account": "Account account_name limit_name",
             "client": "VendorClient",
             "session": "AccountSession LoadAccount open_session",
-            "slots": "FixedSlots Lease SlotBackend SlotPool",
+            "slots": "FixedSlots Lease Scarcity SlotBackend SlotPool",
             "poll_schedule": "PollSchedule",
             "polling": "Poller",
             "callbacks": "Callbacks",
@@ -45,6 +45,7 @@ __all__ = [
     "LoadAccount",
     "PollSchedule",
     "Poller",
+    "Scarcity",
     "SlotBackend",
     "SlotPool",
     "Transport",

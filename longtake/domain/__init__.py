@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         VendorError,
         VendorUnavailableError,
     )
+    from longtake.domain.events import RunEvent
     from longtake.domain.identity import Identities, WrittenRow
     from longtake.domain.job import Clip, Job, JobFailure, JobSnapshot, JobStatus
     from longtake.domain.request import MediaFacts, MediaKind, Mode, Reference, Role, ShotRequest
@@ -78,6 +79,7 @@ else:
                 "UnreadableRecordError StorageError PublishConflictError ChecksumMismatchError "
                 "IncompleteDownloadError SlowDownloadError"
             ),
+            "events": "RunEvent",
             "identity": "Identities WrittenRow",
             "job": "Clip Job JobFailure JobSnapshot JobStatus",
             "request": "MediaFacts MediaKind Mode Reference Role ShotRequest",
@@ -127,6 +129,7 @@ __all__ = [
     "RejectedRequestError",
     "ResultExpiredError",
     "Role",
+    "RunEvent",
     "ShotRequest",
     "SlowDownloadError",
     "StillRunningError",
