@@ -118,7 +118,7 @@ def test_results_of_many_rows_beside_many_purchases_take_no_time():
     shots = [Shot(row, 1, 0, "evolink", ShotRequest(), identity=f"1-{row.row:038}zz") for row in rows]
     begun = time.perf_counter()
     for shot in shots:
-        row_result([ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED))], purchases)
+        row_result([ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED))], purchases, {})
     assert time.perf_counter() - begun < 2
 
 
