@@ -21,11 +21,13 @@ from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.files.open_store import open_store
 from longtake.files.store import PRESIGN_SECONDS, Store
-from longtake.media.reading.file_kinds import told_as
+from longtake.media.reading.file_kinds import media_type, told_as
 from longtake.vendors import Adapter
 from longtake.vendors.limits import MB, Limits, MediaLimits
 
 INLINE_LIMIT_BYTES = 8 * 2**20
+_HEAD_LETTERS = 88
+"""Of base64: the first 66 bytes, which tell what a file is."""
 FOLDER = "references"
 CLIP_STORE_FIX = "configure a ClipStore (s3:// with a public_endpoint_url)"
 
@@ -190,6 +192,8 @@ class Hosting:
                 path = Path(place) / "inline"
                 await asyncio.to_thread(path.write_bytes, data_uri_bytes(reference.wire_url))
                 url = await self.link(path, kind, session, limits)
+        elif reference.scheme == "data":
+            url = _retyped(reference.wire_url, kind)
         elif reference.scheme != "s3":
             return reference
         else:
@@ -218,6 +222,16 @@ class Hosting:
         if link is None:
             raise UnfitClipError(f"{self.store.url} cannot presign links: set its public_endpoint_url")
         return link
+
+
+def _retyped(uri: str, kind: MediaKind) -> str:
+    """A data address under the media type of its content."""
+    head, _, data = uri.partition(",")
+    try:
+        found = media_type(base64.b64decode(data[:_HEAD_LETTERS]), kind)
+    except ValueError:
+        return uri
+    return uri if found is None or not head.lower().endswith(";base64") else f"data:{found};base64,{data}"
 
 
 def _file_hash(path: Path) -> str:

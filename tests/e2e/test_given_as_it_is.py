@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import httpx
 import pytest
 
@@ -85,6 +87,21 @@ async def test_inline_files_and_uploads_carry_the_type_of_their_content(tmp_path
         "voice.wav": "audio/wav",
         "song.mp3": "audio/mpeg",
     }
+
+
+async def test_a_data_address_of_the_manifest_goes_out_under_the_type_of_its_content(tmp_path, sandbox, write_manifest):
+    webp, named = (base64.b64encode(saved(scene(), form)).decode() for form in ("WEBP", "PNG"))
+    rows = [
+        SHOT | {"vendor": "anyfast", "id": name, "prompt": name, "first_frame": address}
+        for name, address in {
+            "wrong": f"data:image/jpeg;base64,{webp}",
+            "right": f"data:image/png;base64,{named}",
+        }.items()
+    ]
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox), check=quick_check)
+    assert end.verdicts == {"done": 2}
+    sent = {text for entry in sandbox.bill.entries for text in texts(entry.body) if text.startswith("data:")}
+    assert sent == {f"data:image/webp;base64,{webp}", f"data:image/png;base64,{named}"}
 
 
 async def test_links_of_the_clip_store_lead_to_files_of_the_type_of_their_content(
