@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from longtake.domain.verdicts import ShotStage, Tone, Verdict, facts_of
+from longtake.reports.run.reasons import Category, categories
 from longtake.reports.run.view import ReportView, ShotView
 
 _DONE = [verdict for verdict in Verdict if verdict.facts.is_done]
 _ORDER = {word.value: place for place, word in enumerate(dict.fromkeys([*_DONE, *ShotStage, *Verdict]))}
 """From the best to the worst: a shot under way stands after those that are done."""
+
+
+MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,16 @@ def counted(shots: Iterable[ShotView]) -> list[VerdictCount]:
 
 @dataclass(frozen=True)
 class Concern:
-    """Shots of one verdict that want a person: the most frequent reason and next action, and how many others."""
+    """Shots of one verdict that want a person: their reasons by kind, and the most frequent next action.
+
+    `reasons` has the most frequent kinds, `other_reasons` how many further there are.
+    """
 
     verdict: str
     label: str
     tone: Tone
     count: int
-    reason: str
+    reasons: tuple[Category, ...]
     other_reasons: int
     next_action: str
 
@@ -70,10 +77,8 @@ def _urgency(concern: Concern) -> tuple[bool, bool, int, str]:
 
 
 def _concern(verdict: str, shots: list[ShotView]) -> Concern:
-    reasons = Counter(shot.evidence for shot in shots if shot.evidence)
+    reasons = categories(shot.evidence for shot in shots)
     actions = Counter(shot.next_action for shot in shots if shot.next_action)
-    reason = reasons.most_common(1)[0][0] if reasons else ""
     action = actions.most_common(1)[0][0] if actions else ""
-    return Concern(
-        verdict, facts_of(verdict).label, facts_of(verdict).tone, len(shots), reason, max(0, len(reasons) - 1), action
-    )
+    facts, shown = facts_of(verdict), tuple(reasons[:MOST_REASONS])
+    return Concern(verdict, facts.label, facts.tone, len(shots), shown, len(reasons) - len(shown), action)

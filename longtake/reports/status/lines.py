@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from longtake.domain.verdicts import ShotStage, Verdict, facts_of
 from longtake.jobs.decisions import command
 from longtake.ledger.records import State
 from longtake.reports.figures import duration, known_money
+from longtake.reports.run.reasons import category_of
 from longtake.reports.run.summary import counted
 from longtake.reports.run.view import ShotView
 from longtake.reports.status.standing import OpenPurchase, OutputStatus
@@ -101,16 +101,15 @@ def _unknown(output: str, one: OpenPurchase) -> str:
 
 
 def _not_done(shots: Sequence[ShotView]) -> list[str]:
-    """One line for each verdict and reason: what comes of one cause is told once."""
-    groups = Counter((shot.verdict, shot.evidence) for shot in shots)
-    names: dict[tuple[str, str], list[str]] = {}
+    """One line for each verdict and kind of reason: what comes of one cause is told once."""
+    alike: dict[tuple[str, str], list[ShotView]] = {}
     for shot in shots:
-        names.setdefault((shot.verdict, shot.evidence), []).append(shot.shot_id)
+        alike.setdefault((shot.verdict, category_of(shot.evidence)), []).append(shot)
     lines: list[str] = []
-    for (verdict, evidence), count in groups.most_common():
-        some = ", ".join(names[verdict, evidence][:3]) + (", …" if count > 3 else "")
-        reason = f": {redact(evidence)}" if evidence else ""
-        words = one_line(f"{count:,} {facts_of(verdict).label.lower()} ({some}){reason}", REASON_CHARACTERS * 2)
+    for (verdict, _), of in sorted(alike.items(), key=lambda each: -len(each[1])):
+        some = ", ".join(shot.shot_id for shot in of[:3]) + (", …" if len(of) > 3 else "")
+        reason = f": {redact(of[0].evidence)}" if of[0].evidence else ""
+        words = one_line(f"{len(of):,} {facts_of(verdict).label.lower()} ({some}){reason}", REASON_CHARACTERS * 2)
         action = facts_of(verdict).next_action
         lines.append(f"{words}\n    next: {action}" if action else words)
     return _list("not done", lines, count=len(shots))
