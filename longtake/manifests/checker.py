@@ -20,6 +20,7 @@ from longtake.domain.request import DEFAULT_MODEL, OPTIONS, Reference, Role, Sho
 from longtake.domain.violations import Violation
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError, formula_error
+from longtake.manifests.clashes import clashes
 from longtake.manifests.explained import explained, explained_reference
 from longtake.manifests.headers import nearly_column, reads_as
 from longtake.manifests.reader import KnownDigests, content_digest
@@ -118,7 +119,8 @@ class _Check:
             )
         ]
         checked = CheckedManifest(rows, [], frozenset(), self.digest)
-        self._check_places(checked)
+        for row, column, value, rule, fix in clashes(checked.reels()):
+            self._refuse(row, column, value, rule, fix)
         place = {column: number for number, column in enumerate(COLUMNS)}
         self.found.sort(key=lambda violation: (violation.row, place.get(violation.column, len(place))))
         checked.violations = [
@@ -320,30 +322,3 @@ class _Check:
             name: self.manifest.cells[name][place] for name in sorted(self.manifest.cells.keys() & COLUMNS)
         }
         return f"refused-{hashlib.sha256(json.dumps(written_cells).encode()).hexdigest()[:12]}"
-
-    def _check_places(self, checked: CheckedManifest) -> None:
-        """Holds rows against one another: two in one place, and chains that have nothing to continue."""
-        for reel, rows in checked.reels().items():
-            self._check_lone(reel, rows)
-            if (first := rows[0]).written.continue_from:
-                rule = "a reel's first shot has no shot before it to continue from"
-                fix = "leave it empty, or add the shot before it"
-                self._refuse(first.row, "continue_from", first.written.continue_from, rule, fix)
-        holders: defaultdict[str, list[ManifestRow]] = defaultdict(list)
-        for row in checked.rows:
-            holders[row.shot_id].append(row)
-        for rows in holders.values():
-            for row in rows if len(rows) > 1 else ():
-                if row.lone or not row.shot:  # reported before
-                    continue
-                other = next(other for other in rows if other is not row)
-                rule = f"row {other.row} is {row.shot_id} too"
-                fix = "give each row a shot of its own, or raise variants to buy one shot more than once"
-                self._refuse(row.row, "shot", row.shot, rule, fix)
-
-    def _check_lone(self, reel: str, rows: Sequence[ManifestRow]) -> None:
-        """A row without reel shares its name with no other row."""
-        for row in rows if len(rows) > 1 else ():
-            if row.lone and (other := next((other for other in rows if other is not row), None)):
-                rule = f"this row is a reel of its own, and row {other.row} has its name"
-                self._refuse(row.row, "id", reel, rule, "give each a name of its own, or a reel and shots to join them")
