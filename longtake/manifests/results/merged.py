@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pyarrow
 import pyarrow.compute
 
-from longtake.manifests.reader import cells_of
+from longtake.manifests.formats.arrow_cells import cells_of
 from longtake.manifests.schema import joined
 
 Column: TypeAlias = "pyarrow.ChunkedArray[Any]"

@@ -13,7 +13,7 @@ import pyarrow
 from longtake.domain.request import Role
 from longtake.domain.verdicts import Verdict
 from longtake.manifests.cells import parse_take
-from longtake.manifests.reader import cells_of
+from longtake.manifests.formats.arrow_cells import cells_of
 from longtake.manifests.references import absolute
 from longtake.manifests.results.merged import text_as
 from longtake.manifests.results.row_result import RowResult

@@ -19,7 +19,7 @@ from longtake.domain.request import Role
 from longtake.files.json_files import read_json, write_json
 from longtake.files.store import Store
 from longtake.ledger.records import Intent, Purchase
-from longtake.manifests.reader import cells_of
+from longtake.manifests.formats.arrow_cells import cells_of
 from longtake.manifests.results.merged import merged
 from longtake.manifests.results.retry_rows import retry_rows, retry_table, rows_csv
 from longtake.manifests.results.row_result import RowResult

@@ -10,7 +10,8 @@ import pytest
 
 from longtake.domain.errors import UnreadableManifestError
 from longtake.manifests.checker import check_manifest
-from longtake.manifests.reader import cells_of, read_manifest
+from longtake.manifests.formats.arrow_cells import cells_of
+from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import joined
 
 ROWS = [
