@@ -31,6 +31,7 @@ from longtake.manifests.formats.workbook import read_workbook, require_reader
 from longtake.manifests.headers import check_names
 from longtake.manifests.schema import Cell, Manifest
 from longtake.manifests.sizes import MAX_FILES, check_bytes, stop
+from longtake.manifests.spelling import spelled_on_disk
 from longtake.media.workers import in_child
 
 READ_SECONDS = 300.0
@@ -68,6 +69,8 @@ def read_manifest(source: str) -> Manifest:
 def _read(source: str) -> Manifest:
     files = _file_system(source)
     path = source if is_s3(source) else str(Path(source).expanduser().absolute())
+    if not is_s3(source) and not path.isascii() and not files.exists(path):
+        path = spelled_on_disk(path) or path
     if files.isfile(path):
         base = path.rpartition("/")[0]
         with files.open(path, "rb") as file:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import io
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -16,7 +18,9 @@ from moto.server import ThreadedMotoServer
 
 from longtake.domain.errors import UnreadableManifestError
 from longtake.manifests.checker import check_manifest
+from longtake.manifests.formats.workbook import LIBRARY
 from longtake.manifests.reader import content_digest, read_manifest
+from tests.unit.workbooks import sheet, write_workbook
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,17 @@ def test_csv_and_gzip_are_read_from_a_bucket(bucket: s3fs.S3FileSystem) -> None:
     assert manifest.text == [{"prompt": "海", "reel": "r"}]
     assert manifest.base == "s3://mine/today"
     assert read_manifest("s3://mine/today/m.csv.gz").cells == {"prompt": ["a"]}
+
+
+def test_json_lines_workbooks_and_semicolons_are_read_from_a_bucket(bucket: s3fs.S3FileSystem, tmp_path: Path) -> None:
+    bucket.pipe_file("mine/today/m.jsonl", b'{"prompt": "a", "shot": 1}\n')
+    bucket.pipe_file("mine/today/semicolons.csv", b"sep=;\nprompt;shot\na;1\n")
+    for name in ("m.jsonl", "semicolons.csv"):
+        assert read_manifest(f"s3://mine/today/{name}").cells == {"prompt": ["a"], "shot": ["1"]}
+    if importlib.util.find_spec(LIBRARY):
+        bucket.put_file(write_workbook(tmp_path / "m.xlsx", ("S", sheet([["prompt"], ["a"]]))), "mine/today/m.xlsx")
+        manifest = read_manifest("s3://mine/today/m.xlsx")
+        assert (manifest.cells, manifest.base) == ({"prompt": ["a"]}, "s3://mine/today")
 
 
 def test_parquet_is_read_as_file_folder_and_glob(bucket: s3fs.S3FileSystem) -> None:

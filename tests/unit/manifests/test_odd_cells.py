@@ -202,6 +202,14 @@ def test_a_file_is_found_however_its_letters_are_composed(tmp_path: Path, on_dis
     assert reference.source == str(path.resolve())
 
 
+def test_a_manifest_is_found_however_the_letters_of_its_path_are_composed(tmp_path: Path) -> None:
+    path = tmp_path / unicodedata.normalize("NFD", "Bücher") / unicodedata.normalize("NFC", "März.csv")
+    path.parent.mkdir()
+    path.write_text("prompt\na\n")
+    manifest = read_manifest(unicodedata.normalize("NFC", str(path)))
+    assert manifest.base == str(path.parent)
+
+
 def test_composition_leads_out_of_no_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / unicodedata.normalize("NFD", "é.jpg")).write_bytes(b"x")
