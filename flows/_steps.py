@@ -15,8 +15,8 @@ from prefect.runtime import flow_run
 from blocks.credentials import load_account
 from flows._detour import even_without_server
 from longtake.domain.job import Clip, Job, JobSnapshot
+from longtake.jobs.order import Order
 from longtake.jobs.resources import RunResources, open_resources
-from longtake.jobs.submit import Order
 from longtake.rendering.run import Steps
 from tasks._concurrency_limit import PrefectSlots
 from tasks._policy import vendor_tags

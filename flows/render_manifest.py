@@ -28,7 +28,8 @@ from longtake.media.stitching.receipt import ReelStyle
 from longtake.planning.options import IN_A_ROW, AtLeastOne, Count, Dollars, OnUnknown, RenderOptions
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
 from longtake.rendering.output.reels import MadeReel
-from longtake.rendering.render import Summary, as_recorded, render
+from longtake.rendering.render import as_recorded, render
+from longtake.rendering.summary import Summary
 from tasks.limits_in_force import limits_in_force
 from tasks.stitch import stitch_reel
 

@@ -219,7 +219,7 @@ def _render(chosen: argparse.Namespace) -> int:
 
 def _reconcile(chosen: argparse.Namespace) -> int:
     from longtake.domain.errors import ConfigurationError  # noqa: PLC0415
-    from longtake.jobs.decisions import adoptions  # noqa: PLC0415
+    from longtake.domain.job_ids import adoptions  # noqa: PLC0415
 
     try:
         adopt = adoptions(chosen.adopt)

@@ -8,9 +8,9 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.domain.job import Clip, Job
+from longtake.jobs.download import download_clip as fetch_into_ledger
 from longtake.jobs.gate import gate
 from longtake.jobs.resources import open_resources
-from longtake.jobs.wait import download_clip as fetch_into_ledger
 from longtake.ledger.records import Expectation
 from longtake.media.checking.policy import GatePolicy
 from tasks._policy import STEP

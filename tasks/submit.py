@@ -6,8 +6,9 @@ from prefect import task
 
 from blocks.credentials import load_account
 from longtake.domain.job import Job
+from longtake.jobs.order import Order
 from longtake.jobs.resources import open_resources
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.submit import buy
 from tasks._policy import STEP
 
 

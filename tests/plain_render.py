@@ -14,16 +14,18 @@ from pydantic import SecretStr
 from longtake.accounts.account import Account
 from longtake.files.store import Store
 from longtake.jobs import submit as purchase
+from longtake.jobs.download import download_clip
 from longtake.jobs.gate import gate
 from longtake.jobs.resources import open_resources
 from longtake.jobs.submit import buy
-from longtake.jobs.wait import await_end, download_clip
+from longtake.jobs.wait import await_end
 from longtake.ledger.records import Expectation
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.rendering.output.reels import make_reel
-from longtake.rendering.render import Summary, render
+from longtake.rendering.render import render
 from longtake.rendering.run import Steps
+from longtake.rendering.summary import Summary
 
 
 def sandbox_accounts(sandbox, **fields):

@@ -32,7 +32,7 @@ from longtake.domain.violations import Violation
 from longtake.files.store import Store
 from longtake.manifests.results.row_result import RowResult
 from longtake.rendering.output.retry import RETRY
-from longtake.rendering.render import Summary
+from longtake.rendering.summary import Summary
 from longtake.reports.figures import known_money
 from longtake.reports.run.rewrite import PAGE
 

@@ -20,7 +20,7 @@ from longtake.domain.errors import BudgetExceededError, VendorAccountError
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict
-from longtake.jobs.submit import Order
+from longtake.jobs.order import Order
 from longtake.planning.plan import Shot, Standing
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.outputs import clip_key

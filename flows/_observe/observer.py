@@ -34,14 +34,15 @@ from longtake.domain.events import ENDS, RunEvent
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict
-from longtake.jobs.submit import Order
+from longtake.jobs.order import Order
 from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.plan import Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.reels import MadeReel, ReelOrder
-from longtake.rendering.render import StitchStep, Summary
+from longtake.rendering.render import StitchStep
 from longtake.rendering.run import OnEvent
 from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.summary import Summary
 from longtake.reports.figures import money
 
 

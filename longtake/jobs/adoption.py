@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from longtake.accounts.session import AccountSession
 from longtake.domain.errors import ConfigurationError, LongtakeError, TerminalVendorError
-from longtake.jobs.decisions import Decisions, Home, adoptable, clean_job_id, homes_in
+from longtake.domain.job_ids import clean_job_id
+from longtake.jobs.decisions import Decisions, Home, adoptable, homes_in
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Intent, Purchase

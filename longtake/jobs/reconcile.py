@@ -13,7 +13,8 @@ from longtake.domain.errors import LongtakeError, UnknownVendorError
 from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
-from longtake.jobs.decisions import Decisions, command, names_of, settle, to_settle
+from longtake.jobs.advice import command, names_of, to_settle
+from longtake.jobs.decisions import Decisions, settle
 from longtake.jobs.resources import RunResources
 from longtake.jobs.takeover import may_run_on, take_up_slot
 from longtake.ledger.ledger import FOLDER, Ledger, notices

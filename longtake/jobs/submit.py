@@ -11,13 +11,9 @@ import time
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from longtake.accounts.account import account_name
 from longtake.accounts.session import AccountSession
 from longtake.accounts.transport import PreparedCall, submit_timeout_seconds
 from longtake.costs.budget import Budget
-from longtake.costs.quote import Quote
 from longtake.domain.errors import (
     ContentRefusedError,
     LedgerError,
@@ -29,13 +25,13 @@ from longtake.domain.errors import (
     UnsupportedRequestError,
     VendorAccountError,
 )
-from longtake.domain.identity import Identities, WrittenRow, source_key
 from longtake.domain.job import Job, JobSnapshot
 from longtake.domain.request import ShotRequest
 from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
+from longtake.jobs.order import Order, stored_request
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Expectation, Intent, Purchase, State, VerdictRecord
+from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Intent, Purchase, State, VerdictRecord
 from longtake.vendors import SubmitReply
 
 log = logging.getLogger("longtake.jobs.submit")
@@ -44,8 +40,6 @@ FINISH_SUBMIT_SECONDS = 25.0
 """A cancelled run lets a submit under way finish so long; Prefect kills at 30 s."""
 NOT_SENT_TRIES = 4
 LONGEST_PAUSE_SECONDS = 60.0
-OWN_SOURCES = ("clip:", "last_frame:")
-"""How references begin that were made from an earlier purchase; its identity follows."""
 OTHER_RUN_LOOK_SECONDS = 1.0
 NOTHING_BOUGHT = (
     NotSentError,
@@ -56,40 +50,6 @@ NOTHING_BOUGHT = (
     VendorAccountError,
 )
 """Errors of a purchase after which its money is free again."""
-
-
-class Order(BaseModel):
-    """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form;
-    `slot` names the slot in which the job will run, for those who take it up later.
-
-    Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    output: str
-    account: str
-    shot_id: str
-    request: ShotRequest
-    identity: str = ""
-    take: int = 1
-    row_take: int | None = None
-    variant: int = 1
-    attempt: int = 1
-    written: dict[str, Any] = Field(default_factory=dict)
-    expected: Expectation = Expectation()
-    quote: Quote | None = None
-    run: str = ""
-    slot: str = ""
-
-    def identified(self) -> Order:
-        """The order with account and identity filled in."""
-        if self.identity:
-            return self
-        reel, _, shot = self.shot_id.partition("/")
-        row = WrittenRow(vendor=self.account, model=self.request.model, request=self.request)
-        identity = Identities(_no_local_file).of_shot(reel=reel, shot=shot or "1", take=self.take, row=row)
-        return self.model_copy(update={"identity": identity, "account": account_name(self.account)})
 
 
 class _Ready(NamedTuple):
@@ -103,25 +63,6 @@ def _ready(order: Order, session: AccountSession) -> _Ready:
     """Everything that can go wrong on our side does so here, before the intent is written."""
     sent = session.with_callback(order.request)
     return _Ready(sent, session.client.prepare(sent))
-
-
-def _no_local_file(source: str) -> str:
-    raise UnsupportedRequestError([]) from ValueError(f"{source} must be hosted first")
-
-
-def stored_request(request: ShotRequest) -> dict[str, Any]:
-    """The request as the ledger may keep it: no signed link, no inline data, files by their hash; blocking."""
-    form: dict[str, Any] = request.model_dump(mode="json", exclude={"references"}, exclude_none=True)
-    form["references"] = [
-        {"role": reference.role.value, "source": _stored_source(reference.source)} for reference in request.references
-    ]
-    return form
-
-
-def _stored_source(source: str) -> str:
-    from longtake.manifests.reader import content_digest  # noqa: PLC0415 - Arrow, for those who have files
-
-    return source if source.startswith(OWN_SOURCES) else source_key(source, content_digest)
 
 
 async def buy(order: Order, session: AccountSession, ledger: Ledger, budget: Budget | None = None) -> Job:

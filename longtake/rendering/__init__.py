@@ -8,16 +8,18 @@ from longtake._speed import face
 
 if TYPE_CHECKING:
     from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, make_reel
-    from longtake.rendering.render import StitchStep, Summary, as_recorded
+    from longtake.rendering.render import StitchStep, as_recorded
     from longtake.rendering.report import RunReport
     from longtake.rendering.run import OnEvent, Steps
     from longtake.rendering.shot_result import ShotResult
+    from longtake.rendering.summary import Summary
 else:
     __getattr__ = face(
         __name__,
         {
             "output.reels": "MadeReel ReelOrder ReelPart make_reel",
-            "render": "Summary StitchStep as_recorded",
+            "render": "StitchStep as_recorded",
+            "summary": "Summary",
             "run": "OnEvent Steps",
             "shot_result": "ShotResult",
             "report": "RunReport",

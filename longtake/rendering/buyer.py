@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Job
-from longtake.jobs.submit import Order
+from longtake.jobs.order import Order
 from longtake.jobs.takeover import JobSlot
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase

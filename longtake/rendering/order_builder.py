@@ -17,8 +17,8 @@ from longtake.domain.job import JobSnapshot
 from longtake.domain.request import Reference, ShotRequest
 from longtake.domain.violations import refusal
 from longtake.jobs.gate import expectation
+from longtake.jobs.order import Order, stored_request
 from longtake.jobs.resources import RunResources
-from longtake.jobs.submit import Order, stored_request
 from longtake.ledger.ledger import Ledger
 from longtake.media.checking.policy import GatePolicy
 from longtake.planning.plan import Shot

@@ -8,13 +8,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
-from longtake.costs.spent import Spent, spent_by_shot, spent_on
+from longtake.costs.spent import spent_by_shot, spent_on
 from longtake.costs.usage import answered_twice
-from longtake.domain.text import counted
-from longtake.domain.verdicts import Verdict, facts_of
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import FOLDER
 from longtake.ledger.records import Purchase, attempts_in
@@ -34,45 +31,10 @@ from longtake.rendering.output.retry import stands_for, write_results, write_tab
 from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.summary import Summary
 from longtake.reports.run.view import Totals
 
 log = logging.getLogger("longtake.rendering.render")
-
-
-@dataclass
-class Summary:
-    """How a run ended: `verdicts` of the rows asked for, `rows` of the whole manifest, `line` that says it all."""
-
-    verdicts: Counter[str]
-    reels_made: list[MadeReel]
-    reels_missing: dict[str, str]
-    rows: list[RowResult]
-    bought_now: int
-    notices: list[str] = field(default_factory=list)
-    totals: Totals | None = None
-    """Counts and money, as the report has them."""
-    beyond_limit: int = 0
-    """Shots that the run's limit leaves to the next run."""
-    spent: Spent = field(default_factory=Spent)
-    """What the output has cost, earlier runs and takes included."""
-    spent_now: Spent = field(default_factory=Spent)
-    """What this run bought of it."""
-
-    @property
-    def all_done(self) -> bool:
-        """Whether every row is done and every reel made."""
-        return all(facts_of(verdict).is_done for verdict in self.verdicts) and not self.reels_missing
-
-    @property
-    def line(self) -> str:
-        """Rows, purchases and reels in a line."""
-        done, total = self.verdicts[Verdict.DONE], sum(self.verdicts.values())
-        rest = ", ".join(
-            f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != Verdict.DONE.value
-        )
-        parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", counted(len(self.reels_made), "reel")]
-        beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
-        return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")
 
 
 StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]

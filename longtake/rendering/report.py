@@ -13,7 +13,7 @@ from longtake.accounts.slots import Scarcity
 from longtake.domain.events import STAGE_AFTER, RunEvent
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.files.clocks import this_process
-from longtake.jobs.decisions import with_command
+from longtake.jobs.advice import with_command
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing
 from longtake.planning.prepare import PreparedRun

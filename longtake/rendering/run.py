@@ -27,11 +27,12 @@ from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.domain.machine import as_ours
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
-from longtake.jobs.decisions import with_command
+from longtake.jobs.advice import with_command
+from longtake.jobs.keeping import is_at_home
+from longtake.jobs.order import Order
 from longtake.jobs.resources import RunResources
-from longtake.jobs.submit import Order, wait_for_other_run
+from longtake.jobs.submit import wait_for_other_run
 from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
-from longtake.jobs.wait import is_at_home
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, VerdictRecord
 from longtake.planning.options import RenderOptions

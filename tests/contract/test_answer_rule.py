@@ -18,7 +18,8 @@ from longtake.accounts.transport import Transport
 from longtake.domain.errors import LongtakeError, UnexpectedReplyError, UnknownOutcomeError, VendorError
 from longtake.domain.request import ShotRequest
 from longtake.files.directory import DirectoryStore
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.vendors import VENDORS, Reply

@@ -9,7 +9,7 @@ import av
 
 from longtake.domain.errors import UnreadableClipError
 from longtake.domain.job import Clip
-from longtake.jobs.wait import GateResult
+from longtake.jobs.keeping import GateResult
 from longtake.rendering.output.reels import MadeReel
 
 

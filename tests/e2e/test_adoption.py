@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from longtake.domain.errors import ConfigurationError
+from longtake.domain.job_ids import adoption, adoptions
 from longtake.files.open_store import open_store
-from longtake.jobs.decisions import Decisions, adoption, adoptions, settle
+from longtake.jobs.decisions import Decisions, settle
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox

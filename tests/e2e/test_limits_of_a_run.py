@@ -170,7 +170,7 @@ async def test_a_reel_that_is_named_like_a_pattern_is_named_by_it(sandbox, write
 async def test_an_account_whose_clips_do_not_come_is_held_before_all_is_paid(
     tmp_path, sandbox, write_manifest, render, monkeypatch, step, kind
 ):
-    monkeypatch.setattr("longtake.jobs.wait.DOWNLOAD_TRIES", 2)
+    monkeypatch.setattr("longtake.jobs.download.DOWNLOAD_TRIES", 2)
     sandbox.faults.add(Fault(kind=kind, step=step, vendor="evolink", times=None))
     rows = [
         row | {"vendor": vendor, "reel": f"{vendor}{row['id']}", "shot": 1, "id": ""}

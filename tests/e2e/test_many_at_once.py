@@ -12,9 +12,10 @@ import pytest
 
 from longtake.domain.errors import ConfigurationError
 from longtake.files.open_store import open_store
+from longtake.jobs.download import download_clip
 from longtake.jobs.reconcile import Decisions, reconcile
 from longtake.jobs.resources import open_resources
-from longtake.jobs.wait import await_end, download_clip
+from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.rewrite import rewrite_report
 from tests.e2e.quick_steps import quick_check

@@ -21,8 +21,9 @@ from longtake.ledger.records import Accepted, Intent
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.rendering.order_builder import OrderBuilder
-from longtake.rendering.render import Summary, write_up
+from longtake.rendering.render import write_up
 from longtake.rendering.report import RunReport
+from longtake.rendering.summary import Summary
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 

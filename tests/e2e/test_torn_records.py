@@ -10,10 +10,11 @@ import pytest
 
 from longtake.files.open_store import open_store
 from longtake.jobs.decisions import Decisions
+from longtake.jobs.download import download_clip
 from longtake.jobs.gate import gate
 from longtake.jobs.reconcile import ReconcileReport, reconcile
 from longtake.jobs.resources import open_resources
-from longtake.jobs.wait import await_end, download_clip
+from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Expectation, State
 from longtake.sandbox.app import Sandbox

@@ -22,7 +22,7 @@ from longtake.manifests.results.row_result import RowResult
 from longtake.planning.forecast import Forecast
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import PreparedRun, prepare
-from longtake.rendering.render import Summary
+from longtake.rendering.summary import Summary
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.plain_render import sandbox_accounts

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from longtake.accounts.transport import redact
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import ShotStage, Verdict, facts_of
-from longtake.jobs.decisions import command
+from longtake.jobs.advice import command
 from longtake.ledger.records import State
 from longtake.reports.figures import duration, known_money
 from longtake.reports.run.reasons import category_of

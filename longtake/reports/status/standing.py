@@ -9,7 +9,7 @@ from typing import Literal
 from longtake.costs.spent import Spent, spent_on
 from longtake.domain.verdicts import ShotStage, Verdict
 from longtake.files.clocks import is_gone
-from longtake.jobs.decisions import names_of
+from longtake.jobs.advice import names_of
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, attempts_in
 from longtake.planning.forecast import JobTimes, learned_times

@@ -18,7 +18,8 @@ from longtake.accounts.session import open_session
 from longtake.domain.errors import LongtakeError
 from longtake.domain.request import ShotRequest
 from longtake.files.open_store import open_store
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import VENDORS, Sandbox
 from longtake.sandbox.faults import Fault

@@ -27,7 +27,8 @@ from longtake.domain.errors import (
 from longtake.domain.request import ShotRequest
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.files.directory import DirectoryStore
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.vendors import flagged_input

@@ -23,7 +23,8 @@ from longtake.domain.errors import ConfigurationError, JobLostError, RateLimited
 from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import ShotRequest
 from longtake.files.open_store import open_store
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 
 BASE = "https://studio.example/longtake"

@@ -17,7 +17,7 @@ import pytest
 from longtake.domain.errors import UnreadableClipError
 from longtake.files.web import fetch_bounds
 from longtake.files.web.fetch_bounds import FetchBounds
-from longtake.jobs import wait as delivery
+from longtake.jobs import download as delivery
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.e2e.quick_steps import quick_check
 from tests.plain_render import accounts_of, render_plain

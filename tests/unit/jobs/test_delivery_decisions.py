@@ -32,9 +32,11 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.directory import DirectoryStore
 from longtake.files.web.fetch import part_file
 from longtake.files.web.fetch_bounds import FetchBounds
-from longtake.jobs import wait as delivery
+from longtake.jobs import download as delivery
+from longtake.jobs import wait as waiting
+from longtake.jobs.download import download_clip
 from longtake.jobs.keeping import GateResult, is_at_home, keep, take_published
-from longtake.jobs.wait import await_end, download_clip
+from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import ClipRecord, Expectation, State, VerdictRecord
 from tests.unit.bought import IDENTITY, accepted, account, clip, intent, job
@@ -179,7 +181,7 @@ async def test_when_a_job_began_is_known_only_after_it_was_seen_to_wait(ledger, 
 def test_a_job_began_at_the_first_look_that_found_it_at_work(monkeypatch):
     moments = iter([10.0, 20.0])
     monkeypatch.setattr(delivery.time, "time", lambda: next(moments))
-    seen = delivery._Seen()
+    seen = waiting._Seen()
     for one in (Q, R, R):
         seen.note(one)
     assert seen.running_at == 10.0

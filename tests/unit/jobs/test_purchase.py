@@ -21,7 +21,8 @@ from longtake.domain.request import ShotRequest
 from longtake.domain.verdicts import Verdict, outcome_of
 from longtake.files.directory import DirectoryStore
 from longtake.jobs import submit as purchase
-from longtake.jobs.submit import Order, buy
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import RESERVE, Ledger
 from longtake.ledger.records import ClipRecord, Intent, State, VerdictRecord
 

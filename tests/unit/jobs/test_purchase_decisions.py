@@ -31,7 +31,8 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
 from longtake.files.directory import DirectoryStore
 from longtake.jobs import submit as buying
-from longtake.jobs.submit import Order, buy, wait_for_other_run
+from longtake.jobs.order import Order
+from longtake.jobs.submit import buy, wait_for_other_run
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import ClipRecord, Expectation, State, VerdictRecord
 from tests.unit.bought import ACCOUNT, BASE_URL, IDENTITY, accepted, clip, intent, session_at, until
