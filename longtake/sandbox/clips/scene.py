@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from longtake.sandbox.clips import framecode
+
 Plane = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 """Luma and the two chroma differences, video range."""
@@ -81,6 +83,7 @@ class Scene:
         self._bounce(planes, seconds, light)
         if self._words is not None:
             self._words.lay_on(planes)
+        chroma[:, : math.ceil(height * framecode.BAND / 2)] = 128  # the code is black and white
         return picture
 
     def _sky(self, planes: tuple[Plane, Plane, Plane], light: float) -> None:
