@@ -21,7 +21,18 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
@@ -108,6 +119,23 @@ class FlowRunArtifacts:
             if artifact.flow_run_id is not None and isinstance(artifact.data, int | float):
                 found[artifact.flow_run_id] = float(artifact.data)
 
+    async def past_runs(self, deployment: UUID, most: int) -> list[FlowRun]:
+        """The last runs of a deployment that have ended, the latest first."""
+        found: list[FlowRun] = []
+        await self._tried(self._read_runs(deployment, most, found))
+        return found
+
+    async def _read_runs(self, deployment: UUID, most: int, found: list[FlowRun]) -> None:
+        if self._client is None:
+            return
+        ended = FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))
+        found += await self._client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=ended)),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=most,
+        )
+
     async def _find(self) -> None:
         if self._run is None:
             return
@@ -182,15 +210,14 @@ def violations(found: Sequence[Violation]) -> Shown | None:
     return _table(entries, len(found), "wrong in the manifest, nothing was spent")
 
 
-def report_link(store: Store) -> Shown:
-    """Where the run's report is."""
+def report_link(store: Store, more: Iterable[str] = ()) -> Shown:
+    """Where the run's report is, and more of it that can be seen without it, in Markdown."""
     address = address_of(store, PAGE)
     path = store.local(PAGE)
     link = path.as_uri() if path is not None else address
     where = f"on {one_line(socket.gethostname())}" if path is not None else "; `longtake report` fetches it"
-    return Shown(
-        "markdown", f"[{PAGE}](<{link}>)\n\n{code(address)} {where}", "The run's report, to be opened from disk"
-    )
+    told = [f"[{PAGE}](<{link}>)", f"{code(address)} {where}", *filter(None, more)]
+    return Shown("markdown", "\n\n".join(told), "The run's report, to be opened from disk")
 
 
 def address_of(store: Store, key: str) -> str:

@@ -26,6 +26,7 @@ from flows._observe.artifacts import (
     report_link,
 )
 from flows._observe.events import RunEvents, deliver
+from flows._observe.past_runs import MOST_RUNS, pictures, runs_table
 from flows._observe.progress import RunProgress
 from longtake.accounts.account import limit_name
 from longtake.accounts.slots import Scarcity
@@ -203,7 +204,13 @@ def tell_note(words: str) -> None:
 
 async def show_end(page: FlowRunArtifacts, prepared: PreparedRun, summary: Summary) -> None:
     """Shows what is not done; what an earlier execution of the run left there is replaced."""
-    await page.show(REPORT, report_link(prepared.store))  # a parent of child runs has none yet
+    names = [reel.reel for reel in summary.reels_made]
+    seen = await asyncio.to_thread(pictures, prepared.store, names)
+    run = _this_run()
+    past = await page.past_runs(run.deployment_id, MOST_RUNS) if run is not None and run.deployment_id else []
+    table = runs_table(past)
+    more = [seen, f"### The last runs of this deployment\n\n{table}" if table else ""]
+    await page.show(REPORT, report_link(prepared.store, more))
     await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
 
 

@@ -131,6 +131,9 @@ def test_the_report_is_linked_by_its_absolute_path(told: Told) -> None:
     assert path.is_file()
     assert path.as_uri() in link
     assert f"`{path}`" in link
+    # At its end it shows the made reel's picture without any file, and the runs of its deployment that have ended.
+    assert "`harbour`\n\n![](data:image/jpeg;base64," in link
+    assert "### The last runs of this deployment" in link or told.artifacts()["longtake-report"]["data"].count("|") == 0
 
 
 def test_the_log_has_one_readable_line_for_each_event_of_a_shot(told: Told) -> None:
