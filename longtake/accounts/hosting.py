@@ -15,11 +15,10 @@ from pathlib import Path
 
 from longtake.accounts.assets import AssetLibrary
 from longtake.accounts.session import AccountSession
-from longtake.domain.addresses import data_uri_bytes
 from longtake.domain.errors import UnfitClipError
 from longtake.domain.request import MediaKind, Reference, ShotRequest
 from longtake.domain.violations import Violation, refusal
-from longtake.files.open_store import open_store
+from longtake.files.sources import copy_source
 from longtake.files.store import PRESIGN_SECONDS, Store
 from longtake.media.reading.file_kinds import media_type, told_as
 from longtake.vendors import Adapter
@@ -190,16 +189,16 @@ class Hosting:
         elif reference.scheme == "data" and self.registers(kind, session.adapter, limits):
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
                 path = Path(place) / "inline"
-                await asyncio.to_thread(path.write_bytes, data_uri_bytes(reference.wire_url))
+                await asyncio.to_thread(copy_source, reference.wire_url, path)
                 url = await self.link(path, kind, session, limits)
         elif reference.scheme == "data":
             url = _retyped(reference.wire_url, kind)
         elif reference.scheme != "s3":
             return reference
         else:
-            folder, _, name = reference.source.rpartition("/")
             with tempfile.TemporaryDirectory(prefix="longtake-") as place:
-                path = await asyncio.to_thread(open_store(folder).fetch, name, Path(place) / name)
+                path = Path(place) / reference.source.rpartition("/")[2]
+                await asyncio.to_thread(copy_source, reference.source, path)
                 url = await self.link(path, kind, session, limits)
         return reference if url == reference.wire_url else reference.model_copy(update={"url": url})
 

@@ -11,6 +11,7 @@ from longtake.costs.quote import Quote
 from longtake.domain.errors import UnsupportedRequestError
 from longtake.domain.identity import Identities, WrittenRow, source_key
 from longtake.domain.request import ShotRequest
+from longtake.files.sources import content_digest
 from longtake.ledger.records import Expectation
 
 OWN_SOURCES = ("clip:", "last_frame:")
@@ -65,6 +66,4 @@ def stored_request(request: ShotRequest) -> dict[str, Any]:
 
 
 def _stored_source(source: str) -> str:
-    from longtake.manifests.reader import content_digest  # noqa: PLC0415 - Arrow, for those who have files
-
     return source if source.startswith(OWN_SOURCES) else source_key(source, content_digest)

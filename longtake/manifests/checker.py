@@ -18,12 +18,12 @@ from longtake.domain.addresses import shown
 from longtake.domain.identity import ContentDigest, Identities, WrittenRow
 from longtake.domain.request import DEFAULT_MODEL, OPTIONS, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation
+from longtake.files.sources import KnownDigests, content_digest
 from longtake.manifests import cells
 from longtake.manifests.cells import CellError, formula_error
 from longtake.manifests.clashes import clashes
 from longtake.manifests.explained import explained, explained_reference
 from longtake.manifests.headers import nearly_column, reads_as
-from longtake.manifests.reader import KnownDigests, content_digest
 from longtake.manifests.references import KnownReferences, Roots
 from longtake.manifests.schema import (
     COLUMNS,

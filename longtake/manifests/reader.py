@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,7 +18,7 @@ import pyarrow.ipc
 from longtake._speed import uncollected
 from longtake.domain.addresses import has_scheme, is_s3
 from longtake.domain.errors import DecoderError, MediaError, UnreadableManifestError
-from longtake.domain.identity import ContentDigest
+from longtake.files.sources import file_system
 from longtake.manifests.formats.arrow_cells import cells_of, undecoded
 from longtake.manifests.formats.csv_text import first_bytes, read_csv
 from longtake.manifests.formats.json_lines import read_json_lines
@@ -67,7 +64,7 @@ def read_manifest(source: str) -> Manifest:
 
 
 def _read(source: str) -> Manifest:
-    files = _file_system(source)
+    files = file_system(source)
     path = source if is_s3(source) else str(Path(source).expanduser().absolute())
     if not is_s3(source) and not path.isascii() and not files.exists(path):
         path = spelled_on_disk(path) or path
@@ -196,25 +193,6 @@ def _from_parquet(source: str, base: str, files: Any, names: Sequence[str]) -> M
     return Manifest(source, base, cells, typed=table, undecoded=bad)
 
 
-def _file_system(source: str) -> Any:
-    if not is_s3(source):
-        from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
-
-        return LocalFileSystem()
-    variables = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return _connected(variables, os.getpid())
-
-
-@lru_cache(maxsize=4)
-def _connected(variables: tuple[tuple[str, str], ...], process: int) -> Any:
-    """One S3 client for each set of AWS variables; making one takes longer than asking it."""
-    del variables, process
-    import s3fs  # noqa: PLC0415  # half a second that local manifests need not pay
-
-    connect: Any = s3fs.S3FileSystem
-    return connect(use_listings_cache=False, skip_instance_cache=True, default_block_size=1 << 22)
-
-
 def _is_hidden(name: str, base: str) -> bool:
     """Whether the file or a folder between it and `base` is nobody's data: `_SUCCESS`, `.ipynb_checkpoints`."""
     own = _plain(name).removeprefix(_plain(base)).strip("/")
@@ -224,50 +202,3 @@ def _is_hidden(name: str, base: str) -> bool:
 def _first_wild(path: str) -> int:
     match = _GLOB.search(path)
     return match.start() if match else len(path)
-
-
-_digests: dict[tuple[object, ...], str] = {}
-
-
-def content_digest(source: str) -> str:
-    """SHA-256 (hex) of the bytes behind a local path or `s3://` address, read again only when they have changed.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    if is_s3(source):
-        return _object_digest(source)
-    with Path(source).open("rb") as file:
-        found = os.fstat(file.fileno())
-        key = (source, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        if key not in _digests:
-            _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _digests[key]
-
-
-def _object_digest(source: str) -> str:
-    try:
-        files = _file_system(source)
-        found = files.info(source)
-        key = (source, found.get("ETag"), found.get("size"), str(found.get("LastModified")))
-        if key not in _digests:
-            with files.open(source, "rb", cache_type="readahead") as file:
-                _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        raise
-    except Exception as error:  # botocore's own errors are no OSError
-        raise OSError(f"{source}: {error}") from error
-    return _digests[key]
-
-
-class KnownDigests:
-    """Digests as they were when each was first asked for, so that one run sees one content of every file."""
-
-    def __init__(self, digest: ContentDigest = content_digest) -> None:
-        self._digest = digest
-        self._known: dict[str, str] = {}
-
-    def __call__(self, source: str) -> str:
-        if source not in self._known:
-            self._known[source] = self._digest(source)
-        return self._known[source]

@@ -6,19 +6,16 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from longtake.domain.addresses import data_uri_bytes, scheme_of
 from longtake.domain.errors import LongtakeError
 from longtake.domain.request import MediaFacts, MediaKind, Reference
-from longtake.files.open_store import open_store
+from longtake.files.sources import fetch_source
 from longtake.files.web.guard import FETCH_ERRORS, GuardedClient
-from longtake.files.web.ranged import RangedFile, open_ranged
 from longtake.media.cutting.fit import make_picture_fit, make_sound_fit
 from longtake.media.cutting.tail import FitReceipt, TailLimits, make_fit
 from longtake.media.reading.probe import WHOLE_MAX_PIXELS
@@ -32,7 +29,6 @@ DEADLINE_SECONDS = 300.0
 AT_ONCE = 2
 _COPIES = "fit@3"
 """How copies are made. Unlike `FIT` it enters no identity: what is bought is not bought again for a better copy."""
-_CHUNK_BYTES = 1 << 20
 _SUFFIXES: dict[MediaKind, dict[str, str]] = {
     "image": {"png": ".png", "": ".jpg"},
     "video": {"": ".mp4"},
@@ -114,7 +110,7 @@ def _job(shot: Shot, reference: Reference) -> _Job | None:
 async def _copy(job: _Job, folder: Path, media: GuardedClient) -> FixedReference:
     with tempfile.TemporaryDirectory(prefix="longtake-", dir=folder) as place:
         original = Path(place) / "original"
-        await _fetch(job.source, original, media)
+        await fetch_source(job.source, original, media)
         name = await asyncio.to_thread(_name, original, job)
         target, note = folder / f"{name}{job.suffix}", folder / f"{name}.json"
         if not (target.exists() and note.exists()):
@@ -137,29 +133,6 @@ async def _made(job: _Job, original: Path, target: Path) -> FitReceipt:
     }[job.facts.kind]
     bounds = {name: value for name in names if (value := getattr(limits, name)) is not None}
     return await in_child(function, original, target, deadline_seconds=DEADLINE_SECONDS, **bounds)
-
-
-async def _fetch(source: str, target: Path, media: GuardedClient) -> None:
-    scheme = scheme_of(source)
-    if scheme in ("http", "https"):
-        file = await open_ranged(source, media)
-        try:
-            await asyncio.to_thread(_drain, file, target)
-        finally:
-            file.stop()
-    elif scheme == "data":
-        await asyncio.to_thread(target.write_bytes, data_uri_bytes(source))
-    elif scheme == "s3":
-        place, _, name = source.rpartition("/")
-        await asyncio.to_thread(lambda: open_store(place).fetch(name, target))
-    else:
-        await asyncio.to_thread(shutil.copyfile, source, target)
-
-
-def _drain(file: RangedFile, target: Path) -> None:
-    with file, target.open("wb") as sink:
-        while data := file.read(_CHUNK_BYTES):
-            sink.write(data)
 
 
 def _name(original: Path, job: _Job) -> str:

@@ -19,8 +19,9 @@ from longtake.domain.identity import Identities
 from longtake.domain.request import Role
 from longtake.domain.violations import Violation
 from longtake.files.names import file_name
+from longtake.files.sources import content_digest
 from longtake.manifests.checker import CheckedManifest, check_manifest
-from longtake.manifests.reader import content_digest, read_manifest
+from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import COLUMNS, ManifestRow, natural_key
 
 

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtake.domain.errors import UnreadableManifestError
-from longtake.manifests.reader import KnownDigests, content_digest, read_manifest
+from longtake.files.sources import KnownDigests, content_digest
+from longtake.manifests.reader import read_manifest
 
 
 def write(path: Path, data: str | bytes) -> str:

@@ -17,9 +17,10 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from longtake.domain.errors import UnreadableManifestError
+from longtake.files.sources import content_digest, copy_source
 from longtake.manifests.checker import check_manifest
 from longtake.manifests.formats.workbook import LIBRARY
-from longtake.manifests.reader import content_digest, read_manifest
+from longtake.manifests.reader import read_manifest
 from tests.unit.workbooks import sheet, write_workbook
 
 
@@ -117,10 +118,14 @@ def test_references_are_found_beside_the_manifest_and_in_listed_buckets(bucket: 
     ]
 
 
-def test_a_digest_is_of_the_objects_bytes_as_they_are_now(bucket: s3fs.S3FileSystem) -> None:
+def test_a_digest_and_a_copy_are_of_the_objects_bytes_as_they_are_now(
+    bucket: s3fs.S3FileSystem, tmp_path: Path
+) -> None:
     for data in (b"one", b"two", b"x" * 3_000_000):
         bucket.pipe_file("mine/a.png", data)
         assert content_digest("s3://mine/a.png") == hashlib.sha256(data).hexdigest()
+        copy_source("s3://mine/a.png", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == data
     with pytest.raises(FileNotFoundError):
         content_digest("s3://mine/none.png")
 
