@@ -179,12 +179,12 @@ def test_an_auto_parent_is_priced_between_its_shortest_and_longest():
     assert plan.shots[1].quote == Quote(low_usd=9, high_usd=20)
 
 
-def test_an_unknown_price_is_unknown_and_the_override_to_fill_in_is_told():
+def test_an_unknown_price_is_unknown_and_the_command_that_sets_it_is_told():
     plan = made(row(1), quote=PriceBook({}))
     assert plan.shots[0].quote is None
     (line,) = missing_prices(plan.shots)
     assert line.startswith("evolink/default: ")
-    assert '{"seedance-2.0-mini-text-to-video": {"unit": "second", "usd": {"720p": "?"}' in line
+    assert "`longtake prices set evolink seedance-2.0-mini-text-to-video 720p=USD`" in line
     assert missing_prices(made(row(1), quote=prices()).shots) == []
 
 
