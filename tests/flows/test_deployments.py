@@ -74,7 +74,9 @@ def test_a_manifest_that_is_not_there_yet_fails_the_run_and_retry_renders_the_sa
 
     first = project.end_of(run)
     assert first["state_type"] == "FAILED"
-    assert first["state"]["message"] == f"refused, nothing spent: manifests/{day}.csv: there is no such file"
+    # A worker's folder is not where the manifest was named: the message says where it was looked for.
+    missing = f"refused, nothing spent: manifests/{day}.csv: there is no such file in {project.folder}"
+    assert first["state"]["message"].startswith(missing)
 
     project.write_manifest(f"manifests/{day}.csv", "came-late")
     assert project.press_retry(run)["state_name"] == "Completed"
