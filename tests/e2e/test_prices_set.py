@@ -7,6 +7,7 @@ import re
 import shlex
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.credentials import load_account, set_prices
 from longtake.costs.price_book import PriceBook
@@ -31,6 +32,9 @@ def _environment(monkeypatch, tmp_path):
     for name in ("LONGTAKE_SANDBOX_URL", "LONGTAKE_PRICE_FILE", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    # Another test of this process may have begun a server, whose documents go first.
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        yield
 
 
 async def plan(write_manifest, tmp_path):

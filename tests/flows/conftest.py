@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class PrefectServer:
 
     handle: ServerHandle
     home: Path
+    fresh_database: Path
+    """As it was before any test used the server."""
 
     @property
     def api_url(self) -> str:
@@ -57,6 +60,11 @@ def _refresh_settings() -> None:
         refresh_global_settings_context()
 
 
+def _copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(target)) as theirs:
+        ours.backup(theirs)
+
+
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     home = tmp_path_factory.mktemp("prefect-home")
@@ -65,7 +73,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
     os.environ.update(ours)
     _refresh_settings()
     handle = ensure_server()
-    yield PrefectServer(handle, home)
+    fresh = tmp_path_factory.mktemp("fresh-database") / "prefect.db"
+    _copy_database(home / "prefect.db", fresh)
+    yield PrefectServer(handle, home, fresh)
     handle.close()
     os.environ.clear()
     os.environ.update(before)
@@ -79,11 +89,7 @@ def new_home(prefect_server: PrefectServer, tmp_path: Path) -> Callable[[], Path
     def make() -> Path:
         home = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
         home.mkdir()
-        source = sqlite3.connect(prefect_server.home / "prefect.db")
-        target = sqlite3.connect(home / "prefect.db")
-        source.backup(target)
-        source.close()
-        target.close()
+        _copy_database(prefect_server.fresh_database, home / "prefect.db")
         return home
 
     return make
