@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from longtake.sandbox.app import Sandbox
+from longtake.accounts.account import Account
+from longtake.sandbox.app import Sandbox, fictitious_prices
 from tests.e2e.test_report_page import CHROMIUM, FLAGS
 from tests.plain_render import render_plain, sandbox_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = {"report": (1280, 900), "report-phone": (390, 844)}
+SIZES = {"report": (1280, 1400), "report-phone": (390, 844)}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
 
@@ -23,9 +24,15 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-
 @pytest.fixture
 async def report(tmp_path: Path, sandbox: Sandbox) -> Path:
     """The report of the demo's manifest, with its films and posters."""
+    plain, prices = sandbox_accounts(sandbox), fictitious_prices()
+
+    async def priced(written: str) -> tuple[Account, list[str]]:
+        account, said = await plain(written)
+        return account.model_copy(update={"prices": prices[account.vendor]}), said
+
     examples = tmp_path / "examples"
     shutil.copytree(ROOT / "examples", examples)
-    end = await render_plain(examples / "storyboard.csv", tmp_path / "out", sandbox_accounts(sandbox))
+    end = await render_plain(examples / "storyboard.csv", tmp_path / "out", priced)
     assert set(end.verdicts) == {"done"}
     return tmp_path / "out" / "report.html"
 
