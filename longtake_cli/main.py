@@ -15,6 +15,7 @@ from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from longtake import __version__
 from longtake.domain.text import visible
 from longtake_cli.columns import add_columns_command
+from longtake_cli.completion import COMPLETION, PrintCompletion
 from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
@@ -80,6 +81,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
     parser.add_argument("--version", action="version", version=f"longtake {__version__}")
+    parser.add_argument(COMPLETION, action=PrintCompletion, metavar="SHELL", help="completion for bash, zsh or tcsh")
     parser.set_defaults(command=lambda chosen: _help(parser))  # pyright: ignore[reportUnknownLambdaType]
     commands = parser.add_subparsers(metavar="COMMAND")
 
@@ -96,7 +98,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
 
     render = commands.add_parser("render", help="render a manifest; again: finish what is missing")
     render.set_defaults(command=_render)
-    if asked in ("plan", "render"):
+    if asked in ("plan", "render") or asked.startswith(COMPLETION):
         # Read off the model of a render, which other commands need not wait for.
         from longtake_cli.options import add_extension_option, add_render_options  # noqa: PLC0415
 
