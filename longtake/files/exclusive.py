@@ -10,6 +10,7 @@ import os
 import shutil
 import uuid
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,18 +101,39 @@ def copy_apart(source: Path, target: Path) -> None:
 
     Where the file system can, the blocks are shared until one of the two is written; else they are copied.
     """
-    temporary = part_of(target)
+    _drop_parts_of_the_dead(target)
+    taken, temporary = _begin_part(target)
     try:
-        with source.open("rb") as given, temporary.open("xb") as taken:
+        with source.open("rb") as given, taken:
             try:
                 fcntl.ioctl(taken.fileno(), _FICLONE, given.fileno())
             except OSError:  # ext4 and others
                 shutil.copyfileobj(given, taken, 1 << 20)
             taken.flush()
             os.fsync(taken.fileno())
-        temporary.replace(target)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _begin_part(target: Path) -> tuple[BinaryIO, Path]:
+    """A new file beside a target, locked for as long as it is open."""
+    while True:
+        temporary = part_of(target)
+        taken = temporary.open("xb")
+        with contextlib.suppress(OSError):  # a file system without locks: nobody drops what he cannot lock
+            fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if temporary.exists():  # before it was locked, another may have taken it for a dead one's
+            return taken, temporary
+        taken.close()
+
+
+def _drop_parts_of_the_dead(target: Path) -> None:
+    """Removes what copies of a file left that were killed on the way: their locks died with them."""
+    for part in target.parent.glob(f".{escape(target.name[:100])}.????????.part"):
+        with contextlib.suppress(OSError), part.open("rb") as left:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def take_room(path: Path, size_bytes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from longtake.domain.errors import StorageError, UnsafeStoreError
 from longtake.files.directory import DirectoryStore
+from longtake.files.exclusive import copy_apart, part_of
 
 
 @pytest.fixture
@@ -155,3 +157,14 @@ def _disk_is_full(descriptor):
 
 def _not_here(*args, **kwargs):
     raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_a_copy_that_was_killed_on_the_way_is_swept_by_the_next_and_a_live_one_is_not(tmp_path):
+    source, target = tmp_path / "clip.mp4", tmp_path / "shown [1].mp4"
+    source.write_bytes(b"film")
+    dead, live = part_of(target), part_of(target)
+    dead.write_bytes(b"fi")
+    with live.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        copy_apart(source, target)
+        assert (target.read_bytes(), dead.exists(), live.exists()) == (b"film", False, True)
