@@ -81,7 +81,9 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
     parser.add_argument("--version", action="version", version=f"longtake {__version__}")
-    parser.add_argument(COMPLETION, action=PrintCompletion, metavar="SHELL", help="completion for bash, zsh or tcsh")
+    parser.add_argument(
+        COMPLETION, action=PrintCompletion, metavar="SHELL", help="print the completion for bash, zsh or another shell"
+    )
     parser.set_defaults(command=lambda chosen: _help(parser))  # pyright: ignore[reportUnknownLambdaType]
     commands = parser.add_subparsers(metavar="COMMAND")
 

@@ -50,6 +50,20 @@ async def test_two_days_in_one_page_with_their_films_and_their_money(sandbox, tm
     assert "<b>2</b> of 3" in text
 
 
+async def test_a_way_up_and_down_again_leads_to_the_same_page(sandbox, tmp_path, write_manifest, capsys, monkeypatch):
+    for place in ("a/reels", "b/out"):
+        await render_plain(
+            write_manifest([SHOT | {"id": "fox", "prompt": place}]), tmp_path / place, sandbox_accounts(sandbox)
+        )
+    monkeypatch.chdir(tmp_path / "b")
+    assert main(["report", "out", "../a/reels"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "reports.html")
+    text = (tmp_path / "reports.html").read_text()
+    data = json.loads(html.unescape(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1]))
+    assert all((tmp_path / unquote(reel["film"])).is_file() for reel in data["reels"])
+    assert 'href="None"' not in text
+
+
 def test_outputs_without_a_report_and_in_buckets_are_named(tmp_path, capsys):
     assert main(["report", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
     assert f"{tmp_path}/a has no report" in capsys.readouterr().err

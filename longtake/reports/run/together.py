@@ -36,7 +36,7 @@ def report_together(outputs: Sequence[str]) -> str:
     views: dict[str, ReportView] = {}
     if remote := [output for output in outputs if "://" in output]:
         raise ConfigurationError(f"{', '.join(remote)}: one page over several outputs is made of folders alone")
-    folders = [Path(output).expanduser().absolute() for output in outputs]
+    folders = [Path(output).expanduser().resolve() for output in outputs]
     common = Path(os.path.commonpath([folder.parent for folder in folders]))
     for output, folder in zip(outputs, folders, strict=True):
         store = open_store(str(folder))
