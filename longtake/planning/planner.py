@@ -150,17 +150,14 @@ class Planner:
         _keep_to_its_vendor(shot)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
-        others = known.by_shot.get(row.shot_id, ())
-        shot.replaces, shot.bought_as = (
-            [
-                purchase.identity
-                for purchase in others
-                if purchase.intent
-                and _is_of_take(purchase.intent, shot)
-                and not purchase.identity.startswith(shot.identity)
-            ],
-            "",
-        )
+        shot.bought_as = ""
+        shot.replaces = [
+            purchase.identity
+            for purchase in known.by_shot.get(row.shot_id, ())
+            if purchase.intent
+            and _is_of_take(purchase.intent, shot)
+            and not purchase.identity.startswith(shot.identity)
+        ]
         if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
             return

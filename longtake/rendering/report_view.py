@@ -17,6 +17,7 @@ from longtake.rendering.output.findings import clip_warnings, seam_warnings
 from longtake.rendering.output.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.shot_result import ShotResult
+from longtake.reports.figures import total_of
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
 MOST_CHARACTERS = 2000
@@ -204,24 +205,15 @@ def _totals(
         failed += [p.intent.price_high_usd for p in without_clip if p.intent]
         if not bought and not shot.is_refused:
             coming.append((shot.quote.low_usd, shot.quote.high_usd) if shot.quote else (None, None))
-    low, high = _sum(pair[0] for pair in spent), _sum(pair[1] for pair in spent)
-    more_low, more_high = _sum(pair[0] for pair in coming), _sum(pair[1] for pair in coming)
+    low, high = total_of(pair[0] for pair in spent), total_of(pair[1] for pair in spent)
+    more_low, more_high = total_of(pair[0] for pair in coming), total_of(pair[1] for pair in coming)
     return {
         "done": done,
         "all": count,
         "spent_low_usd": low,
         "spent_high_usd": high,
-        "projected_low_usd": _sum((low, more_low)),
-        "projected_high_usd": _sum((high, more_high)),
-        "charged_but_failed_usd": _sum(failed),
+        "projected_low_usd": total_of((low, more_low)),
+        "projected_high_usd": total_of((high, more_high)),
+        "charged_but_failed_usd": total_of(failed),
         "charged_but_failed": charged_but_failed,
     }
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    total = 0.0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def total_of(values: Iterable[float | None]) -> float | None:
+    """The sum of prices; None where one of them is unknown."""
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def money(low_usd: float | None, high_usd: float | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from longtake.domain.identity import first_attempt
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, attempts_in
+from longtake.reports.figures import total_of
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
 MOST_REPAIRS = 50
@@ -108,24 +109,19 @@ def _added(totals: T, pairs: Pairs) -> T:
     """The totals with other shots in them; what those may still cost is not this run's."""
     other = _recounted(Totals(done=0, all=len(pairs)), pairs)
     intents = [one.intent for _, attempts in pairs for one in attempts if one.is_charged and one.intent]
-    low, high = _sum(one.price_low_usd for one in intents), _sum(one.price_high_usd for one in intents)
+    low, high = total_of(one.price_low_usd for one in intents), total_of(one.price_high_usd for one in intents)
     return totals.model_copy(
         update={
             "done": totals.done + other.done,
             "all": totals.all + other.all,
-            "spent_low_usd": _sum((totals.spent_low_usd, low)),
-            "spent_high_usd": _sum((totals.spent_high_usd, high)),
-            "projected_low_usd": _sum((totals.projected_low_usd, low)),
-            "projected_high_usd": _sum((totals.projected_high_usd, high)),
-            "charged_but_failed_usd": _sum((totals.charged_but_failed_usd, other.charged_but_failed_usd)),
+            "spent_low_usd": total_of((totals.spent_low_usd, low)),
+            "spent_high_usd": total_of((totals.spent_high_usd, high)),
+            "projected_low_usd": total_of((totals.projected_low_usd, low)),
+            "projected_high_usd": total_of((totals.projected_high_usd, high)),
+            "charged_but_failed_usd": total_of((totals.charged_but_failed_usd, other.charged_but_failed_usd)),
             "charged_but_failed": totals.charged_but_failed + other.charged_but_failed,
         }
     )
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known else sum(value for value in known if value is not None)
 
 
 def _retold(shot: ShotView, attempts: Sequence[Purchase]) -> ShotView:

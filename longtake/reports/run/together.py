@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from longtake.domain.errors import ConfigurationError
 from longtake.domain.text import counted
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
+from longtake.reports.figures import total_of
 from longtake.reports.run.page import render_page
 from longtake.reports.run.retold import brought_up_to_date
 from longtake.reports.run.rewrite import told_before
@@ -96,13 +97,4 @@ def _below(folder: str, path: str | None) -> str | None:
 def _sums(totals: Sequence[Totals]) -> dict[str, float | int | None]:
     """Counts and money added up; a sum with an unknown price in it is unknown."""
     counts: dict[str, float | int | None] = {name: sum(getattr(one, name) for one in totals) for name in _COUNTS}
-    return counts | {name: _sum(getattr(one, name) for one in totals) for name in _MONEY}
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    total = 0.0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
+    return counts | {name: total_of(getattr(one, name) for one in totals) for name in _MONEY}
