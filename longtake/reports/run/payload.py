@@ -11,7 +11,7 @@ from urllib.parse import quote
 from longtake.domain.verdicts import facts_of
 from longtake.reports.run.receipt_facts import receipt_facts, shot_starts
 from longtake.reports.run.summary import verdict_counts
-from longtake.reports.run.view import ReelView, ReportView, ShotView
+from longtake.reports.run.view import ReelView, ReportView, ShotView, TakeView
 
 MOST_INLINE_BYTES = 24 * 1024 * 1024
 """Pictures beyond this are linked: a page of hundreds of megabytes opens nowhere."""
@@ -52,6 +52,7 @@ def payload(view: ReportView, pictures: Pictures) -> dict[str, Any]:
     """The data of the page, without what is None or empty."""
     return {
         "title": view.title,
+        "output": view.output,
         "finished": view.finished,
         "written_at": view.written_at,
         "verdicts": {count.verdict: _facts(count.verdict) for count in verdict_counts(view)},
@@ -79,11 +80,20 @@ def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
 
 
 def _shot(shot: ShotView, starts: dict[str, float], pictures: Pictures) -> dict[str, Any]:
-    told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster"})
+    told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster", "review", "takes"})
     told |= {"clip": href(shot.clip), "poster": pictures.source(shot.poster)}
+    if shot.review != "none":
+        told |= {"review": shot.review}
+    told |= {"takes": [_take(take, pictures) for take in shot.takes]}
     if shot.facts.is_done and not shot.variant:
         told["starts_at"] = starts.get(shot.shot_id)
-    return {name: value for name, value in told.items() if value not in (None, "", {})}
+    return {name: value for name, value in told.items() if value not in (None, "", {}, [])}
+
+
+def _take(take: TakeView, pictures: Pictures) -> dict[str, Any]:
+    told = take.model_dump(exclude_none=True, exclude={"clip", "poster"})
+    told |= {"clip": href(take.clip), "poster": pictures.source(take.poster)}
+    return {name: value for name, value in told.items() if value not in (None, "")}
 
 
 def script_json(value: object) -> str:

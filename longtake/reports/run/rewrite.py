@@ -62,5 +62,5 @@ def rewrite_report(output: str) -> str:
 
 def _files(view: ReportView) -> list[str]:
     keys = [key for reel in view.reels for key in (reel.film, reel.contact_sheet)]
-    keys += [key for shot in view.shots for key in (shot.clip, shot.poster)]
-    return [key for key in keys if key]
+    keys += [key for shot in view.shots for one in (shot, *shot.takes) for key in (one.clip, one.poster)]
+    return list(dict.fromkeys(key for key in keys if key))

@@ -73,7 +73,7 @@ def together(views: Mapping[str, ReportView], place: str) -> ReportView:
             for name, of in vendors.items()
         ],
         reels=[_moved(reel, folder) for folder, view in views.items() for reel in view.reels],
-        notices=[f"{folder}: {notice}" for folder, view in views.items() for notice in view.notices],
+        notices=[f"{folder}: {notice}" for folder, view in views.items() for notice in _notices(view)],
     )
 
 
@@ -87,7 +87,14 @@ def _moved(reel: ReelView, folder: str) -> ReelView:
 
 def _moved_shot(shot: ShotView, folder: str, reel: str) -> ShotView:
     files = {"clip": _below(folder, shot.clip), "poster": _below(folder, shot.poster)}
-    return shot.model_copy(update={"reel": reel, **files})
+    # Decisions are given to one output: its own page takes them.
+    return shot.model_copy(update={"reel": reel, "review": "none", "takes": [], **files})
+
+
+def _notices(view: ReportView) -> list[str]:
+    waiting = sum(shot.is_waiting for shot in view.shots)
+    words = f"{counted(waiting, 'shot')} {'awaits' if waiting == 1 else 'await'} a decision: open its own report"
+    return [*view.notices, *([words] if waiting else [])]
 
 
 def _below(folder: str, path: str | None) -> str | None:

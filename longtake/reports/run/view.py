@@ -35,6 +35,24 @@ class _View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class TakeView(_View):
+    """One take of a shot as a person compares it with the others.
+
+    `number` counts from 1, as it is shown and written into a decision; `purchase` and `sha256` are what the decision
+    binds to. `verdict` says why a take without `clip` cannot be chosen. `drift` is how far it is from the chain's
+    first clip.
+    """
+
+    purchase: str
+    number: int
+    clip: str | None = None
+    poster: str | None = None
+    sha256: str = ""
+    verdict: Text = ""
+    warnings: Text = ""
+    drift: Number = None
+
+
 class ShotView(_View):
     """One shot.
 
@@ -44,6 +62,10 @@ class ShotView(_View):
     `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `fetched_from` when
     the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the vendor's own
     figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
+
+    Where a person reviews it: `review` is `waiting`, `chosen`, `rejected` or `expired` (else `none`), `takes` what
+    there is to choose from, `chosen` the number that was, `ruling` who decided so and why; `follows` counts the shots
+    that are bought only after it, for `follows_low_usd` to `follows_high_usd`.
     """
 
     row: int
@@ -78,11 +100,23 @@ class ShotView(_View):
     continues_from: Text = ""
     usage: dict[FreeText, float] = Field(default_factory=dict)
     extra: dict[FreeText, FreeText] = Field(default_factory=dict)
+    review: Text = "none"
+    takes: list[TakeView] = Field(default_factory=list[TakeView])
+    chosen: int | None = None
+    ruling: Text = ""
+    follows: int | None = None
+    follows_low_usd: Number = None
+    follows_high_usd: Number = None
 
     @property
     def facts(self) -> VerdictFacts:
         """What holds of its verdict or stage."""
         return facts_of(self.verdict)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a person's decision is missing."""
+        return self.review in ("waiting", "expired")
 
 
 class ReelView(_View):

@@ -14,7 +14,9 @@ import pytest
 from longtake.reports.run.page import render_page
 from longtake.reports.run.payload import MOST_INLINE_BYTES, href
 from longtake.reports.run.summary import concerns, verdict_counts
+from longtake.reports.run.together import together
 from tests.unit.reports.report_runs import hostile_run, large_run, reel_of, run_of
+from tests.unit.reports.review_runs import review_run
 
 
 class Page(HTMLParser):
@@ -61,8 +63,25 @@ def test_every_field_of_a_shot_reaches_the_script() -> None:
     told = Page(render_page(view)).data()["reels"][0]["shots"][0]
     shot = view.shots[0]
     for name, value in shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster"}).items():
-        if value not in ("", {}):
+        if value not in ("", {}, [], "none"):
             assert told[name] == value
+
+
+def test_every_take_of_a_shot_under_review_reaches_the_script_with_what_a_decision_binds_to() -> None:
+    view = review_run(3)
+    told = Page(render_page(view)).data()["reels"][0]["shots"][0]
+    shot = view.shots[0]
+    for name in ("review", "follows", "follows_low_usd", "follows_high_usd"):
+        assert told[name] == getattr(shot, name)
+    assert [take["clip"] for take in told["takes"]] == [href(take.clip) for take in shot.takes]
+    for take, shown in zip(shot.takes, told["takes"], strict=True):
+        assert (shown["number"], shown["purchase"], shown["sha256"]) == (take.number, take.purchase, take.sha256)
+
+
+def test_the_page_of_several_outputs_names_where_decisions_wait_and_takes_none() -> None:
+    view = together({"spring": review_run(3), "autumn": run_of([reel_of("harbour", ["done"])])}, "/srv")
+    assert not any(shot.takes or shot.is_waiting for shot in view.shots)
+    assert "spring: 3 shots await a decision: open its own report" in view.notices
 
 
 def test_an_unfinished_page_loads_itself_anew_also_without_javascript() -> None:
