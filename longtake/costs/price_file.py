@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from longtake.costs.quote import price_rules
 from longtake.domain.errors import ConfigurationError
 from longtake.settings import settings
-from longtake.vendors import Adapter, adapter_named
+from longtake.vendors import Adapter, Model, adapter_named
 
 Prices = dict[str, Any]
 """By wire model, the fields of a `PriceRule`."""
@@ -59,24 +59,33 @@ def with_price(
         source: Where the figure is from.
 
     Raises:
-        ConfigurationError: There is no such model, or the figures are no price.
+        ConfigurationError: There is no such model, it makes no such resolution, or the figures are no price.
     """
     adapter = adapter_named(vendor)
     changed = dict(prices)
-    for wire in _wires(adapter, model):
-        there = prices.get(wire)
+    for known in _meant(adapter, model):
+        _check_resolutions(usd, known)
+        there = prices.get(known.wire)
         stands = there["usd"] if isinstance(there, Mapping) and there.get("unit") == unit else {}
-        changed[wire] = {"unit": unit, "usd": {**stands, **usd}, "source": source}
+        changed[known.wire] = {"unit": unit, "usd": {**stands, **usd}, "source": source}
     price_rules(changed, [known.wire for known in adapter.models])
     return changed
 
 
-def _wires(adapter: Adapter, model: str) -> list[str]:
-    found = [known.wire for known in adapter.models if model in (known.wire, known.neutral)]
+def _meant(adapter: Adapter, model: str) -> list[Model]:
+    found = [known for known in adapter.models if model in (known.wire, known.neutral)]
     if not found:
         names = dict.fromkeys(name for known in adapter.models for name in (known.neutral, known.wire) if name)
         raise ConfigurationError(f"{model!r} is none of {adapter.name}'s models; known are {', '.join(names)}")
     return found
+
+
+def _check_resolutions(usd: Iterable[str], model: Model) -> None:
+    limits = model.limits
+    made = dict.fromkeys([*limits.resolutions, *filter(None, [limits.default_resolution])])
+    if unknown := [repr(resolution) for resolution in usd if resolution not in {"*", *made}]:
+        choices = ", ".join(made) or "a figure without a resolution"
+        raise ConfigurationError(f"{model.wire} makes no {', '.join(unknown)}; give {choices}")
 
 
 def _read(path: Path) -> dict[str, Prices]:

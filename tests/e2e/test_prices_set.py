@@ -70,9 +70,9 @@ async def test_a_price_is_set_beside_those_that_stand(tmp_path):
     assert account.prices[minis[0]] == {"unit": "second", "usd": {"480p": 0.1, "720p": 0.2}, "source": "contract"}
     PriceBook({account.name: account})
     # Another unit is another price: figures of the old one would be nonsense in it.
-    await set_prices("evolink", minis[0], {"1080p": 9}, unit="million_tokens")
+    await set_prices("evolink", minis[0], {"480p": 9}, unit="million_tokens")
     account, _ = await load_account("evolink")
-    assert account.prices[minis[0]]["usd"] == {"1080p": 9}
+    assert account.prices[minis[0]]["usd"] == {"480p": 9}
     assert set(json.loads((tmp_path / "longtake-prices.json").read_text())) == {"evolink/default", "jimmyai/default"}
 
 
