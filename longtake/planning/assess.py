@@ -6,7 +6,7 @@ shots of one make-up. Where anything is found, each shot is looked at for itself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -18,7 +18,14 @@ from longtake.domain.errors import UnknownVendorError, UnsupportedRequestError
 from longtake.domain.identity import Continuation
 from longtake.domain.request import Reference, ShotRequest, option_values
 from longtake.domain.violations import Violation, refusal
-from longtake.planning.coming_clip import ComingClip, coming_clip, fitting_tail, unreachable, with_coming_clip
+from longtake.planning.coming_clip import (
+    COMING_CLIP,
+    ComingClip,
+    coming_clip,
+    fitting_tail,
+    unreachable,
+    with_coming_clip,
+)
 from longtake.planning.prompts import check_prompt, speaks_of_media
 from longtake.vendors import VENDORS, Adapter, Model, adapter_named
 from longtake.vendors.limits import MB, Limits, check_prompt_length
@@ -133,6 +140,7 @@ class TermsBook:
         found += adapter.violations(self._as_sent(request, model.limits, adapter))
         # What the row itself says: the wording of an extension names a clip that is there.
         found += check_prompt(request, adapter.title, wanted.prompt)
+        found = _in_the_rows_words(found, wanted)
         refused = any(not violation.warning for violation in found)
         quote = None if refused else self._quote(wanted, request, model, tail)
         return Assessment(model, tail, quote, coming_clip(wanted.request, model), tuple(found))
@@ -143,7 +151,7 @@ class TermsBook:
             return None, []
         if wanted.refused_parent:
             rule = f"{_PARENT} ({wanted.refused_parent}) is refused"
-            return None, [refusal("continue_from", "", rule, "mend that one")]
+            return None, [refusal("continue_from", wanted.how, rule, "mend that one")]
         tail: float | None = None
         if wanted.how == "clip":
             tail, found = fitting_tail(wanted.request, wanted.parent, wanted.tail_seconds, limits)
@@ -213,6 +221,17 @@ def _prompt_fits(wanted: ShotSpec, model: Model) -> bool:
 def parent_is_refused(violation: Violation) -> bool:
     """Whether a violation says no more than that the shot before is refused."""
     return violation.column == "continue_from" and violation.rule.startswith(f"{_PARENT} (")
+
+
+def _in_the_rows_words(found: Iterable[Violation], wanted: ShotSpec) -> list[Violation]:
+    """What is wrong with the coming clip told of the cell that asks for it; nothing where the shot before is refused."""
+    told: list[Violation] = []
+    for violation in found:
+        if violation.value != COMING_CLIP:
+            told.append(violation)
+        elif not wanted.refused_parent:
+            told.append(violation.model_copy(update={"column": "continue_from", "value": wanted.how or ""}))
+    return told
 
 
 def _refused(*violations: Violation) -> Assessment:

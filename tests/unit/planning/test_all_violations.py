@@ -79,3 +79,13 @@ def test_violations_come_in_the_order_of_rows(tmp_path: Path) -> None:
     ]
     found = [row for row, _ in told(tmp_path, *rows)]
     assert found == sorted(found)
+
+
+def test_what_is_told_of_a_chained_shot_quotes_cells_that_it_has(tmp_path: Path) -> None:
+    chain = {"reel": "s", "continue_from": "clip", "vendor": "jimmyai"}
+    first = SOUND | {"reel": "s", "shot": "1", "duration_seconds": "30"}
+    plan = planned(tmp_path, first, SOUND | chain | {"shot": "2"}, SOUND | chain | {"shot": "3"})
+    assert [(each.row, each.column, each.value) for each in plan.refusals] == [
+        (1, "duration_seconds", "30"),
+        (2, "continue_from", "clip"),
+    ]
