@@ -224,7 +224,7 @@ def parent_is_refused(violation: Violation) -> bool:
 
 
 def _in_the_rows_words(found: Iterable[Violation], wanted: ShotSpec) -> list[Violation]:
-    """What is wrong with the coming clip told of the cell that asks for it; nothing where the shot before is refused."""
+    """What is wrong with the coming clip, told of the cell that asks for it; nothing where its own shot is refused."""
     told: list[Violation] = []
     for violation in found:
         if violation.value != COMING_CLIP:
