@@ -26,6 +26,7 @@ USED = {
     "planning": ("Plan", "PreparedRun", "RenderOptions", "Standing"),
     "rendering": ("ReelOrder", "ReelPart", "ShotResult", "Summary"),
     "reports": ("ReportView", "rewrite_report"),
+    "reviews": ("Choice", "Decision", "ReviewLog", "ruling_on"),
     "vendors": ("VENDORS", "Adapter", "Limits", "PriceRule", "SubmitReply", "adapter_named"),
 }
 """Some names of each face that must stay, since flows of others import them."""

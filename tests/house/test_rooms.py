@@ -23,6 +23,7 @@ ROOMS = {
     "planning",
     "rendering",
     "reports",
+    "reviews",
     "vendors",
 }
 FLOWS = {"plan_manifest", "render_manifest", "render_reel", "reconcile_jobs"}
@@ -46,7 +47,7 @@ def lines(path: Path) -> int:
     return len(path.read_text("utf-8").splitlines())
 
 
-def test_the_library_has_twelve_rooms_the_sandbox_and_two_files() -> None:
+def test_the_library_has_thirteen_rooms_the_sandbox_and_two_files() -> None:
     inside = [path for path in (ROOT / "longtake").iterdir() if path.name != "__pycache__"]
     assert {path.name for path in inside if path.is_dir()} == ROOMS | {"sandbox"}
     assert {path.name for path in inside if path.suffix == ".py"} == {"__init__.py", "settings.py", "_speed.py"}

@@ -1,0 +1,106 @@
+"""The decisions of one output, as files: written exclusively, read by one listing, never changed or deleted.
+
+    decisions/<reel>/<shot>/0001.json    the first decision on a shot; the highest number rules
+
+Reel and shot are named as in `clips/`. All calls block.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from longtake.domain.errors import LongtakeError
+from longtake.files.names import file_name
+from longtake.files.store import Store
+from longtake.reviews.decision import Decision
+
+log = logging.getLogger("longtake.reviews.decisions")
+
+FOLDER = "decisions"
+_KEY = re.compile(rf"{FOLDER}/[^/]+/[^/]+/(?P<number>\d{{4,9}})\.json", re.ASCII)
+
+
+class DecidedMeanwhileError(LongtakeError):
+    """Another decision on the same shot came in between; nothing of ours counts."""
+
+
+class ReviewLog:
+    """Reads and writes decisions. A record that was read is not read again, for it never changes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Decision | None] = {}
+        self._highest: dict[str, int] = {}
+
+    @staticmethod
+    def folder(reel: str, shot: str) -> str:
+        """Where the decisions on a shot lie."""
+        return f"{FOLDER}/{file_name(reel)}/{file_name(shot)}"
+
+    def read(self) -> dict[str, list[Decision]]:
+        """All decisions that count, by `shot_id`, in their order: one listing, and one read of what is new."""
+        numbers = {key: int(match["number"]) for key in self._store.list(FOLDER) if (match := _KEY.fullmatch(key))}
+        fresh = sorted(numbers.keys() - self._known.keys())
+        for key, data in self._store.read_many(fresh).items() if fresh else ():
+            self._known[key] = _parsed(key, data)
+        self._highest = {}
+        for key, number in numbers.items():
+            folder = key.rpartition("/")[0]
+            self._highest[folder] = max(number, self._highest.get(folder, 0))
+        there = [(numbers[key], one) for key in numbers if (one := self._known.get(key)) is not None]
+        written = Counter(one.batch for _, one in there)
+        found: dict[str, list[tuple[int, Decision]]] = defaultdict(list)
+        for number, one in there:
+            # What was killed while it was being written, or met another's decision, counts for nothing.
+            if not one.batch or written[one.batch] >= one.batch_count:
+                found[one.shot_id].append((number, one))
+        return {shot_id: _in_order(each) for shot_id, each in found.items()}
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Keys of records that cannot be read, as of the last reading: nobody has decided by them."""
+        return sorted(key for key, one in self._known.items() if one is None)
+
+    def write(self, decisions: Sequence[Decision], places: Mapping[str, str]) -> None:
+        """Writes what was decided in one go, by what the last reading showed: all of it counts, or nothing.
+
+        Args:
+            decisions: At most one for each shot, all of one batch.
+            places: The folder of each shot's decisions, by `shot_id`.
+
+        Raises:
+            DecidedMeanwhileError: Another came in between, and rules.
+        """
+        # In one order for all who write, so that of two that meet one always comes through.
+        for decision in sorted(decisions, key=lambda each: places[each.shot_id]):
+            folder = places[decision.shot_id]
+            key = f"{folder}/{self._highest.get(folder, 0) + 1:04}.json"
+            data = decision.model_dump_json(exclude_none=True).encode()
+            if self._store.create(key, data):
+                continue
+            there = self._store.read(key)
+            if there == data:  # our own, whose answer was lost
+                continue
+            other = _parsed(key, there) if there is not None else None
+            words = f"{other.words}" if other else f"{key} stands there"
+            raise DecidedMeanwhileError(
+                f"{decision.shot_id}: decided by another at the same time ({words}); nothing of this counts: "
+                "look again, then decide anew"
+            )
+
+
+def _in_order(numbered: Sequence[tuple[int, Decision]]) -> list[Decision]:
+    return [one for _, one in sorted(numbered, key=lambda pair: (pair[0], pair[1].at))]
+
+
+def _parsed(key: str, data: bytes) -> Decision | None:
+    try:
+        return Decision.model_validate_json(data)
+    except (ValidationError, ValueError) as error:
+        log.warning("%s cannot be read and decides nothing (%s)", key, type(error).__name__)
+        return None
