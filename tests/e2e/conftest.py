@@ -11,6 +11,9 @@ import pytest
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.clips import framecode
 from longtake.sandbox.settings import SandboxSettings
+from tests.e2e.browsing import browser, look
+
+__all__ = ["browser", "frame_codes", "look", "sandbox", "write_manifest"]
 
 
 @pytest.fixture

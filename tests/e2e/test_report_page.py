@@ -6,40 +6,22 @@ Debian's Chromium (or `CHROMIUM`) is needed; the accessibility test also needs `
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from longtake.reports.run.page import render_page
 from longtake.reports.run.view import ReportView
 from longtake.sandbox.clips.film import render_clip
+from tests.e2e.browsing import DESK, NEEDS_CHROMIUM, PHONE, Look
 from tests.unit.reports.report_runs import BEGIN, hostile_run, large_run, receipt, reel_of, run_of
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CLIP_SECONDS = 25 / 24
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -70,64 +52,6 @@ def small_run(**told: Any) -> ReportView:
         part["starts_at_seconds"] = place * CLIP_SECONDS
     reels[0] = reels[0].model_copy(update={"receipt": joined, "contact_sheet": "posters/one.jpg"})
     return run_of(reels, **told)
-
-
-@dataclass
-class Visit:
-    """A page that is looked at, and all it complained about and asked for."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).inner_text()
-
-    def shown(self) -> list[str]:
-        return self.page.locator(".reel h3").all_inner_texts()
-
-    def until(self, true_in_page: str) -> None:
-        """Waits for a JavaScript expression; the page's policy forbids the browser driver's own way, which is eval."""
-        for _ in range(100):
-            if self.page.evaluate(true_in_page):
-                return
-            self.page.wait_for_timeout(50)
-        pytest.fail(f"never came true: {true_in_page}")
-
-    def until_playing(self, selector: str, after_seconds: float = 0.0) -> None:
-        """Waits until a film plays, from about this second on."""
-        self.until(f"document.querySelector('{selector}')?.currentTime > {after_seconds}")
-
-
-Look = Callable[..., Visit]
-
-
-@pytest.fixture
-def look(browser: Any, output: Path) -> Iterator[Look]:
-    """Opens a view's page from disk; at the end no page may have complained or asked for anything but files."""
-    visits: list[tuple[Any, Visit]] = []
-
-    def open_page(view: ReportView, *, clock: bool = False, **context_options: Any) -> Visit:
-        context = browser.new_context(**{"viewport": DESK} | context_options)
-        context.set_default_timeout(5000)
-        visit = Visit(context.new_page())
-        visits.append((context, visit))
-        visit.page.on("console", lambda message: visit.complaints.append(message.text))
-        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        visit.page.on("dialog", lambda dialog: visit.complaints.append(f"dialog {dialog.message}"))
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
-        if clock:
-            visit.page.clock.install()
-        path = output / f"report-{len(visits)}.html"
-        path.write_text(render_page(view), encoding="utf-8")
-        visit.page.goto(path.as_uri())
-        return visit
-
-    yield open_page
-    for context, visit in visits:
-        context.close()
-        assert visit.complaints == []
-        assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
 
 
 def test_a_film_plays_from_disk_and_a_poster_plays_it_from_its_shot(look: Look) -> None:

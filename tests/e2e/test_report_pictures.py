@@ -12,13 +12,13 @@ from PIL import Image
 
 from longtake.accounts.account import Account
 from longtake.sandbox.app import Sandbox, fictitious_prices
-from tests.e2e.test_report_page import CHROMIUM, FLAGS
+from tests.e2e.browsing import CHROMIUM, FLAGS, NEEDS_CHROMIUM
 from tests.plain_render import render_plain, sandbox_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"report": (1280, 1400), "report-phone": (390, 844)}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from longtake.reports.run.summary import VerdictCount, concerns, verdict_counts
 from longtake.reports.run.timeline import STAGES, Stage, stage_seconds
 from longtake.reports.run.view import ReportView, ShotView
 
-STYLES = ("tokens.css", "page.css", "reels.css")
+STYLES = ("tokens.css", "page.css", "reels.css", "desk/desk.css")
 SCRIPTS = (
     "elements.js",
     "figures.js",
@@ -29,6 +29,12 @@ SCRIPTS = (
     "reel.js",
     "filters.js",
     "list.js",
+    "desk/decisions.js",
+    "desk/decisions_file.js",
+    "desk/in_step.js",
+    "desk/takes.js",
+    "desk/review.js",
+    "desk/desk.js",
     "keys.js",
     "refresh.js",
     "start.js",
@@ -43,6 +49,10 @@ _ICONS = {
     "bad": "M4 4l8 8M12 4l-8 8",
     "next": "M3 8h9M8.5 4.5L12 8l-3.5 3.5",
     "play": "M4 2.5v11l9-5.5z",
+    "pause": "M5 3v10M11 3v10",
+    "undo": "M6 3.5L3 6.5l3 3M3 6.5h6.5a3.5 3.5 0 0 1 0 7H7",
+    "save": "M8 2.5v7.5M4.8 7.2L8 10.4l3.2-3.2M3 13.5h10",
+    "sound": "M2.5 6H5l3.5-3v10L5 10H2.5zM11.5 5.5a3.6 3.6 0 0 1 0 5",
     "film": "M2 3.5h12v9H2zM5 3.5v9M11 3.5v9M2 8h12",
 }
 
@@ -79,6 +89,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         counted="Takes" if any(shot.variant for shot in view.shots) else "Shots",
         counts=counts,
         progress=_progress(counts),
+        has_reviews=any(shot.takes for shot in view.shots),
         concerns=concerns(view),
         stages=_stages(view),
         vendors=list(dict.fromkeys(shot.vendor for shot in view.shots)),

@@ -55,9 +55,15 @@ def payload(view: ReportView, pictures: Pictures) -> dict[str, Any]:
         "output": view.output,
         "finished": view.finished,
         "written_at": view.written_at,
-        "verdicts": {count.verdict: _facts(count.verdict) for count in verdict_counts(view)},
+        "verdicts": {verdict: _facts(verdict) for verdict in dict.fromkeys(_verdicts(view))},
         "reels": [_reel(reel, pictures) for reel in view.reels],
     }
+
+
+def _verdicts(view: ReportView) -> list[str]:
+    return [count.verdict for count in verdict_counts(view)] + [
+        take.verdict for shot in view.shots for take in shot.takes if take.verdict
+    ]
 
 
 def _facts(verdict: str) -> dict[str, str | bool]:

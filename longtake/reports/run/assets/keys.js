@@ -20,12 +20,14 @@ const focusedCard = () => document.activeElement?.closest?.(".reel");
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  const typing = event.target.closest?.("input, select, textarea");
+  const typing = event.target.closest?.("input:not([type=range]), select, textarea");
   if (typing && event.key !== "Escape") return;
   if (event.key === "Enter" && event.target.classList?.contains("reel")) {
     event.preventDefault();
     const film = event.target.querySelector("video");
     if (film) film.paused ? begin(film) : film.pause();
+  } else if (!typing && onDeskKey(event.key)) {
+    event.preventDefault();
   } else if (Object.hasOwn(KEYS, event.key)) {
     event.preventDefault();
     if (typing) typing.blur();

@@ -11,6 +11,7 @@ let loadedAt = Date.now();
 function reasonToWait() {
   if (kept.get("paused")) return "Refresh is paused";
   if ([...document.querySelectorAll("video")].some((film) => film.currentTime > 0 && !film.ended)) return "Refresh waits for the film";
+  if (deskWaits()) return deskWaits();
   if (byId("keys").open || String(getSelection())) return "Refresh waits for you";
   return "";
 }

@@ -7,6 +7,7 @@ listenToFilters();
 listenToKeys();
 byId("gantt")?.addEventListener("toggle", rememberOpen("the run over time"));
 if (byId("gantt")) byId("gantt").open = opened.has("the run over time");
+startDesk();
 applyChoice();
 restorePlace();
 startRefreshing();
