@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from longtake.domain.errors import LongtakeError
-from longtake.domain.text import one_line, storable
+from longtake.domain.text import one_line, storable, visible
 from longtake.reviews.decision import Decision
 
 COLUMNS = ("shot_id", "choice", "take", "purchase", "sha256", "by", "why", "expires_at")
 MOST_WORDS = 500
+_GUARDED = re.compile(r"""'(?=[\s"'`]*[=+\-@＝＋－＠]|[\t\r])""")
+"""What stands before a cell that a spreadsheet would take for a formula; the cell itself comes after it."""
 FORM = "write `SHOT=2` for take 2, `SHOT=approve` or `SHOT=reject`"
 
 
@@ -110,7 +113,7 @@ def _rows(text: str, separator: str, place: str, wrong: list[str]) -> list[Choic
             if not header:
                 header = [name.strip().lower() for name in cells]
                 continue
-            row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+            row = dict(zip(header, map(_unguarded, cells), strict=False))
             found.append(
                 Choice(
                     place=f"{place} line {lines.line_num}",
@@ -127,6 +130,10 @@ def _rows(text: str, separator: str, place: str, wrong: list[str]) -> list[Choic
     except csv.Error as error:
         wrong.append(f"{place} line {lines.line_num}: this is no table ({error})")
     return found
+
+
+def _unguarded(cell: str) -> str:
+    return (cell[1:] if _GUARDED.match(cell) else cell).strip()
 
 
 def _several(cell: str) -> tuple[str, ...]:
@@ -182,7 +189,7 @@ class _RefusedError(Exception):
 def _checked(
     choice: Choice, shots: Mapping[str, ShownShot], damage: Callable[[ShownTake], str], now: float
 ) -> Decision:
-    shot = shots.get(choice.shot_id)
+    shot = shots.get(choice.shot_id) or _as_shown(choice.shot_id, shots)
     if shot is None:
         some = ", ".join(list(shots)[:5]) + (", …" if len(shots) > 5 else "")
         raise _RefusedError(f"this output has no such shot; it has {some}" if shots else "nothing was bought here yet")
@@ -212,8 +219,14 @@ def _checked(
     )
 
 
+def _as_shown(written: str, shots: Mapping[str, ShownShot]) -> ShownShot | None:
+    """The one shot whose name people see so: a page shows a control character as its picture."""
+    alike = [shot for shot_id, shot in shots.items() if visible(shot_id).strip() == written]
+    return alike[0] if len(alike) == 1 else None
+
+
 def _seen(choice: Choice, shot: ShownShot) -> tuple[ShownTake, ...]:
-    """The takes that a rejection is about: all that are here, which are those that were looked at."""
+    """The takes that a rejection is about: those that it names as looked at, else all that are here."""
     here = tuple(take for take in shot.takes if take.sha256)
     if not here:
         raise _RefusedError("none of its takes is here yet")
@@ -221,9 +234,11 @@ def _seen(choice: Choice, shot: ShownShot) -> tuple[ShownTake, ...]:
     for purchase in choice.purchases:
         if purchase not in known:
             raise _RefusedError(f"{purchase[:14]}… is none of its takes any more; look again")
+    # A take that came since nobody has looked at.
+    seen = tuple(known[purchase] for purchase in dict.fromkeys(choice.purchases)) or here
     if choice.hashes:
-        _same_bytes([known[one] for one in choice.purchases] if choice.purchases else here, choice.hashes)
-    return here
+        _same_bytes(seen, choice.hashes)
+    return seen
 
 
 def _meant(choice: Choice, shot: ShownShot, number: int | None) -> ShownTake:

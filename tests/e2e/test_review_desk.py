@@ -68,11 +68,13 @@ def test_takes_are_chosen_by_keys_and_the_saved_file_names_purchase_and_bytes(lo
     visit.page.get_by_role("textbox", name="Why, of harbour/1").fill("=the hands, at last")
     name, rows = saved_file(visit)
     take = run.reels[2].shots[0].takes[1]
+    rejected = run.reels[3].shots[0].takes
     assert name == "decisions.csv"
     assert rows == [
         {"shot_id": "harbour/1", "choice": "2", "take": "2", "purchase": take.purchase, "sha256": take.sha256,
          "by": "Ana", "why": "'=the hands, at last", "expires_at": ""},
-        {"shot_id": "orchard/1", "choice": "reject", "take": "", "purchase": "", "sha256": "",
+        {"shot_id": "orchard/1", "choice": "reject", "take": "",
+         "purchase": "|".join(one.purchase for one in rejected), "sha256": "|".join(one.sha256 for one in rejected),
          "by": "Ana", "why": "", "expires_at": ""},
     ]  # fmt: skip
     assert visit.text("#desk-command") == "longtake decide --output /srv/films/autumn-storyboard/out decisions.csv"

@@ -12,7 +12,13 @@ const decided = { steps: [], saved: {}, why: {}, by: "" };
 
 const waits = (shot) => shot.review === "waiting" || shot.review === "expired";
 const canChoose = (take) => Boolean(take.clip && take.purchase && take.sha256);
-const takeOf = (shot, number) => shot.takes.find((take) => String(take.number) === number);
+
+/** What a choice binds to: the purchase and bytes of the take, of a rejection all that are here; null where it cannot be made. */
+function boundBy(shot, choice) {
+  const takes = shot.takes.filter((take) => canChoose(take) && (choice === "reject" || String(take.number) === choice));
+  if (!takes.length) return null;
+  return { purchase: takes.map((take) => take.purchase).join("|"), sha256: takes.map((take) => take.sha256).join("|") };
+}
 
 /** What was decided of a shot here, null where nothing was, or what the output says already. */
 function decisionOf(shot) {
@@ -25,10 +31,10 @@ const unsaved = () => decisions().filter(([shot, decision]) => decided.saved[sho
 
 /** Decides; false where that cannot be chosen, or is what stands already. */
 function decide(shot, choice) {
-  const take = choice === "reject" ? { purchase: "", sha256: "" } : takeOf(shot, choice);
+  const bound = boundBy(shot, choice);
   const stands = decisionOf(shot)?.choice ?? ruledChoice(shot);
-  if (!take || (choice !== "reject" && !canChoose(take)) || stands === choice) return false;
-  decided.steps.push({ shot: shot.shot_id, choice, purchase: take.purchase, sha256: take.sha256 });
+  if (!bound || stands === choice) return false;
+  decided.steps.push({ shot: shot.shot_id, choice, ...bound });
   store();
   return true;
 }
@@ -55,9 +61,8 @@ function readDecisions() {
   if (!stored || !Array.isArray(stored.steps)) return 0;
   const byName = new Map(REVIEWS.map((shot) => [shot.shot_id, shot]));
   const stands = ({ shot: name, choice, purchase, sha256 }) => {
-    const shot = byName.get(name);
-    if (!shot || choice === "reject") return Boolean(shot);
-    return shot.takes.some((take) => String(take.number) === choice && take.purchase === purchase && take.sha256 === sha256);
+    const bound = byName.has(name) ? boundBy(byName.get(name), choice) : null;
+    return bound?.purchase === purchase && bound.sha256 === sha256;
   };
   const steps = stored.steps.filter(stands);
   Object.assign(decided, { steps, saved: stored.saved ?? {}, why: stored.why ?? {}, by: stored.by ?? "" });
