@@ -59,6 +59,7 @@ async def render_manifest(
     brake: Count = IN_A_ROW,
     skip_refused: bool = False,
     replace: bool = False,
+    keep_followers: bool = False,
     max_attempts: AtLeastOne = 1,
     partial_reels: bool = False,
     fix_references: bool = False,
@@ -83,6 +84,7 @@ async def render_manifest(
         brake: A vendor's account is held once so many of its clips in a row were paid and not got; 0 switches it off.
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.
+        keep_followers: Keep what follows a shot whose take was raised, and join it to the new take.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
         partial_reels: Make reels although shots are missing; they say so in name and receipt.
         fix_references: Scale, trim or transcode references that break a limit.
@@ -103,6 +105,7 @@ async def render_manifest(
         brake=brake,
         skip_refused=skip_refused,
         replace=replace,
+        keep_followers=keep_followers,
         max_attempts=max_attempts,
         partial_reels=partial_reels,
         fix_references=fix_references,

@@ -48,6 +48,8 @@ class RenderOptions(BaseModel):
     """render the reels without a violation"""
     replace: bool = False
     """buy changed shots again without a raised take"""
+    keep_followers: bool = False
+    """keep what follows a shot whose take was raised, and join it to the new take"""
     max_attempts: AtLeastOne = 1
     """purchases of one shot take in all"""
     partial_reels: bool = False

@@ -5,6 +5,7 @@ Plain data with questions to it; `longtake.planning.planner` makes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -75,7 +76,8 @@ class Shot:
     complete but for the clip it continues from; `identity` is that of its first attempt. `tail_seconds` is set where
     only the end of the previous clip will be passed. `replaces` holds identities bought for the same take.
     `as_written` is the identity that the rows themselves give; where a repair stands for one of them it differs.
-    `is_repaired`: the purchase of a repair stands for this one.
+    `is_repaired`: the purchase of a repair stands for this one. `kept_as`: what was bought of it behind a former take
+    of the shot before it; `is_kept`: that stands for it.
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
     """
 
@@ -87,6 +89,8 @@ class Shot:
     identity: str = ""
     as_written: str = ""
     is_repaired: bool = False
+    kept_as: str = ""
+    is_kept: bool = False
     parent: Shot | None = None
     model: Model | None = None
     tail_seconds: float | None = None
@@ -138,6 +142,13 @@ class Shot:
 
     def _parent_is_replaced(self) -> bool:
         return self.parent is not None and self.parent.standing is not Standing.DONE
+
+
+def at_most(shots: Iterable[Shot]) -> str:
+    """What shots cost at most, in words."""
+    quotes = [shot.quote for shot in shots]
+    known = [quote.high_usd for quote in quotes if quote is not None]
+    return f"at most {sum(known):.4f} USD" if len(known) == len(quotes) else "price unknown"
 
 
 @dataclass

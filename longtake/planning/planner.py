@@ -19,6 +19,7 @@ from longtake.domain.violations import Violation
 from longtake.ledger.records import Intent, Purchase, State, attempts_in
 from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
 from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
+from longtake.planning.bought_before.kept import bought_behind
 from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
@@ -68,6 +69,7 @@ class Planner:
         extension: The wording of shots that go on from a clip; None: their prompts stay as they are.
         fixed: Copies of references that were made to fit, by row and source.
         repairs: Identities that make up for others, by those others'.
+        keep_followers: Whether what was bought behind a former take stands behind the new one.
     """
 
     vendor: str | None
@@ -79,6 +81,7 @@ class Planner:
     extension: ExtensionTemplate | None = EXTEND
     fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
     repairs: Mapping[str, str] = field(default_factory=dict)
+    keep_followers: bool = False
 
     def plan(
         self,
@@ -173,10 +176,13 @@ class Planner:
             shot.identity = older
         if parent is not None and parent.identity != parent.as_written:
             shot.as_written = identity(parent.as_written)
-        repair = self.repairs.get(shot.as_written)
-        if repair is None or _state(shot.identity, known) is State.DONE:
+        if parent is not None and _state(shot.identity, known) is None and shot.shot_id in known.by_shot:
+            shot.kept_as = bought_behind(known.by_shot.get(parent.shot_id, ()), identity, partial(_stands, known))
+        repair = self.repairs.get(shot.as_written) or (shot.kept_as if self.keep_followers else "")
+        if not repair or _state(shot.identity, known) is State.DONE:
             return
-        if _state(repair, known) in (State.DONE, State.FINISHED, State.IN_FLIGHT):
+        if _stands(known, repair):
+            shot.is_kept = repair == shot.kept_as
             bought = known.purchases[repair].intent
             shot.identity, shot.is_repaired = repair, True
             shot.take = bought.take if bought else shot.take
@@ -320,6 +326,11 @@ def _bought_model(shot: Shot) -> Model | None:
 def _state(identity: str, known: Standings) -> State | None:
     attempts = attempts_in(identity, known.purchases)
     return attempts[-1].state(known.now) if attempts else None
+
+
+def _stands(known: Standings, identity: str) -> bool:
+    """Whether a purchase's clip is here, or its job brings it."""
+    return _state(identity, known) in (State.DONE, State.FINISHED, State.IN_FLIGHT)
 
 
 def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:

@@ -36,6 +36,7 @@ from longtake.ledger.records import Purchase
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
+from longtake.planning.bought_before.kept import kept_words, retake_prices
 from longtake.planning.bought_before.repairs import remembered, repair_words
 from longtake.planning.bought_before.retry_origin import known_references, origin_roots
 from longtake.planning.bought_before.twins import alike_rows
@@ -43,7 +44,7 @@ from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.missing_prices import missing_prices
 from longtake.planning.needs import needs_of
 from longtake.planning.options import RenderOptions
-from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.plan import Plan, Shot, Standing, at_most
 from longtake.planning.planner import Planner
 from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
@@ -136,12 +137,11 @@ class WouldReplaceError(LongtakeError):
 
     def __init__(self, shots: Sequence[Shot] = ()) -> None:
         ids = [f"{shot.shot_id} (bought as {shot.bought_as})" if shot.bought_as else shot.shot_id for shot in shots]
-        prices = [shot.quote.high_usd for shot in shots if shot.quote]
-        price = f"at most {sum(prices):.4f} USD" if len(prices) == len(ids) else "price unknown"
         some = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+        keep = "; --keep-followers keeps those that follow a new take" if any(shot.kept_as for shot in shots) else ""
         super().__init__(
-            f"{len(ids)} shot(s) that were bought already would be bought again ({price}): {some}. "
-            "Raise their `take`, or render with --replace"
+            f"{len(ids)} shot(s) that were bought already would be bought again ({at_most(shots)}): {some}. "
+            f"Raise their `take`, or render with --replace{keep}"
         )
 
 
@@ -187,6 +187,7 @@ async def prepare(
     notices += ledger_notices(purchases.values())
     hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
     planner = Planner(options.vendor, checked.digest, hosting=hosting, quote=price_book, extension=extension)
+    planner.keep_followers = options.keep_followers
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
     reels, found = checked.reels(), checked.violations
     options = options.model_copy(update={"reels": named_reels(options.reels, reels)})
@@ -211,6 +212,7 @@ async def prepare(
         # A copy that was made to fit is another purchase.
         plan = planner.judge(planner.stand(reels, purchases, time.time()), found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
+    notices += [*retake_prices(plan.shots), *kept_words(plan.shots)]
     return PreparedRun(
         options=options,
         manifest=manifest,

@@ -154,18 +154,27 @@ def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult])
     missing = tuple(result.shot.shot_id for result in first if not result.is_done)
     if missing and not (prepared.options.partial_reels and len(missing) < len(first)):
         return f"{len(missing)} of {len(first)} shots are not done"
+    anew = {shot for one in first if one.shot.is_kept for shot in (one.shot, one.shot.parent)}
     parts = tuple(
         ReelPart(
             shot_id=result.shot.shot_id,
             clip=result.clip,
             continues=before_is_done and result.shot.row.written.continue_from == "clip",
             linked=before_is_done and bool(result.shot.row.written.continue_from),
+            joined_anew=result.shot in anew,
         )
         for before_is_done, result in zip([False, *(other.is_done for other in first)], first, strict=False)
         if result.clip is not None and result.is_done
     )
     options = StitchOptions(**dict(prepared.options.reel_style))
-    return ReelOrder(output=prepared.options.output, reel=reel, parts=parts, missing=missing, options=options)
+    return ReelOrder(
+        output=prepared.options.output,
+        reel=reel,
+        parts=parts,
+        missing=missing,
+        options=options,
+        joint_limits=prepared.options.drift_limits,
+    )
 
 
 async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:

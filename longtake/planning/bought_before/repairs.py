@@ -1,9 +1,8 @@
-"""Repairs: shots that `retry.*` of an output bought in place of what a manifest asks for, remembered in the output.
+"""Purchases that stand for others, remembered in the output, so that a manifest may be rendered again as it was.
 
-    repairs/<identity>.json    this purchase is made up for by that one
+    repairs/<identity>.json    in place of this purchase stands that one
 
-So the first manifest may be rendered again as it was: what the repair bought stands for its row.
-"""
+What `retry.*` bought makes up for what failed; what a person kept stands behind a new take of the shot before it."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ FOLDER = "repairs"
 
 
 def remember(store: Store, shots: Iterable[Shot], stands_for: Mapping[str, Sequence[str]]) -> None:
-    """Notes for whose purchases these shots make up, before they are bought.
+    """Notes for whose purchases these shots make up, before they are bought, and which are kept.
 
     Args:
         store: The output.
@@ -28,7 +27,13 @@ def remember(store: Store, shots: Iterable[Shot], stands_for: Mapping[str, Seque
     for shot in shots:
         for identity in stands_for.get(shot_key(shot), ()):
             if identity != shot.identity and "/" not in identity:
-                write_json(store, f"{FOLDER}/{identity}.json", {"identity": shot.identity, "shot_id": shot.shot_id})
+                _note(store, identity, shot)
+        if shot.is_kept:
+            _note(store, shot.as_written, shot)
+
+
+def _note(store: Store, identity: str, shot: Shot) -> None:
+    write_json(store, f"{FOLDER}/{identity}.json", {"identity": shot.identity, "shot_id": shot.shot_id})
 
 
 def remembered(store: Store) -> dict[str, str]:
@@ -51,7 +56,7 @@ def shot_key(shot: Shot) -> str:
 
 def repair_words(shots: Sequence[Shot]) -> list[str]:
     """What is told of shots for which a repair stands."""
-    ids = [f"{shot.shot_id} (take {shot.take})" for shot in shots if shot.is_repaired]
+    ids = [f"{shot.shot_id} (take {shot.take})" for shot in shots if shot.is_repaired and not shot.is_kept]
     if not ids:
         return []
     some = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")

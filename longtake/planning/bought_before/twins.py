@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from longtake.domain.request import option_values
 from longtake.domain.violations import caution
 from longtake.ledger.records import Purchase
-from longtake.planning.plan import Shot, Standing
+from longtake.planning.plan import Shot, Standing, at_most
 
 IdentityUnder = Callable[[Shot, str, str, str | None], str]
 """The identity that a shot would have under another reel and shot name, with another parent's identity."""
@@ -111,11 +111,6 @@ def alike_rows(shots: Sequence[Shot]) -> list[str]:
     first, shot = pairs[0]
     return [
         f"{rows} row{' asks' if rows == 1 else 's ask'} for exactly what another row asks and would be bought as well "
-        f"({_price([shot for _, shot in pairs])}; first: row {shot.row.row}, {shot.shot_id}, is row {first.row.row}, "
+        f"({at_most([shot for _, shot in pairs])}; first: row {shot.row.row}, {shot.shot_id}, is row {first.row.row}, "
         f"{first.shot_id}). If that is not meant, take them out; `variants` buys one shot more than once"
     ]
-
-
-def _price(shots: Collection[Shot]) -> str:
-    prices = [shot.quote.high_usd for shot in shots if shot.quote]
-    return f"at most {sum(prices):.4f} USD" if len(prices) == len(shots) else "price unknown"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.domain.errors import PublishConflictError
+from longtake.domain.errors import PublishConflictError, UnfitClipError
 from longtake.domain.job import Clip
 from longtake.files.json_files import read_json, write_json
 from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes
@@ -20,6 +20,8 @@ from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
 from longtake.media.checking.drift import measure_drift
 from longtake.media.checking.echo import find_echo
+from longtake.media.checking.joint import measure_joint
+from longtake.media.checking.policy import DriftLimits
 from longtake.media.stitching.film import Progress
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
@@ -39,6 +41,7 @@ class ReelPart(BaseModel):
     Attributes:
         continues: It was made to go on from the clip before it, so it may repeat its end.
         linked: It was made from the clip before it or from its last frame, so it may drift.
+        joined_anew: It, or the clip before it, was taken anew while what follows was kept: its joint is measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,10 +50,14 @@ class ReelPart(BaseModel):
     clip: Clip
     continues: bool = False
     linked: bool = False
+    joined_anew: bool = False
 
 
 class ReelOrder(BaseModel):
-    """One reel to make. `missing` names shots that are not there; a reel with any is partial."""
+    """One reel to make. `missing` names shots that are not there; a reel with any is partial.
+
+    `joint_limits`: how far a joint that is measured may step; beyond, no film is made.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,6 +66,7 @@ class ReelOrder(BaseModel):
     parts: tuple[ReelPart, ...]
     missing: tuple[str, ...] = ()
     options: StitchOptions = StitchOptions()
+    joint_limits: DriftLimits | None = None
 
     @property
     def key(self) -> str:
@@ -178,6 +186,7 @@ async def _stitch(
             for place, part in enumerate(order.parts)
         ]
         options, echoes = await _without_echoes(order, paths, workers)
+        joints = await _joints(order, paths, options.trims, workers)
         drift = await _drift(order, paths, workers)
         film = part.with_suffix(".film.part")
         try:
@@ -192,8 +201,44 @@ async def _stitch(
     receipt: dict[str, Any] = made.model_dump(mode="json")
     for clip, each in zip(receipt["clips"], order.parts, strict=True):
         clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
-    receipt |= {"frames": made.frames_found, "size_bytes": size_bytes, "echoes": echoes, "drift": drift}
+    receipt |= {
+        "frames": made.frames_found,
+        "size_bytes": size_bytes,
+        "echoes": echoes,
+        "joints_anew": joints,
+        "drift": drift,
+    }
     return receipt, kept
+
+
+async def _joints(
+    order: ReelOrder, paths: Sequence[Path], trims: Sequence[tuple[int, int]], workers: WorkerPool
+) -> list[dict[str, Any]]:
+    """The steps at joints that no vendor has seen both sides of.
+
+    Raises:
+        UnfitClipError: One of them passes the limits.
+    """
+    joints: list[dict[str, Any]] = []
+    breaches: list[str] = []
+    trimmed = list(trims) or [(0, 0)] * len(paths)
+    for place, part in enumerate(order.parts):
+        if place == 0 or not part.joined_anew:
+            continue
+        step = await workers.call(
+            measure_joint,
+            paths[place - 1],
+            paths[place],
+            trimmed_tail=trimmed[place - 1][1],
+            trimmed_head=trimmed[place][0],
+            deadline_seconds=2 * SECONDS_PER_CLIP,
+        )
+        joints.append({"shot_id": part.shot_id} | step.model_dump())
+        if order.joint_limits is not None:
+            breaches += [f"{part.shot_id}: {words}" for words in step.beyond(order.joint_limits)]
+    if breaches:
+        raise UnfitClipError("the film is held by its drift limits: " + "; ".join(breaches))
+    return joints
 
 
 async def _drift(order: ReelOrder, paths: Sequence[Path], workers: WorkerPool) -> list[dict[str, Any]]:
