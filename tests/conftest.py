@@ -8,6 +8,9 @@ import signal
 
 import pytest
 
+from longtake.media import workers
+from tests.kept_decoders import KeptChild
+
 FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
 """Folders in the order of their turn; a process that begins a long file last keeps all others waiting."""
 LONG_VALUE = 100
@@ -44,3 +47,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name, _, group = report.nodeid.rpartition("@")
     if name and "]" not in group and "PYTEST_XDIST_WORKER" not in os.environ:
         report.nodeid = name
+
+
+@pytest.fixture(autouse=True)
+def kept_decoders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding processes are started once a session; tests of these processes themselves start their own."""
+    if request.path.parent.name != "media":
+        monkeypatch.setattr(workers, "_Child", KeptChild)
