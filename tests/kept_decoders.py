@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 from longtake.media import workers
 from longtake.media.workers import _Child
@@ -26,7 +26,7 @@ _STARTER = ThreadPoolExecutor(1)
 class KeptChild(_Child):
     """As the real one, over pipes that belong to no event loop; a process that is fit waits for the next test."""
 
-    waiting: list[tuple[subprocess.Popen[bytes], int]] = []
+    waiting: ClassVar[list[tuple[subprocess.Popen[bytes], int]]] = []
 
     def __init__(self, process: subprocess.Popen[bytes], served: int) -> None:
         self.process = process
