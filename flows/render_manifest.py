@@ -25,7 +25,7 @@ from longtake.domain.text import visible
 from longtake.files.roots import reference_roots
 from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
-from longtake.planning.options import IN_A_ROW, AtLeastOne, Count, Dollars, OnUnknown, RenderOptions
+from longtake.planning.options import IN_A_ROW, AtLeastOne, Count, Dollars, OnUnknown, RenderOptions, SlotOrder
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import as_recorded, render
@@ -56,6 +56,7 @@ async def render_manifest(
     reels_per_run: Count = 0,
     limit: Count | None = None,
     limit_reels: AtLeastOne | None = None,
+    order: SlotOrder = "fastest",
     brake: Count = IN_A_ROW,
     skip_refused: bool = False,
     replace: bool = False,
@@ -81,6 +82,8 @@ async def render_manifest(
         reels_per_run: Above 0, reels are spread over child runs of so many reels each.
         limit: At most so many purchases in this run, whole reels first, in manifest order; 0 buys nothing.
         limit_reels: Only the first so many reels, in manifest order, that still want something.
+        order: Who gets the next slot: fastest, the shot with the longest chain still to make, so that the run ends
+            soon; manifest, the shot of the first reel, so that the first films are there first.
         brake: A vendor's account is held once so many of its clips in a row were paid and not got; 0 switches it off.
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.
@@ -102,6 +105,7 @@ async def render_manifest(
         reels=tuple(reels or ()),
         limit=limit,
         limit_reels=limit_reels,
+        order=order,
         brake=brake,
         skip_refused=skip_refused,
         replace=replace,

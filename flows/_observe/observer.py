@@ -179,7 +179,8 @@ async def watched(prepared: PreparedRun, page: FlowRunArtifacts, scarcity: Scarc
         for notice in prepared.notices:
             audience.note(notice)
     shots, accounts = prepared.rendered_shots, prepared.accounts
-    beforehand = await asyncio.to_thread(forecast, shots, accounts, learned_times(prepared.purchases.values()))
+    times, order = learned_times(prepared.purchases.values()), prepared.options.order
+    beforehand = await asyncio.to_thread(forecast, shots, accounts, times, order=order)
     watch = RunObserver(prepared, page, RunProgress(prepared, beforehand), scarcity)
     # Beside the run: a server that is slow to answer delays no purchase.
     keeping = asyncio.create_task(watch.keep())

@@ -12,12 +12,15 @@ from longtake._speed import uncollected
 from longtake.accounts.account import Account
 from longtake.costs.quote import Span
 from longtake.ledger.records import Purchase
+from longtake.planning.options import SlotOrder
 from longtake.planning.plan import Shot, Standing
+from longtake.planning.turns import ExpectedSeconds, reels_in_line, slot_ranks
 
 DEFAULT_JOB_SECONDS = 90.0
 DEFAULT_SLOTS = 3
 FAST, SLOW = 0.7, 1.6
 """A vendor's estimate, or the default, is taken for so much of a job's time at least and at most."""
+_UNKNOWN = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
 ENOUGH_TO_LEARN = 3
 
 JobTimes = Mapping[tuple[str, str], Span]
@@ -81,6 +84,7 @@ def forecast(
     times: JobTimes | None = None,
     *,
     held: Collection[str] = (),
+    order: SlotOrder = "fastest",
 ) -> Forecast:
     """How long these shots will take.
 
@@ -89,6 +93,7 @@ def forecast(
         accounts: Accounts by `vendor/document`; of one that is missing the defaults are taken.
         times: Seconds per job, as `learned_times` gives them.
         held: Reels that are not made.
+        order: Who gets the next slot.
     """
     todo = [
         shot for shot in shots if shot.standing is Standing.RESUME or (shot.standing.buys and shot.row.reel not in held)
@@ -98,31 +103,48 @@ def forecast(
     if paused:
         todo = [shot for shot in todo if slots[shot.account] or shot.standing is Standing.RESUME]
     with uncollected():
-        jobs = _jobs(todo, times or {})
+        jobs = _jobs(todo, times or {}, order)
         low = _played(jobs, accounts, slots, slow=False)
         high = _played(jobs, accounts, slots, slow=True)
     return Forecast(max(low.values(), default=0.0), max(high.values(), default=0.0), len(jobs), high, dict(paused))
 
 
+def expected_seconds(times: JobTimes) -> ExpectedSeconds:
+    """How long the job of a shot should take, by what is known of such jobs."""
+
+    def expected(shot: Shot) -> float:
+        span = _span_of(shot, times)
+        return (span.low + span.high) / 2
+
+    return expected
+
+
+def _span_of(shot: Shot, times: JobTimes) -> Span:
+    return times.get((shot.account, shot.model.wire if shot.model else ""), _UNKNOWN)
+
+
 class _Job(NamedTuple):
-    """One job to play through; `after` is the place of the job that must have ended before it."""
+    """One job to play through; of those that wait the lowest `rank` goes first. `after` is the place of the job that
+    must have ended before it."""
 
     account: str
     seconds: Span
-    is_running: bool
+    rank: int
     after: int | None
 
 
-def _jobs(todo: Sequence[Shot], times: JobTimes) -> list[_Job]:
+def _jobs(todo: Sequence[Shot], times: JobTimes, order: SlotOrder) -> list[_Job]:
     place = {shot: number for number, shot in enumerate(todo)}
-    unknown = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
+    line = [shot for reel in reels_in_line(todo) for shot in reel]
+    ranks = slot_ranks(line, order, expected_seconds(times))
     jobs: list[_Job] = []
     for shot in todo:
-        account = shot.account
-        span = times.get((account, shot.model.wire if shot.model else ""), unknown)
+        span = _span_of(shot, times)
+        # Jobs in flight hold their slots before anything new is bought.
         is_running = shot.standing is Standing.RESUME
+        rank = ranks[shot] - len(todo) if is_running else ranks[shot]
         after = place.get(shot.parent) if shot.parent is not None else None
-        jobs.append(_Job(account, Span(0.0, span.high) if is_running else span, is_running, after))
+        jobs.append(_Job(shot.account, Span(0.0, span.high) if is_running else span, rank, after))
     return jobs
 
 
@@ -135,7 +157,7 @@ def _played(
 ) -> dict[str, float]:
     """When each account's last job ends, in seconds from the start."""
     followers: defaultdict[int, list[int]] = defaultdict(list)
-    ready: defaultdict[str, list[int]] = defaultdict(list)
+    ready: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     free = {name: max(1, count) for name, count in slots.items()}
     gaps = {name: _submit_gap_seconds(accounts.get(name)) for name in slots}
     next_submit = dict.fromkeys(slots, 0.0)
@@ -143,8 +165,7 @@ def _played(
         if job.after is not None:
             followers[job.after].append(number)
         else:
-            # Jobs in flight hold their slots before anything new is bought.
-            heapq.heappush(ready[job.account], number - len(jobs) if job.is_running else number)
+            heapq.heappush(ready[job.account], (job.rank, number))
     ends: dict[str, float] = {}
     events: list[tuple[float, int, str]] = [(0.0, -1, account) for account in ready]
     while events:
@@ -154,7 +175,7 @@ def _played(
             free[account] += 1
             ends[account] = max(ends.get(account, 0.0), now)
             for follower in followers.get(ended, ()):
-                heapq.heappush(ready[jobs[follower].account], follower)
+                heapq.heappush(ready[jobs[follower].account], (jobs[follower].rank, follower))
                 touched.add(jobs[follower].account)
         for name in touched:
             waiting = ready[name]
@@ -162,7 +183,7 @@ def _played(
                 if now < next_submit[name]:
                     heapq.heappush(events, (next_submit[name], -1, name))
                     break
-                number = heapq.heappop(waiting) % len(jobs)
+                _, number = heapq.heappop(waiting)
                 free[name] -= 1
                 next_submit[name] = now + gaps[name]
                 seconds = jobs[number].seconds

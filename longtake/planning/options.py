@@ -14,6 +14,7 @@ Dollars = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 OnUnknown = Literal["hold", "resubmit"]
+SlotOrder = Literal["fastest", "manifest"]
 IN_A_ROW = 5
 """So many clips in a row that were paid and did not come hold their account."""
 
@@ -42,6 +43,8 @@ class RenderOptions(BaseModel):
     """at most N purchases in this run, whole reels first"""
     limit_reels: AtLeastOne | None = None
     """only the first N reels that still want something: a sample"""
+    order: SlotOrder = "fastest"
+    """who gets the next slot: fastest, the longest chain first; manifest, the first reel first"""
     brake: Count = IN_A_ROW
     """hold a vendor's account once N of its clips in a row were paid and not got; 0 is off"""
     skip_refused: bool = False

@@ -106,7 +106,7 @@ class PreparedRun:
         return PlanPreview(
             plan=self.plan,
             held=held,
-            forecast=forecast(self.plan.shots, self.accounts, learned, held=held),
+            forecast=forecast(self.plan.shots, self.accounts, learned, held=held, order=self.options.order),
             notices=self.notices,
             budget_usd=self.options.budget_usd,
             spent_usd=budget.spent_usd if budget else None,

@@ -17,6 +17,7 @@ from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.chaining import Parent
+from longtake.rendering.coming_links import ComingLinks
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 
@@ -29,6 +30,7 @@ class Buyer:
     orders: OrderBuilder
     places: Places
     brake: Brake
+    links: ComingLinks
     submit: Callable[[Order], Awaitable[Job]]
     sent: set[str] = field(default_factory=set)
 
@@ -52,7 +54,7 @@ class Buyer:
         identity, lease = attempt_identity(shot.identity, number), None
         try:
             queued()
-            lease = await session.slots.acquire(turn)
+            lease = await self.links.slot(shot, session.slots)
             await self.brake.room(shot.account)
             raise_trouble(session)
             order = await self.orders.order(shot, number, parent, session)

@@ -43,6 +43,12 @@ class Places:
                 self.give_back()
             raise
 
+    def has_room(self, turn: int) -> bool:
+        """Whether one who stands in line would be given a place at once."""
+        if self._most is None:
+            return True
+        return self._bought < self._most and bisect_left(self._line, turn) < self._most - self._taken
+
     def keep(self) -> None:
         """A taken place was used: something was bought, or may have been."""
         self._bought += 1

@@ -18,6 +18,7 @@ from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
+from longtake.planning.forecast import learned_times
 from longtake.planning.needs import needs_of
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.prepare import PreparedRun
@@ -72,6 +73,7 @@ async def render(
             steps=steps,
             options=options,
             held=held,
+            times=learned_times(prepared.purchases.values()),
             on_event=report.tell,
             on_end=on_end,
         )

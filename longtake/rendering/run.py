@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,15 +34,17 @@ from longtake.jobs.submit import wait_for_other_run
 from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, VerdictRecord
+from longtake.planning.forecast import JobTimes
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.rendering.brake import Brake
 from longtake.rendering.buyer import Buyer
 from longtake.rendering.chaining import Parent, drift_words
+from longtake.rendering.coming_links import ComingLinks
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
-from longtake.rendering.scheduler import Bring, bring_in_turn, opening_order
+from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
 from longtake.rendering.shot_result import ShotResult, by_the_ledger
 
 log = logging.getLogger("longtake.rendering.run")
@@ -80,6 +81,7 @@ class Run:
         steps: Steps,
         options: RenderOptions,
         held: Mapping[str, str] | None = None,
+        times: JobTimes | None = None,
         on_event: OnEvent = lambda event, shot, words: None,
         on_end: OnEnd = lambda result: None,
     ) -> None:
@@ -91,15 +93,14 @@ class Run:
         self._held = held or {}
         self.on_event = on_event
         self.on_end = on_end
-        self._reels = opening_order(plan)
-        turns = itertools.chain.from_iterable(self._reels)
-        self._order = {shot: place for place, shot in enumerate(turns)}
-        to_buy = (shot for shot in plan.shots if shot.standing.buys and shot.row.reel not in self._held)
+        self._turns = Turns(plan, options, self._held, times or {})
+        self._order = self._turns.place
         self._brake = Brake(options.brake)
-        self._places = Places(options.limit, (self._order[shot] for shot in to_buy))
+        self._places = Places(options.limit, (self._order[shot] for shot in self._turns.to_buy))
+        self._links = ComingLinks(self._turns, self._places, resources.session)
         self._orders = OrderBuilder(options.output, options.run, options.gate, ledger, resources, hosting)
         self._readiness = Readiness(self._orders, plan.reels, self._held)
-        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, steps.submit)
+        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, self._links, steps.submit)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
         }
@@ -117,7 +118,10 @@ class Run:
                     group.create_task(self._settle(shot), name=shot.shot_id)
                 group.create_task(with_reel(shots))
 
-        await bring_in_turn(self._reels, bring)
+        try:
+            await bring_in_turn(self._turns.reels, bring)
+        finally:
+            self._links.leave_all()
 
     async def _settle(self, shot: Shot) -> None:
         try:
@@ -132,6 +136,7 @@ class Run:
             with contextlib.suppress(Exception):  # the advice that is good for all such shots stays
                 result.outcome = await asyncio.to_thread(self._with_command, shot, result.outcome)
         self._places.leave(self._order[shot])
+        self._links.leave(shot)
         result.finished_at = result.finished_at or time.time()
         self.on_end(result)
         self.on_event(_end(result), shot, result.outcome.evidence or result.outcome.verdict)
@@ -262,7 +267,10 @@ class Run:
             else:
                 await _let_go(held, filling)
             raise
-        await _let_go(held, filling)
+        try:
+            await self._links.call(shot)
+        finally:
+            await _let_go(held, filling)
         return await self._bring_home(shot, job, snapshot)
 
     async def _buy(self, shot: Shot, number: int) -> ShotResult:
@@ -286,7 +294,8 @@ class Run:
             return refused
         session = await self.resources.session(shot.account)
         tell = partial(self.on_event, RunEvent.QUEUED, shot, "")
-        bought = await self._buyer.buy(shot, number, parent, session=session, turn=self._order[shot], queued=tell)
+        turn = self._order[shot]
+        bought = await self._buyer.buy(shot, number, parent, session=session, turn=turn, queued=tell)
         if bought is None:
             return _beyond_limit(shot)
         held, job = bought
@@ -299,7 +308,10 @@ class Run:
             if not may_run_on(error, job, session):
                 await held.give_back()
             raise
-        await held.give_back()
+        try:
+            await self._links.call(shot)
+        finally:
+            await held.give_back()
         return await self._bring_home(shot, job, snapshot)
 
     async def _bring_home(self, shot: Shot, job: Job, snapshot: JobSnapshot) -> ShotResult:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import selectors
 import statistics
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.sandbox.jobs import life_seconds
 from longtake.sandbox.settings import SandboxSettings
 from tests.benchmarks.whole_runs.measuring import spread
+from tests.simulated import JumpingLoop
 
 ANSWER_SECONDS = 0.2
 LIVES: dict[str, tuple[float, float]] = {
@@ -34,29 +34,6 @@ LIVES: dict[str, tuple[float, float]] = {
 }
 INTERVALS = {"fal, each 0.1 s": 0.1, "openai, each 1 s": 1.0, "runway, each 6 s": 6.0}
 GAPS = {"longtake, looks as near as 2 s": 2.0, "longtake, default (10 s)": 10.0}
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: moves the clock on to when something is due."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        # A clock that stood still while code runs would let a wait of a rounding error go on for ever.
-        self.now += 1e-6 if ready or not timeout else timeout + 1e-6
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only between its appointments."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
 
 
 @dataclass

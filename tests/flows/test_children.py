@@ -158,6 +158,7 @@ def wished() -> RenderOptions:
         "reels": ("one", "two"),
         "limit": 9,
         "limit_reels": 8,
+        "order": "manifest",
         "brake": 2,
         "skip_refused": True,
         "replace": True,

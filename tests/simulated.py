@@ -1,0 +1,194 @@
+"""Runs on a simulated clock: the product's run, turns and queue for slots; jobs, clips and their fetching are made up.
+
+An event loop that jumps to its next appointment instead of sleeping plays hours of jobs in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from pydantic import SecretStr
+
+from longtake.accounts.account import Account
+from longtake.accounts.hosting import Hosting
+from longtake.accounts.slots import FixedSlots, Lease, SlotPool
+from longtake.domain.identity import WrittenRow
+from longtake.domain.job import Clip, Job, JobSnapshot, JobStatus
+from longtake.domain.request import ShotRequest
+from longtake.manifests.schema import ManifestRow
+from longtake.planning.forecast import JobTimes
+from longtake.planning.options import RenderOptions
+from longtake.planning.plan import Plan, Shot
+from longtake.rendering.run import Run, Steps
+from longtake.vendors import adapter_named
+
+ASKED_AGAIN_SECONDS = 2.0
+"""As a Prefect limit without a free slot asks for."""
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Never waits: moves the clock on to when something is due."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        # A clock that stood still while code runs would let a wait of a rounding error go on for ever.
+        self.now += 1e-6 if ready or not timeout else timeout + 1e-6
+        return ready
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only between its appointments; what would go to a thread is done at once."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+    def run_in_executor(self, executor, func, *args):
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+class _Slots(FixedSlots):
+    async def take(self) -> Lease | float:
+        taken = await super().take()
+        return taken if isinstance(taken, Lease) else ASKED_AGAIN_SECONDS
+
+
+def chain(reel: str, links: int, vendor: str | Sequence[str] = "evolink", *, first_row: int = 1) -> list[Shot]:
+    """A reel of so many links, each continued from the one before; of one it is a lone shot. Vendors take turns."""
+    vendors = [vendor] if isinstance(vendor, str) else vendor
+    shots: list[Shot] = []
+    for number in range(links):
+        written = WrittenRow(continue_from="clip" if number else None)
+        row = ManifestRow(row=first_row + number, reel=reel, shot=str(number + 1), lone=links == 1, written=written)
+        name, request = vendors[number % len(vendors)], ShotRequest(prompt="a cat")
+        shots.append(
+            Shot(
+                row,
+                1,
+                0,
+                name,
+                request,
+                identity=f"1-{reel}-{number}",
+                parent=shots[-1] if shots else None,
+                model=adapter_named(name).model_for(request),
+            )
+        )
+    return shots
+
+
+@dataclass
+class Played:
+    """How a simulated run went: when each job began, in their order, and when the last clip was here."""
+
+    began: dict[str, float] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+    most_at_once: int = 0
+
+    @property
+    def order(self) -> list[str]:
+        """Shots as their jobs began."""
+        return list(self.began)
+
+
+def simulate(
+    shots: Sequence[Shot],
+    slots: Mapping[str, int],
+    seconds: Callable[[Shot], float],
+    *,
+    order: str = "fastest",
+    home_seconds: float = 0.0,
+    times: JobTimes | None = None,
+    limit: int | None = None,
+) -> Played:
+    """Renders shots on a simulated clock.
+
+    Args:
+        shots: In manifest order.
+        slots: By vendor.
+        seconds: How long the job of a shot takes.
+        order: As `--order`.
+        home_seconds: From a job's end till its clip is fetched and checked.
+        times: What is known of jobs beforehand.
+        limit: As `--limit`.
+    """
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        return runner.run(_simulated(shots, slots, seconds, order, home_seconds, times, limit))
+
+
+async def _simulated(shots, slots, seconds, order, home_seconds, times, limit) -> Played:
+    loop, played, by_id, running = asyncio.get_running_loop(), Played(), {}, set()
+    by_id = {f"{shot.identity}": shot for shot in shots}
+    sessions = {
+        f"{vendor}/default": SimpleNamespace(
+            slots=SlotPool(_Slots(count), clock=loop.time),
+            account=Account(vendor=vendor, api_key=SecretStr("k"), base_url="https://vendor.test"),
+            adapter=adapter_named(vendor),
+            job_seconds=60.0,
+            trouble=None,
+        )
+        for vendor, count in slots.items()
+    }
+
+    async def session(name):
+        return sessions[name]
+
+    async def submit(order):
+        played.began[order.shot_id] = loop.time()
+        running.add(order.identity)
+        played.most_at_once = max(played.most_at_once, len(running))
+        return Job(
+            vendor=order.account.partition("/")[0],
+            account=order.account,
+            base_url="https://vendor.test",
+            wire_model="m",
+            job_id=order.identity,
+            identity=order.identity,
+            shot_id=order.shot_id,
+            submitted_at=0.0,
+        )
+
+    async def follow(job, taken_up):
+        await asyncio.sleep(seconds(by_id[job.identity]))
+        running.discard(job.identity)
+        return JobSnapshot(status=JobStatus.SUCCEEDED, video_url=f"https://media.test/{job.job_id}.mp4")
+
+    async def download(job, link):
+        await asyncio.sleep(home_seconds)
+        figures = {"size_bytes": 1, "width": 864, "height": 496, "frames": 121, "duration_seconds": 5.04}
+        return Clip(key=f"ledger/{job.identity}/clip.mp4", sha256="0" * 64, **figures)
+
+    async def beside(reel):
+        del reel
+
+    ledger = SimpleNamespace(last_claim=lambda identity: 0, store=None)
+    run = Run(
+        Plan(list(shots), []),
+        ledger=ledger,
+        resources=SimpleNamespace(sessions=sessions, session=session, workers=None),
+        hosting=Hosting(),
+        steps=Steps(submit, follow, download),
+        options=RenderOptions(manifest="m.csv", output="/out", order=order, limit=limit),
+        times=times,
+    )
+    await run.finish(beside)
+    played.wall_seconds = loop.time()
+    ends = [run.results[shot].result() for shot in shots]
+    assert limit is not None or all(end.is_done for end in ends), [end.outcome for end in ends if not end.is_done]
+    for one in sessions.values():
+        await one.slots.close()
+        assert one.slots._backend.held == 0, "a slot was lost"
+    return played
