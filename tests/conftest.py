@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from longtake.media import workers
+from longtake.sandbox.clips import shelf
+from tests import kept_clips
 from tests.kept_decoders import KeptChild
 
 FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
@@ -17,6 +21,10 @@ LONG_VALUE = 100
 SHARES = {"test_deployments": "one", "test_retry": "one", "test_s3_render": "one"}
 """Tests with a deployed project, half a minute to make, share it in two groups; those not named are in the second."""
 
+
+# How long one example takes is the machine's affair.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     # A shell switches these off for what runs behind it, and our children would inherit that.
@@ -54,3 +62,14 @@ def kept_decoders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Decoding processes are started once a session; tests of these processes themselves start their own."""
     if request.path.parent.name != "media":
         monkeypatch.setattr(workers, "_Child", KeptChild)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clips_are_kept(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """A clip of the sandbox is encoded once for all processes of these tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "kept-clips"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf, "render_clip", kept_clips.keeper(folder))
+        yield
