@@ -38,7 +38,7 @@ async def download_clip(job: Job, output: str, link: str | None = None, policy: 
     async with open_resources(load_account) as resources:
         ledger = await resources.ledger(output)
         session = await resources.session(job.account)
-        purchase = await asyncio.to_thread(ledger.purchase, job.identity)
+        purchase = await asyncio.to_thread(ledger.latest, job.identity)
         wanted = purchase.intent.expected if purchase.intent else Expectation()
         check = gate(wanted, resources.workers, policy)
         return await fetch_into_ledger(job, session, ledger, resources.media, check, link=link)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -69,7 +68,7 @@ async def render_plain(
     if (refusal := prepared.refusal()) is not None:
         raise refusal
     async with open_resources(load_account) as resources:
-        ledger = await resources.ledger(wish.output)
+        ledger = prepared.ledger
 
         async def submit(order):
             return await buy(order, await resources.session(order.account), ledger, resources.budget)
@@ -78,7 +77,7 @@ async def render_plain(
             return await await_end(job, await resources.session(job.account), ledger, taken_up=taken_up)
 
         async def download(job, link):
-            bought = ledger.purchase(job.identity)
+            bought = ledger.latest(job.identity)
             wanted = bought.intent.expected if bought.intent else Expectation()
             looked = check or gate(wanted, resources.workers)
             return await download_clip(
@@ -93,7 +92,7 @@ async def render_plain(
                 events.append((event, shot.shot_id, words))
 
         return await render(
-            replace(prepared, ledger=ledger),
+            prepared,
             resources,
             steps=Steps(submit=submit, await_job=follow, download=download),
             stitch=stitch,

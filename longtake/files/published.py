@@ -27,6 +27,11 @@ def published_hashes(beside: Mapping[str, Any] | None) -> frozenset[str]:
     return frozenset(value for value in found if isinstance(value, str))
 
 
+def same_stamp(told: object, now: str | None) -> bool:
+    """Whether a film still has the stamp that the JSON beside it tells; on S3 earlier releases told its time too."""
+    return now is not None and isinstance(told, str) and (told == now or told.startswith(f"{now} "))
+
+
 def bytes_hash(store: Store, key: str) -> str | None:
     """The hash of what stands at a key, "" for what cannot be read, None where nothing stands."""
     try:

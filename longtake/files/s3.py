@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import mimetypes
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +14,20 @@ from typing import Any, BinaryIO, cast
 
 import s3fs
 
-from longtake.domain.errors import ConfigurationError, StorageError
+from longtake.domain.errors import ConfigurationError, PublishConflictError, StorageError
+from longtake.files.bucket.index import Index
+from longtake.files.bucket.known_texts import KnownTexts, content_mark, mark_of
+from longtake.files.bucket.requests import Bucket, seen_as
+from longtake.files.bucket.view import View
 from longtake.files.private_folder import private_folder
-from longtake.files.store import Store, validate_key
+from longtake.files.store import Seen, Store, validate_key
 
 CONFLICT_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """Between creates that met another writer's."""
-_MEDIA_TYPES = mimetypes.MimeTypes()
-_MEDIA_TYPES.add_type("image/webp", ".webp")  # unknown to Python before 3.13
+WORTH_AN_INDEX = 8
+"""For fewer texts that are not known the index is not read."""
+INDEXED = ("ledger/", "clips/", "reels/")
+"""Folders with many small texts."""
 
 
 class S3Store(Store):
@@ -62,6 +67,12 @@ class S3Store(Store):
         if endpoint_url:
             options["endpoint_url"] = endpoint_url
         self._fs: Any = connect(**options)
+        self._bucket = Bucket(self._fs, self._root)
+        self._texts = KnownTexts()
+        self._index = Index(self._bucket, self._texts)
+        self._view = View((), self.survey)
+        self._sizes: dict[str, int] = {}
+        """Of films that were published here."""
         self._signer: Any = None
         if public_endpoint_url:
             self._signer = connect(**(options | {"endpoint_url": public_endpoint_url}))
@@ -75,7 +86,7 @@ class S3Store(Store):
 
     def create(self, key: str, data: bytes) -> bool:
         for pause_seconds in CONFLICT_PAUSES_SECONDS:
-            if (created := self._created(key, data)) is not None:
+            if (created := self._created(validate_key(key), data)) is not None:
                 return created
             time.sleep(pause_seconds)
         raise StorageError(f"{self.url}/{key}: the store names a conflict again and again, and nothing stands there")
@@ -85,73 +96,140 @@ class S3Store(Store):
 
         Such a create is to be made again, as S3 says: the other's may come to nothing.
         """
-        bucket, _, object_key = self._path(key).partition("/")
         try:
-            self._fs.call_s3("put_object", Bucket=bucket, Key=object_key, Body=data, IfNoneMatch="*")
-        except FileExistsError:
-            return False
+            self._bucket.put(key, data, only_new=True)
         except OSError as error:
             if "ConditionalRequestConflict" in str(error):
                 return None if self.size(key) is None else False
-            if "PreconditionFailed" in str(error) or "At least one of the pre-conditions" in str(error):
-                return False
-            if getattr(error, "errno", None) == errno.EEXIST:
+            if _stands_there(error):
                 return False
             raise
+        self._texts.add(data)
         return True
 
     def read(self, key: str) -> bytes | None:
+        if self._view.covers(key):
+            seen = self._view.seen(key)
+            return self.read_seen({key: seen}).get(key) if seen is not None else None
         try:
-            return cast(bytes, self._fs.cat_file(self._path(key)))
+            return self._bucket.get(validate_key(key))
         except FileNotFoundError:
             return None
 
     def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        paths = {self._path(key): key for key in keys}
-        if not paths:
-            return {}
-        found: Any = self._fs.cat(list(paths), on_error="return")
-        if len(paths) == 1 and not isinstance(found, dict):
-            found = {next(iter(paths)): found}
         kept: dict[str, bytes] = {}
-        for path, data in cast(Mapping[str, object], found).items():
-            if isinstance(data, bytes):
-                kept[paths[path]] = data
-            elif not isinstance(data, FileNotFoundError):
-                raise StorageError(f"{path} could not be read: {type(data).__name__}")
+        for key, found in self._bucket.get_many(map(validate_key, keys)).items():
+            if isinstance(found, bytes):
+                kept[key] = found
+            elif not isinstance(found, FileNotFoundError):
+                raise StorageError(f"{self._path(key)} could not be read: {type(found).__name__}")
         return kept
 
+    def survey(self, prefix: str) -> Mapping[str, Seen]:
+        return dict(self._bucket.list(prefix))
+
+    def read_seen(self, seen: Mapping[str, Seen]) -> dict[str, bytes]:
+        marks = {key: mark for key, each in seen.items() if (mark := content_mark(each)) is not None}
+        texts = self._texts.find(frozenset(marks.values()))
+        if len(seen) - len(texts) >= WORTH_AN_INDEX and self._index.read():
+            texts = self._texts.find(frozenset(marks.values()))
+        known = {key: texts[mark] for key, mark in marks.items() if mark in texts}
+        read = self.read_many(key for key in seen if key not in known)
+        for data in read.values():
+            self._texts.add(data)
+        return known | read
+
+    def keep_in_view(self, folders: Iterable[str]) -> None:
+        self._view = View(folders, self.survey)
+
+    def keep_index(self) -> None:
+        self._index.write(self._listed_marks)
+
+    def _listed_marks(self) -> set[bytes]:
+        listed = (seen for folder in INDEXED for seen in self.survey(folder).values())
+        return {mark for seen in listed if (mark := content_mark(seen)) is not None}
+
     def write(self, key: str, data: bytes) -> None:
-        media_type = _MEDIA_TYPES.guess_type(key)[0]
-        self._fs.pipe_file(self._path(key), data, **({"ContentType": media_type} if media_type else {}))
+        if self._view.covers(key) and content_mark(self._view.seen(key)) == mark_of(data):
+            return
+        self._view.note(key, self._bucket.put(validate_key(key), data))
+        if key.startswith(INDEXED):
+            self._texts.add(data)
 
     def list(self, prefix: str) -> list[str]:
-        start = len(self._root) + 1
-        return [str(path)[start:] for path in self._fs.find(self._path(prefix.strip("/")))]
+        return list(self.survey(prefix))
 
     def folders(self, prefix: str = "") -> list[str]:
-        start = len(self._root) + 1
-        try:
-            found: list[dict[str, Any]] = self._fs.ls(self._path(prefix) if prefix else self._root, detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(str(entry["name"])[start:] for entry in found if entry["type"] == "directory")
+        return sorted(self._bucket.folders(prefix))
 
     def size(self, key: str) -> int | None:
+        seen = self._seen(key)
+        return seen.size_bytes if seen is not None else None
+
+    def stamp(self, key: str) -> str | None:
+        seen = self._seen(key)
+        return seen.stamp if seen is not None else None
+
+    def _seen(self, key: str) -> Seen | None:
+        return self._view.seen(key) if self._view.covers(key) else self._look(key)
+
+    def _look(self, key: str) -> Seen | None:
         try:
-            return int(self._fs.info(self._path(key))["size"])
+            told = self._bucket.head(validate_key(key))
         except FileNotFoundError:
             return None
+        return seen_as(int(told["ContentLength"]), str(told["ETag"]))
 
     def open(self, key: str) -> BinaryIO:
         return cast(BinaryIO, self._fs.open(self._path(key), "rb"))
 
+    def fetch(self, key: str, target: Path) -> Path:
+        pieces = self._bucket.chunks(validate_key(key))
+        with target.open("wb") as sink:
+            for piece in pieces:
+                sink.write(piece)
+        return target
+
+    def sha256(self, key: str) -> str | None:
+        if self._view.covers(key) and self._view.seen(key) is None:
+            return None
+        digest = hashlib.sha256()
+        try:
+            for piece in self._bucket.chunks(validate_key(key)):
+                digest.update(piece)
+        except FileNotFoundError:
+            return None
+        return digest.hexdigest()
+
     def publish(self, local: Path, key: str) -> None:
-        self._fs.put_file(str(local), self._path(key))
+        size_bytes, seen = local.stat().st_size, self._bucket.put_file(local, validate_key(key))
+        self._sizes[key] = size_bytes
+        if self._view.covers(key):
+            self._view.note(key, seen or self._look(key))
         local.unlink()
 
     def link(self, source: str, key: str) -> None:
-        self._fs.copy(self._path(source), self._path(key))
+        is_new = self._view.covers(key) and self._view.seen(key) is None
+        try:
+            etag = self._copy(validate_key(source), validate_key(key), only_new=is_new)
+        except OSError as error:
+            if not _stands_there(error):
+                raise
+            self._view.forget(key)
+            raise PublishConflictError(
+                f"{key}: something was put there a moment ago; the next run looks at it"
+            ) from None
+        if self._view.covers(key):
+            size_bytes = self._sizes.get(source)
+            self._view.note(key, self._look(key) if size_bytes is None else seen_as(size_bytes, etag))
+
+    def _copy(self, source: str, key: str, *, only_new: bool) -> str:
+        try:
+            return self._bucket.copy(source, key, only_new=only_new)
+        except (OSError, NotImplementedError) as error:
+            if only_new and "NotImplemented" in f"{type(error).__name__} {error}":
+                return self._bucket.copy(source, key)
+            raise
 
     def move(self, source: str, key: str) -> bool:
         if self.size(key) is not None:
@@ -167,24 +245,17 @@ class S3Store(Store):
         return {key: age for key, age in told.items() if age is not None}
 
     def _age(self, key: str) -> float | None:
-        bucket, _, object_key = self._path(key).partition("/")
         try:
-            head: Any = self._fs.call_s3("head_object", Bucket=bucket, Key=object_key)
+            head = self._bucket.head(key)
             asked_at = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
             return float((asked_at - head["LastModified"]).total_seconds())
         except (OSError, KeyError, TypeError, ValueError):
             return None
 
-    def stamp(self, key: str) -> str | None:
-        try:
-            found: dict[str, Any] = self._fs.info(self._path(key))
-        except FileNotFoundError:
-            return None
-        return f"{found['size']} {found.get('ETag')} {found.get('LastModified')}"
-
     def remove(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(key))
+            self._bucket.delete(validate_key(key))
+        self._view.note(key, None)
 
     def local(self, key: str) -> Path | None:
         del key
@@ -198,3 +269,10 @@ class S3Store(Store):
     def work_folder(self, key: str) -> Path:
         name = hashlib.sha256(f"{self.url}/{PurePosixPath(key).parent}".encode()).hexdigest()[:24]
         return private_folder("work", name)
+
+
+def _stands_there(error: OSError) -> bool:
+    """Whether a store refused a write because an object stands at its key."""
+    if isinstance(error, FileExistsError) or getattr(error, "errno", None) == errno.EEXIST:
+        return True
+    return "PreconditionFailed" in str(error) or "At least one of the pre-conditions" in str(error)

@@ -10,9 +10,9 @@ import hashlib
 import shutil
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from longtake.domain.errors import StorageError, UnsafeStoreError
 
@@ -25,6 +25,13 @@ def validate_key(key: str) -> str:
     if not parts or key.startswith("/") or ".." in parts or "\0" in key:
         raise StorageError(f"{key!r} is no key of an output store")
     return key
+
+
+class Seen(NamedTuple):
+    """What a list tells of an object beside its name: its bytes and its stamp; None where it does not."""
+
+    size_bytes: int | None = None
+    stamp: str | None = None
 
 
 class Store(ABC):
@@ -58,6 +65,24 @@ class Store(ABC):
     @abstractmethod
     def list(self, prefix: str) -> list[str]:
         """Every key below a folder, unsorted, never from a cache."""
+
+    def survey(self, prefix: str) -> Mapping[str, Seen]:
+        """Every object below a folder with what the list tells of it, never from a cache."""
+        return dict.fromkeys(self.list(prefix), Seen())
+
+    def read_seen(self, seen: Mapping[str, Seen]) -> dict[str, bytes]:
+        """As `read_many`, of objects as a survey just showed them; what is known to be in one is not asked for."""
+        return self.read_many(seen)
+
+    def keep_in_view(self, folders: Iterable[str]) -> None:
+        """From now on what stands in these folders is known by a list at most a minute old and by what is written here.
+
+        For what people are shown, never for the ledger. Where asking costs nothing, nothing changes.
+        """
+        del folders
+
+    def keep_index(self) -> None:  # noqa: B027 - most stores have nothing to note
+        """Notes in the store what is known of it, where a later run is spared requests by that; never fails."""
 
     @abstractmethod
     def folders(self, prefix: str = "") -> list[str]:
@@ -96,7 +121,7 @@ class Store(ABC):
 
     @abstractmethod
     def stamp(self, key: str) -> str | None:
-        """What changes whenever an object is written anew, cheap to ask for; None where there is none."""
+        """What changes whenever an object's bytes do, cheap to ask for; None where there is none."""
 
     def ages(self, keys: Iterable[str]) -> dict[str, float]:
         """How many seconds ago objects were written, by the store's own clock, as far as it can tell."""

@@ -136,6 +136,7 @@ async def reconcile(
         await asyncio.gather(*(bring(place, purchase, job) for place, (purchase, job) in enumerate(jobs)))
     finally:
         await downloads.close()
+        await asyncio.to_thread(ledger.store.keep_index)
     return report
 
 

@@ -103,7 +103,7 @@ async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bu
     give_up_at = time.monotonic() + session.account.max_wait_seconds
     unsent = waited_for = 0
     while True:
-        purchase = await asyncio.to_thread(ledger.purchase, order.identity)
+        purchase = await asyncio.to_thread(ledger.before_buying, order.identity)
         if (job := _settled(purchase, ledger)) is not None:
             return job
         if purchase.state(ledger.clock()) is State.SUBMITTING:

@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from longtake.domain.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
 from longtake.domain.identity import VERSION
-from longtake.files.store import Store
+from longtake.files.store import Seen, Store
 from longtake.ledger.deadlines import Deadlines
+from longtake.ledger.recent import Recent
 from longtake.ledger.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
 from longtake.ledger.records import Accepted, Intent, Purchase, Record, Unknown, Void
 from longtake.ledger.spill import bring_in, keep_elsewhere
@@ -51,6 +52,9 @@ class Ledger:
         self.store = store
         self.clock = clock
         self._deadlines = Deadlines(store, clock)
+        self._recent = Recent()
+        self._met: set[str] | None = None
+        """Purchases that were there when all were read, and those that were touched since; None before."""
 
     @staticmethod
     def folder(identity: str) -> str:
@@ -61,14 +65,14 @@ class Ledger:
         """The key of a purchase's clip."""
         return f"{self.folder(identity)}/{CLIP_NAME}"
 
-    def scan(self) -> dict[str, list[str]]:
-        """One listing of everything: file names by identity."""
-        names: dict[str, list[str]] = defaultdict(list)
-        for key in self.store.list(FOLDER):
+    def scan(self, folder: str = FOLDER) -> dict[str, dict[str, Seen]]:
+        """One listing of everything, or of one purchase's folder: by identity, what it tells of each file by name."""
+        found: dict[str, dict[str, Seen]] = defaultdict(dict)
+        for key, seen in self.store.survey(folder).items():
             parts = key.split("/")
             if len(parts) == 3:
-                names[parts[1]].append(parts[2])
-        return dict(names)
+                found[parts[1]][parts[2]] = seen
+        return dict(found)
 
     def load(self, identities: Collection[str] | None = None) -> dict[str, Purchase]:
         """Reads purchases, all of them or those named that exist: one listing and one bulk read.
@@ -76,9 +80,10 @@ class Ledger:
         Ids of jobs that an earlier run could only keep elsewhere on this machine are brought in before.
         """
         bring_in(self.store, self._put_beside)
-        names = self.scan()
-        wanted = names if identities is None else {name: names[name] for name in identities if name in names}
-        return self._read(wanted)
+        files = self.scan()
+        if identities is None:
+            self._met = (self._met or set()) | set(files)
+        return self._read(files if identities is None else {one: files[one] for one in identities if one in files})
 
     def _put_beside(self, key: str, data: bytes) -> bool:
         """Gives the id of a paid job the next name where what has its own cannot be read and nothing else rules."""
@@ -92,41 +97,73 @@ class Ledger:
     def load_open(self) -> dict[str, Purchase]:
         """Reads the purchases that are not settled; of the settled ones only the record that says so."""
         bring_in(self.store, self._put_beside)
-        names = self.scan()
-        last = [(identity, name) for identity, files in names.items() if (name := _settling(files)) is not None]
+        listed = self.scan()
+        last = {(one, name): files[name] for one, files in listed.items() if (name := _settling(files)) is not None}
         texts = self._contents(last)
         settled = {identity for identity, name in last if _is_readable(identity, name, texts.get((identity, name)))}
-        return self._read({identity: files for identity, files in names.items() if identity not in settled})
+        return self._read({identity: files for identity, files in listed.items() if identity not in settled})
 
     def purchase(self, identity: str) -> Purchase:
         """Reads one purchase as it stands now."""
-        return self._read({identity: self._names(identity)}).get(identity, Purchase(identity=identity))
+        files = self.scan(self.folder(identity)).get(identity, {})
+        texts = self._texts({identity: files})[identity]
+        self._recent.put(identity, texts)
+        return self._assembled(identity, texts)
 
-    def _names(self, identity: str) -> list[str]:
-        keys = [key.split("/") for key in self.store.list(self.folder(identity))]
-        return [parts[2] for parts in keys if len(parts) == 3]
+    def latest(self, identity: str) -> Purchase:
+        """A purchase as this process read it last, with what it wrote since; read anew where that is forgotten.
+
+        What others wrote meanwhile is not in it. It decides nothing that is not decided by creating a record.
+        """
+        texts = self._recent.get(identity)
+        return self.purchase(identity) if texts is None else self._assembled(identity, texts)
+
+    def before_buying(self, identity: str) -> Purchase:
+        """As `purchase`; one of which `load` found no trace is taken for new without a question.
+
+        Whoever buys creates the intent of its first try before anything else, and creating it a second time fails: who
+        is late learns it then, and reads.
+        """
+        if self._met is None or identity in self._met:
+            return self.purchase(identity)
+        self._met.add(identity)
+        self._recent.put(identity, {})
+        return Purchase(identity=identity)
+
+    def _names(self, identity: str) -> Collection[str]:
+        return self.scan(self.folder(identity)).get(identity, {})
 
     def last_claim(self, identity: str) -> int:
         """The number of the last claim on a purchase's slot, 0 if there is none; by the listing alone."""
         names = (record_name(name) for name in self._names(identity))
         return max((name.number for name in names if name is not None and name.kind == "claim"), default=0)
 
-    def _read(self, names: Mapping[str, Iterable[str]]) -> dict[str, Purchase]:
+    def _read(self, listed: Mapping[str, Mapping[str, Seen]]) -> dict[str, Purchase]:
+        found = {identity: assemble(identity, texts) for identity, texts in self._texts(listed).items()}
+        for identity, purchase in found.items():
+            purchase.clip_bytes = listed[identity].get(CLIP_NAME, Seen()).size_bytes
+        return self._deadlines.on_our_clock(found)
+
+    def _assembled(self, identity: str, texts: Mapping[str, bytes | None]) -> Purchase:
+        return self._deadlines.on_our_clock({identity: assemble(identity, texts)})[identity]
+
+    def _texts(self, listed: Mapping[str, Mapping[str, Seen]]) -> dict[str, dict[str, bytes | None]]:
+        """By identity and name, the texts of listed files; None for a film, and for what cannot be read."""
         found = self._contents(
-            (identity, name) for identity, files in names.items() for name in files if name.endswith(".json")
-        )
-        return self._deadlines.on_our_clock(
             {
-                identity: assemble(identity, {name: found.get((identity, name)) for name in files})
-                for identity, files in names.items()
+                (identity, name): seen
+                for identity, files in listed.items()
+                for name, seen in files.items()
+                if name.endswith(".json")
             }
         )
+        return {identity: {name: found.get((identity, name)) for name in files} for identity, files in listed.items()}
 
-    def _contents(self, files: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    def _contents(self, files: Mapping[tuple[str, str], Seen]) -> dict[tuple[str, str], bytes]:
         """The texts of files by identity and name; those that cannot be read are left out."""
         keys = {f"{self.folder(identity)}/{name}": (identity, name) for identity, name in files}
         try:
-            found = self.store.read_many(keys)
+            found = self.store.read_seen({key: files[file] for key, file in keys.items()})
         except (PermissionError, IsADirectoryError):
             found = {key: data for key in keys if (data := self._readable(key)) is not None}
         return {keys[key]: data for key, data in found.items()}
@@ -151,11 +188,12 @@ class Ledger:
         kind = NAME_OF[type(record)]
         key = f"{self.folder(record.identity)}/{name or kind}.json"
         data = encode(record)
-        if self._create(key, data, record):
-            return record
-        if own_record(record.identity, kind, self._readable(key)).nonce == record.nonce:
-            return record
-        raise PublishConflictError(f"{key}: another run wrote it first")
+        if not self._create(key, data, record):
+            self._recent.drop(record.identity)
+            if own_record(record.identity, kind, self._readable(key)).nonce != record.nonce:
+                raise PublishConflictError(f"{key}: another run wrote it first")
+        self._recent.add(record.identity, f"{name or kind}.json", data)
+        return record
 
     def _create(self, key: str, data: bytes, record: Record) -> bool:
         """As the store does; what follows an intent finds room though the disk is full, a job's id any place at all."""
@@ -202,7 +240,8 @@ class Ledger:
 
         It belongs to the job that now counts, and takes the next name where one that cannot be read has the first.
         """
-        kind, names = NAME_OF[type(record)], self._singles(record.identity)
+        kind, known = NAME_OF[type(record)], self._recent.get(record.identity)
+        names = _singles(self._names(record.identity) if known is None else known)
         number = max((name.number for name in names if name.kind == "accepted"), default=1)
         while True:
             name = RecordName(kind, number)
@@ -211,7 +250,7 @@ class Ledger:
             except PublishConflictError:
                 return False
             except UnreadableRecordError:
-                if name not in self._singles(record.identity):
+                if name not in _singles(self._names(record.identity)):
                     raise  # it is the new one that no file can hold
                 number += 1
             else:
@@ -223,12 +262,13 @@ class Ledger:
         Raises:
             PublishConflictError: Another word came in between.
         """
-        number = max((name.number for name in self._singles(record.identity)), default=0) + 1
+        number = max((name.number for name in _singles(self._names(record.identity))), default=0) + 1
         return self.add(record, name=RecordName(NAME_OF[type(record)], number).stem)
 
-    def _singles(self, identity: str) -> set[RecordName]:
-        names = (record_name(name) for name in self._names(identity))
-        return {name for name in names if name is not None and name.kind in SINGLES}
+
+def _singles(files: Iterable[str]) -> set[RecordName]:
+    names = map(record_name, files)
+    return {name for name in names if name is not None and name.kind in SINGLES}
 
 
 def other_clip_key(ledger: Ledger, identity: str, sha256: str) -> str:

@@ -160,7 +160,8 @@ class Purchase(BaseModel):
 
     `unreadable` tells of records of ours that cannot be read, `foreign` of files that are none of ours. `doubtful`:
     what cannot be read may hold more than what can. `torn_try` is the latest try that only its file's name tells of;
-    `told` holds what could be picked out of a torn text (`shot_id`, `job_id`).
+    `told` holds what could be picked out of a torn text (`shot_id`, `job_id`). `clip_bytes` is its film's size, if a
+    list told it.
     """
 
     identity: str
@@ -176,6 +177,7 @@ class Purchase(BaseModel):
     foreign: tuple[str, ...] = ()
     doubtful: bool = False
     torn_try: int = 0
+    clip_bytes: int | None = None
     told: dict[str, str] = Field(default_factory=dict)
 
     @property

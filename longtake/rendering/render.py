@@ -13,7 +13,7 @@ from functools import partial
 from longtake.costs.spent import spent_by_shot, spent_on
 from longtake.costs.usage import answered_twice
 from longtake.jobs.resources import RunResources
-from longtake.ledger.ledger import FOLDER
+from longtake.ledger.ledger import FOLDER, Ledger
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.media.stitching.receipt import StitchOptions
@@ -38,6 +38,8 @@ from longtake.reports.run.view import Totals
 log = logging.getLogger("longtake.rendering.render")
 
 
+INDEX_SECONDS = 300.0
+
 StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
 
 
@@ -56,6 +58,9 @@ async def render(
         ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
     """
     await resources.receive_callbacks()
+    # What the run knows of its purchases by now its steps know as well.
+    resources.ledgers[prepared.options.output] = prepared.ledger
+    prepared.store.keep_in_view(("clips", "reels", "posters"))
     await asyncio.to_thread(_part_from_the_ledger, prepared)
     await asyncio.to_thread(_remember, prepared)
     plan, options, held = Plan(prepared.rendered_shots, []), prepared.options, {}
@@ -109,11 +114,12 @@ async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, repor
             ends[reel] = None, f"{type(error).__name__}: {error}"
 
     tables = partial(_write_results_now, prepared, report, run.results)
-    watching = asyncio.create_task(report.keep(run.results, ends, tables))
+    beside = [asyncio.create_task(work) for work in (report.keep(run.results, ends, tables), _keep_index(prepared))]
     try:
         await run.finish(with_reel)
     finally:
-        watching.cancel()
+        for task in beside:
+            task.cancel()
         made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
         written = asyncio.to_thread(write_up, prepared, run.results, made, report, [run.options.run])
         summary = await asyncio.shield(written)
@@ -130,7 +136,7 @@ async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run
         result = await asyncio.shield(run.results[shot])
         results.append(result)
         if result.is_done and result.job is not None:
-            purchase = await asyncio.to_thread(prepared.ledger.purchase, result.job.identity)
+            purchase = await asyncio.to_thread(_purchase_of, result, prepared.ledger)
             if await asyncio.to_thread(publish_clip, prepared.store, result, purchase, tell):
                 fresh.append(result)
     if fresh:
@@ -142,6 +148,13 @@ async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run
     if made.kept:
         tell(made.kept)
     return made, ""
+
+
+def _purchase_of(result: ShotResult, ledger: Ledger) -> Purchase:
+    """What a finished shot was bought as; what was done when the run began is not asked for again."""
+    known, identity = result.shot.purchase, result.job.identity if result.job else ""
+    is_whole = known is not None and known.clip is not None and known.identity == identity
+    return known if known is not None and is_whole else ledger.latest(identity)
 
 
 def _tell(prepared: PreparedRun, words: str) -> None:
@@ -234,6 +247,13 @@ def _rows(
     return rows
 
 
+async def _keep_index(prepared: PreparedRun) -> None:
+    """Notes now and then what is known of the output, so that a run after a killed one need not read it all."""
+    while True:
+        await asyncio.sleep(INDEX_SECONDS)
+        await asyncio.to_thread(prepared.store.keep_index)
+
+
 def _write_results_now(
     prepared: PreparedRun, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
 ) -> None:
@@ -275,6 +295,7 @@ def write_up(
         except Exception as error:
             log.exception("the report could not be written")
             prepared.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
+    prepared.store.keep_index()
     charged_now = _charged_now(prepared, purchases, runs)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),

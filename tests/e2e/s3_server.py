@@ -6,6 +6,8 @@ import logging
 import re
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,8 @@ class S3Server:
         stale_seconds: Lists show what was there so long ago.
         troubled: Keys that were answered so.
         lost: Keys whose first answer was lost.
+        delay_seconds: Every answer waits so long.
+        requests: Kind and key of all that was asked, in order.
     """
 
     url: str = ""
@@ -52,6 +56,8 @@ class S3Server:
     is_late: bool = False
     stale_seconds: float = 0.0
     troubled: list[str] = field(default_factory=list)
+    delay_seconds: float = 0.0
+    requests: list[tuple[str, str]] = field(default_factory=list)
     _answered: set[str] = field(default_factory=set)
     # moto looks and writes in two steps; a real store does it in one.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
@@ -68,7 +74,14 @@ class S3Server:
             key="key", secret="hunter2", endpoint_url=self.url, skip_instance_cache=True, use_listings_cache=False
         )
 
+    def counts(self, since: int = 0) -> Counter[str]:
+        """How many requests of each kind came, those before the number `since` left out."""
+        return Counter(kind for kind, _ in self.requests[since:])
+
     def __call__(self, environ, start_response):
+        self.requests.append((_kind(environ), environ["PATH_INFO"]))
+        if self.delay_seconds:
+            time.sleep(self.delay_seconds)
         if self.stale_seconds and environ["REQUEST_METHOD"] == "GET" and "list-type" in environ.get("QUERY_STRING", ""):
             return self._stale(environ, start_response)
         if environ["REQUEST_METHOD"] != "PUT" or CONDITION not in environ:
@@ -110,6 +123,14 @@ class S3Server:
             return entry[0] if written < since else b""
 
         return [re.sub(rb"<Contents>.*?<LastModified>(.*?)</LastModified>.*?</Contents>", kept, answer, flags=re.S)]
+
+
+def _kind(environ) -> str:
+    """What a request is, as S3's price lists tell them apart."""
+    method = environ["REQUEST_METHOD"]
+    if method == "GET" and "list-type" in environ.get("QUERY_STRING", ""):
+        return "LIST"
+    return "COPY" if method == "PUT" and "HTTP_X_AMZ_COPY_SOURCE" in environ else method
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from longtake.costs.usage import drift_percent, reported_usage
 from longtake.files.json_files import read_json, write_json
 from longtake.files.names import file_name
-from longtake.files.published import STAMP, bytes_hash, keep_aside, kept_words, published_hashes
+from longtake.files.published import STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
@@ -60,7 +60,7 @@ def publish_clip(
     shown = before.get("clip")
     is_same = before.get("identity") == purchase.identity
     is_same = is_same and isinstance(shown, Mapping) and shown.get("sha256") == clip.sha256
-    if stamp is not None and is_same and before.get(STAMP) == stamp:
+    if is_same and same_stamp(before.get(STAMP), stamp):
         return False
     stands = bytes_hash(store, key) if stamp is not None else None
     if stands != clip.sha256:

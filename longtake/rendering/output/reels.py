@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from longtake.domain.errors import PublishConflictError, UnfitClipError
 from longtake.domain.job import Clip
 from longtake.files.json_files import read_json, write_json
-from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes
+from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
 from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
 from longtake.media.checking.drift import measure_drift
@@ -125,7 +125,7 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
         return None
     if store.size(order.key) != receipt.get("size_bytes"):
         return None
-    if (stamp := store.stamp(order.key)) != receipt.get(STAMP):
+    if not same_stamp(receipt.get(STAMP), stamp := store.stamp(order.key)):
         if (known := published_hashes(receipt)) and bytes_hash(store, order.key) not in known:
             return None
         write_json(store, sidecar_key(order.key), receipt | {STAMP: stamp})
