@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import socket
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import s3fs
+from botocore.loaders import JSONFileLoader
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -29,6 +31,22 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "hunter2",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+
+
+@functools.cache
+def _shared_moto() -> DomainDispatcherApplication:
+    """One application serves all: its buckets are those of the process anyhow."""
+    return DomainDispatcherApplication(create_backend_app)
+
+
+@functools.cache
+def _service_description(path: str) -> object:
+    return _read_description(JSONFileLoader(), path)
+
+
+# Every client of a test is a new one, and reads a megabyte of descriptions anew.
+_read_description = JSONFileLoader.load_file
+JSONFileLoader.load_file = lambda self, file_path: _service_description(file_path)
 
 
 @dataclass
@@ -61,7 +79,7 @@ class S3Server:
     _answered: set[str] = field(default_factory=set)
     # moto looks and writes in two steps; a real store does it in one.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
-    _moto: object = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
+    _moto: object = field(default_factory=_shared_moto)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -81,7 +81,8 @@ def gzipped(path: Path, block: bytes, times: int, head: bytes = b"prompt\n", end
 
 def _table(**columns: Any) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd", write_statistics=False)
+        made = {name: column() if callable(column) else column for name, column in columns.items()}
+        pyarrow.parquet.write_table(pyarrow.table(made), path, compression="zstd", write_statistics=False)
 
     return write
 
@@ -131,8 +132,9 @@ def _names(count: int) -> bytes:
     return b",".join(b"c%d" % number for number in range(count)) + b"\n"
 
 
-def _repeated(value: Any, times: int) -> Any:
-    return pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * times, pyarrow.int32()), [value])
+def _repeated(value: Any, times: int) -> Callable[[], Any]:
+    # Made when it is written: every process that collects the tests reads this file.
+    return lambda: pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * times, pyarrow.int32()), [value])
 
 
 MANIFESTS: dict[str, tuple[str, Callable[[Path], None], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import threading
@@ -20,6 +21,7 @@ def picture(width=640, height=480, kind="PNG"):
     return file.getvalue()
 
 
+@functools.cache
 def video(width=320, height=240, seconds=2, fps=24, bit_rate=200_000, noise=False):
     """An MP4 with its index at the end, as encoders write it."""
     file = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import io
 import os
@@ -94,7 +95,7 @@ def test_no_file_and_no_host_brings_a_library_s_words_to_the_screen(host, tmp_pa
 
     def dying(handler):
         if handler.headers.get("range") in (None, f"bytes=0-{ranged.BLOCK_BYTES - 1}") and len(host.requests) == 1:
-            return handler.give(LARGE)
+            return handler.give(large_video())
         handler.close_connection = True
         return handler.connection.close()
 
@@ -103,7 +104,7 @@ def test_no_file_and_no_host_brings_a_library_s_words_to_the_screen(host, tmp_pa
     made = [*(case.make for case in PICTURES.values()), *(sound.make for sound in SOUNDS.values())]
     made += [
         lambda: huge_png(13_500),
-        lambda: LARGE[: len(LARGE) // 2],
+        lambda: large_video()[: len(large_video()) // 2],
         lambda: b"\xff\xd8\xff\xe1\0\x20Exif\0\0II*\0" + bytes(99),
     ]
     for path, make in zip(paths, made, strict=True):
@@ -146,17 +147,21 @@ async def test_local_files_and_data_uris_are_measured(tmp_path):
     assert "not a regular file" in problems[str(tmp_path / "pipe")]
 
 
-BOMB = gzip.compress(bytes(300 * 2**20))
+@functools.cache
+def bomb():
+    return gzip.compress(bytes(300 * 2**20), 1)
+
+
 BAD = {
     "/gone": (404, "HTTP 404"),
     "/broken": (500, "HTTP 500"),
     "/empty": (b"", "empty"),
     "/page.html": (b"<html>no clip here</html>", "HTML"),
     "/list.m3u8": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/secret\n", "playlist"),
-    "/cut.mp4": (video()[:-500], "damaged"),
+    "/cut.mp4": (lambda handler: handler.give(video()[:-500]), "damaged"),
     "/webm": (b"\x1a\x45\xdf\xa3" + bytes(500), "WebM"),
     "/brotli": (lambda handler: handler.give(b"\x0b\x02\x80no picture", **{"Content-Encoding": "br"}), "compressed"),
-    "/bomb": (lambda handler: handler.give(BOMB, **{"Content-Encoding": "gzip"}), "unpacked it has more"),
+    "/bomb": (lambda handler: handler.give(bomb(), **{"Content-Encoding": "gzip"}), "unpacked it has more"),
     "/liar": (lambda handler: handler.answer(206, b"abc", **{"Content-Range": "bytes 7-9/100"}), "ranges are wrong"),
     "/huge": (lambda handler: handler.answer(206, b"a" * 99, **{"Content-Range": f"bytes 0-98/{2**40}"}), "cut short"),
     "/loop": ("/loop", "redirects"),
@@ -195,7 +200,8 @@ async def test_a_reference_whose_host_has_odd_manners_is_read(host, allowed):
     assert {facts[host.url + path].width for path in ODD} == {640}
 
 
-LARGE = video(640, 480, seconds=4, noise=True)
+def large_video():
+    return video(640, 480, seconds=4, noise=True)
 
 
 def later(manner):
@@ -203,7 +209,7 @@ def later(manner):
 
     def answer(handler):
         if handler.headers.get("range") in (None, f"bytes=0-{ranged.BLOCK_BYTES - 1}"):
-            return handler.give(LARGE)
+            return handler.give(large_video())
         return manner(handler)
 
     return answer
@@ -213,24 +219,24 @@ def in_small_parts(handler):
     """Gives at most 64 KiB at once."""
     place = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("range") or "")
     if not place:
-        return handler.give(LARGE)
+        return handler.give(large_video())
     first, last = int(place[1]), min(int(place[2]), int(place[1]) + 65535)
-    span = f"bytes {first}-{last}/{len(LARGE)}"
-    return handler.answer(206, LARGE[first : last + 1], **{"Content-Range": span})
+    span = f"bytes {first}-{last}/{len(large_video())}"
+    return handler.answer(206, large_video()[first : last + 1], **{"Content-Range": span})
 
 
 WAYWARD = {
-    "/whole-later": later(lambda handler: handler.answer(200, LARGE)),
+    "/whole-later": later(lambda handler: handler.answer(200, large_video())),
     "/refused-later": later(lambda handler: handler.answer(403, b"")),
     "/unsatisfiable-later": later(lambda handler: handler.answer(416, b"")),
-    "/nameless-later": later(lambda handler: handler.answer(206, LARGE[:99])),
+    "/nameless-later": later(lambda handler: handler.answer(206, large_video()[:99])),
     "/elsewhere-later": later(
-        lambda handler: handler.answer(206, LARGE[:99], **{"Content-Range": f"bytes 0-98/{len(LARGE)}"})
+        lambda handler: handler.answer(206, large_video()[:99], **{"Content-Range": f"bytes 0-98/{len(large_video())}"})
     ),
     "/small-parts": in_small_parts,
-    "/part-for-the-whole": lambda handler: handler.answer(206, LARGE),
+    "/part-for-the-whole": lambda handler: handler.answer(206, large_video()),
     "/unknown-for-the-whole": lambda handler: handler.answer(
-        206, LARGE, **{"Content-Range": f"bytes 0-{len(LARGE) - 1}/*"}
+        206, large_video(), **{"Content-Range": f"bytes 0-{len(large_video()) - 1}/*"}
     ),
 }
 
