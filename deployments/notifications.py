@@ -19,7 +19,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 
-from flows._observe.events import ACCOUNT_REFUSED, BUDGET_REACHED, LINKS_DYING
+from flows._observe.events import ACCOUNT_REFUSED, BUDGET_REACHED, LINKS_DYING, SHOT_AWAITING_REVIEW
 
 NOTIFY_URL = "LONGTAKE_NOTIFY_URL"
 DOCUMENT = "longtake-notify"
@@ -76,13 +76,17 @@ def notifications(block: UUID) -> Sequence[AutomationCore]:
         _told(block, "budget reached", "A run holds what its budget does not cover.", BUDGET_REACHED),
         _told(block, "an account refuses", "A vendor refuses the key, the balance or the model.", ACCOUNT_REFUSED),
         _told(block, "links are dying", "Paid clips are not here, and their links die soon.", LINKS_DYING),
+        # All shots of an output that wait are one message.
+        _told(block, "shots await review", "A person has to choose.", SHOT_AWAITING_REVIEW, once_for="longtake.output"),
     )
 
 
-def _told(block: UUID, name: str, description: str, event: str) -> AutomationCore:
+def _told(
+    block: UUID, name: str, description: str, event: str, once_for: str = "prefect.resource.id"
+) -> AutomationCore:
     trigger = EventTrigger(
         match=ResourceSpecification({"prefect.resource.id": "longtake.*"}),
-        for_each={"prefect.resource.id"},
+        for_each={once_for},
         expect={event},
         posture=Posture.Reactive,
         threshold=1,

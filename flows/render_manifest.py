@@ -184,7 +184,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
 async def render_in_flow(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared run inside a flow run, its steps as task runs."""
     async with resources_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
-        return await render(
+        summary = await render(
             prepared,
             resources,
             steps=task_steps(prepared.options.output, watch.purchased),
@@ -192,3 +192,5 @@ async def render_in_flow(prepared: PreparedRun, page: FlowRunArtifacts) -> Summa
             on_event=watch.event,
             on_end=watch.ended,
         )
+        await watch.waiting()
+        return summary

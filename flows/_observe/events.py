@@ -15,6 +15,8 @@ from typing import Any
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker, should_emit_events
 
+from flows._observe.review import notice_words
+from longtake.accounts.account import account_name
 from longtake.accounts.transport import redact
 from longtake.domain.errors import BudgetExceededError, VendorAccountError
 from longtake.domain.job import Job
@@ -26,10 +28,12 @@ from longtake.planning.prepare import PreparedRun
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.shot_result import ShotResult
+from longtake.reports.run.view import ShotView
 
 SHOT_BOUGHT = "longtake.shot.bought"
 SHOT_DONE = "longtake.shot.done"
 SHOT_FAILED = "longtake.shot.failed"
+SHOT_AWAITING_REVIEW = "longtake.shot.awaiting_review"
 REEL_FINISHED = "longtake.reel.finished"
 ACCOUNT_REFUSED = "longtake.account.refused"
 BUDGET_REACHED = "longtake.budget.reached"
@@ -58,6 +62,7 @@ class RunEvents:
         self._bought: set[tuple[str, int]] = set()
         self._unbegun = 0
         self._told: set[str] = set()
+        self._came: set[str] = set()
 
     def bought(self, order: Order, job: Job) -> None:
         """A purchase was made now."""
@@ -86,6 +91,7 @@ class RunEvents:
         if result.is_done and clip is not None:
             told |= {"clip": clip_key(shot), "sha256": clip.sha256, "clip_seconds": round(clip.duration_seconds, 4)}
             self._shot(SHOT_DONE, shot.shot_id, shot.account, told)
+            self._came.add(one_line(shot.shot_id))
             return
         if verdict.facts.says_unbought:
             self._unbegun += 1
@@ -94,6 +100,20 @@ class RunEvents:
         outcome = result.outcome
         told |= {"verdict": verdict.value, "reason": _words(outcome.evidence), "next_action": outcome.next_action}
         self._shot(SHOT_FAILED, shot.shot_id, shot.account, told)
+
+    def awaiting_review(self, waiting: Sequence[ShotView]) -> None:
+        """The run ends, and these shots wait for a person: told of those that came in this run."""
+        fresh = [shot for shot in waiting if one_line(shot.shot_id) in self._came][:MOST_UNBEGUN]
+        words = _words(notice_words(waiting, self._output)) if fresh else ""
+        for shot in fresh:
+            told = {
+                "takes": [take.number for take in shot.takes if take.clip],
+                "follows": shot.follows or 0,
+                "follows_low_usd": shot.follows_low_usd,
+                "follows_high_usd": shot.follows_high_usd,
+                "words": words,
+            }
+            self._shot(SHOT_AWAITING_REVIEW, shot.shot_id, account_name(shot.vendor), told)
 
     def reel_finished(self, made: MadeReel) -> None:
         """A reel was made now."""

@@ -28,6 +28,7 @@ from flows._observe.artifacts import (
 from flows._observe.events import RunEvents, deliver
 from flows._observe.past_runs import MOST_RUNS, pictures, runs_table
 from flows._observe.progress import RunProgress
+from flows._observe.review import REVIEW, has_reviews, review, what_waits
 from longtake.accounts.account import limit_name
 from longtake.accounts.slots import Scarcity
 from longtake.accounts.transport import redact
@@ -45,6 +46,7 @@ from longtake.rendering.run import OnEvent
 from longtake.rendering.shot_result import ShotResult
 from longtake.rendering.summary import Summary
 from longtake.reports.figures import money
+from longtake.reports.run.rewrite import told_before
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ class RunObserver:
             said = f": {reason}" if reason else ""
             self._log.warning("%s: %s%s. Next: %s", name, outcome.verdict.value, said, outcome.next_action)
         self._events.ended(result)
+
+    async def waiting(self) -> None:
+        """Tells at the run's end of the shots that wait for a person."""
+        if has_reviews(self._production):
+            told = await asyncio.to_thread(told_before, self._production.store)
+            self._events.awaiting_review(what_waits(told))
 
     def stitching(self, stitch: StitchStep) -> StitchStep:
         """The step, and what it made is told."""
@@ -213,6 +221,8 @@ async def show_end(page: FlowRunArtifacts, prepared: PreparedRun, summary: Summa
     more = [seen, f"### The last runs of this deployment\n\n{table}" if table else ""]
     await page.show(REPORT, report_link(prepared.store, more))
     await page.show(NOT_DONE, not_done(summary.rows, summary.reels_missing.items()))
+    waiting = what_waits(await asyncio.to_thread(told_before, prepared.store)) if has_reviews(prepared) else []
+    await page.show(REVIEW, await asyncio.to_thread(review, waiting, prepared.store))
 
 
 async def rename_flow_run(name: str) -> None:

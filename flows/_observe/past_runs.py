@@ -28,10 +28,16 @@ def pictures(store: Store, reels: Iterable[str]) -> str:
         if len(lines) >= MOST_PICTURES:
             break
         keys = [contact_sheet_key(reel), *store.list(f"posters/{file_name(reel)}")[:1]]
-        data = next((data for key in keys if (data := store.read(key))), None)
-        if data and len(data) <= MOST_PICTURE_BYTES and data.startswith(b"\xff\xd8\xff"):
-            lines.append(f"{code(reel)}\n\n![](data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')})")
+        if seen := picture(next((data for key in keys if (data := store.read(key))), None)):
+            lines.append(f"{code(reel)}\n\n{seen}")
     return "\n\n".join(lines)
+
+
+def picture(data: bytes | None) -> str:
+    """A JPEG as Markdown that needs no file; "" for what is none, or too large to be kept."""
+    if not data or len(data) > MOST_PICTURE_BYTES or not data.startswith(b"\xff\xd8\xff"):
+        return ""
+    return f"![](data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')})"
 
 
 def runs_table(runs: Sequence[FlowRun]) -> str:

@@ -22,8 +22,10 @@ from deployments import notifications
 from deployments.server_contents import bootstrap
 from flows import reconcile_jobs as reconcile_flow
 from flows._observe.events import MOST_UNBEGUN, RunEvents, deliver
+from flows._observe.review import what_waits
 from flows.render_manifest import render_manifest
 from longtake.domain.errors import BudgetExceededError
+from longtake.domain.job import Clip
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.files.open_store import open_store
 from longtake.jobs.reconcile import dying_links
@@ -39,7 +41,9 @@ from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
 from tests.plain_render import sandbox_accounts
+from tests.unit.reports.review_runs import review_run
 
+CLIP = Clip(key="ledger/x.mp4", sha256="a" * 64, size_bytes=1, width=2, height=2, frames=96, duration_seconds=4.0)
 COLUMNS = "reel,shot,vendor,prompt,duration_seconds,resolution\n"
 
 
@@ -159,6 +163,25 @@ class TestWithoutAServer:
             "r0/1 is held: the budget: up to 1 USD are needed"
         ]
 
+    async def test_a_shot_that_waits_for_a_person_is_told_by_the_run_that_brought_it_and_by_no_later_one(
+        self, prepared, emitted
+    ) -> None:
+        first, second = (
+            shot.model_copy(update={"shot_id": name, "reel": name[:2]})
+            for shot, name in zip(what_waits(review_run(2)), ("r0/1", "r1/1"), strict=True)
+        )
+        events, shot = RunEvents(prepared), prepared.rendered_shots[0]
+        events.ended(ShotResult(shot, Outcome(verdict=Verdict.DONE), clip=CLIP))
+        events.awaiting_review([first, second])
+        [told] = [told for name, told in emitted if name == "longtake.shot.awaiting_review"]
+        assert told["prefect.resource.name"] == "r0/1"
+        assert (told["takes"], told["follows"], told["follows_high_usd"]) == ([1, 2, 3], 3, 1.5)
+        assert told["words"].startswith("2 shots await review; 6 shots follow for $2.40–3.00: r0/1, r1/1. Choose in ")
+        assert "longtake decide --output " in told["words"]
+        emitted.clear()
+        RunEvents(prepared).awaiting_review([first, second])
+        assert emitted == []
+
     async def test_no_signed_link_and_no_control_character_gets_into_a_payload(self, prepared, emitted) -> None:
         evidence = "see https://h.example/v.mp4?sig=SECRET and \x1b[31m Bearer abcdefghij"
         shot = prepared.rendered_shots[0]
@@ -217,7 +240,7 @@ def switched_on(project: Project, webhook: tuple[str, list[str]], monkeypatch) -
     line = "block document custom-webhook/longtake-notify"
     assert f"{line}: made from the environment" in asyncio.run(bootstrap())
     assert f"{line}: left as it is" in asyncio.run(bootstrap())
-    assert len(ours(project)) == 4
+    assert len(ours(project)) == 5
     for one in ours(project).values():
         project.call("PATCH", f"/automations/{one['id']}", {"enabled": True}).raise_for_status()
     time.sleep(3)  # the server takes changed automations up
