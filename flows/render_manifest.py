@@ -25,7 +25,17 @@ from longtake.domain.text import visible
 from longtake.files.roots import reference_roots
 from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
-from longtake.planning.options import IN_A_ROW, AtLeastOne, Count, Dollars, OnUnknown, RenderOptions, SlotOrder
+from longtake.planning.options import (
+    IN_A_ROW,
+    AtLeastOne,
+    Choose,
+    Count,
+    Dollars,
+    OnUnknown,
+    RenderOptions,
+    ReviewRule,
+    SlotOrder,
+)
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import as_recorded, render
@@ -62,6 +72,8 @@ async def render_manifest(
     replace: bool = False,
     keep_followers: bool = False,
     max_attempts: AtLeastOne = 1,
+    review: ReviewRule = "none",
+    choose: Choose = "first",
     partial_reels: bool = False,
     fix_references: bool = False,
     reel_style: ReelStyle | None = None,
@@ -89,6 +101,9 @@ async def render_manifest(
         replace: Buy changed shots again although their take was not raised.
         keep_followers: Keep what follows a shot whose take was raised, and join it to the new take.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
+        review: Shots that wait for a person's decision before anything continues from them and before their reel is
+            made, where their row does not say: none, the first of each reel, all that another continues from, or all.
+        choose: Of several takes that nobody reviews: the first, or the best by findings and drift.
         partial_reels: Make reels although shots are missing; they say so in name and receipt.
         fix_references: Scale, trim or transcode references that break a limit.
         reel_style: Size, rate, fit, crossfade and loudness of the reels.
@@ -111,6 +126,8 @@ async def render_manifest(
         replace=replace,
         keep_followers=keep_followers,
         max_attempts=max_attempts,
+        review=review,
+        choose=choose,
         partial_reels=partial_reels,
         fix_references=fix_references,
         reel_style=reel_style or ReelStyle(),

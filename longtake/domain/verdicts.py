@@ -102,6 +102,16 @@ class Verdict(_WithFacts):
             shown_as_concern="at the end",
         ),
     )
+    AWAITING_REVIEW = (
+        "awaiting_review",
+        VerdictFacts(
+            label="Awaits review",
+            tone="care",
+            next_action="choose with `longtake decide` or the deployment `decide`; the next run goes on from there",
+            says_unbought=True,
+            shown_as_concern="at the end",
+        ),
+    )
     BLOCKED = (
         "blocked",
         VerdictFacts(

@@ -142,6 +142,13 @@ def parse_continuation(text: str) -> Literal["clip", "last_frame"]:
     raise CellError("a shot continues from clip or from last_frame", "write clip or last_frame, or leave it empty")
 
 
+def parse_review(text: str) -> Literal["none", "wait"]:
+    """`none` or `wait`."""
+    if (word := text.lower()) in ("none", "wait"):
+        return word
+    raise CellError("a shot waits for a decision or it does not", "write wait or none, or leave it empty")
+
+
 def parse_callback(text: str) -> str:
     """An http(s) address."""
     check_web_address(text)

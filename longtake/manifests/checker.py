@@ -110,12 +110,12 @@ class _Check:
         self._check_columns()
         written = self._written_rows()
         takes = self._parsed("take", 1)
-        variants = self._parsed("variants", 1)
+        variants, reviews = self._parsed("variants", 1), self._parsed("review", None)
         reels, shots, lone = self._names(written)
         rows = [
-            ManifestRow(row=row, reel=reel, shot=shot, take=take, variants=count, lone=alone, written=request)
-            for row, (reel, shot, take, count, alone, request) in enumerate(
-                zip(reels, shots, takes, variants, lone, written, strict=True), 1
+            ManifestRow(row, reel, shot, alone, request, take, count, review)
+            for row, (reel, shot, take, count, alone, request, review) in enumerate(
+                zip(reels, shots, takes, variants, lone, written, reviews, strict=True), 1
             )
         ]
         checked = CheckedManifest(rows, [], frozenset(), self.digest)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas
 import pyarrow
@@ -21,6 +21,7 @@ from longtake.manifests.cells import (
     parse_flag,
     parse_integer,
     parse_name,
+    parse_review,
     parse_tail,
     parse_take,
     parse_text,
@@ -31,6 +32,8 @@ from longtake.manifests.cells import (
 
 Cell = str | list[str]
 """A cell as text; a list where Parquet had one. Empty text or an empty list means "not given"."""
+Review = Literal["none", "wait"]
+"""Whether a shot waits for a person."""
 
 
 class Column(NamedTuple):
@@ -163,6 +166,13 @@ COLUMNS: dict[str, Column] = {
         parse_variants,
         _WHOLE | {"minimum": 1, "maximum": VARIANTS_MAX},
     ),
+    "review": Column(
+        "whether a person looks at the shot before anything continues from it and before its reel is made",
+        "`none` or `wait`",
+        "as the run's `--review` says",
+        parse_review,
+        {"enum": ["none", "wait"]},
+    ),
 }
 """Every documented column. Any other column is kept and comes back in the results."""
 
@@ -174,7 +184,8 @@ class ManifestRow(NamedTuple):
     """One row as checked.
 
     `row` counts data rows from 1. `lone`: the row named no reel and is a reel of its own. `written` holds the templated
-    prompt and references as absolute path, `s3://`, http(s), `asset://` or data URI.
+    prompt and references as absolute path, `s3://`, http(s), `asset://` or data URI. `review` is None where the run
+    says.
     """
 
     row: int
@@ -184,6 +195,7 @@ class ManifestRow(NamedTuple):
     written: WrittenRow
     take: int = 1
     variants: int = 1
+    review: Review | None = None
 
     @property
     def shot_id(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from longtake.costs.budget_log import Reservation
 from longtake.domain.identity import attempt_identity
-from longtake.planning.plan import Plan, Shot
+from longtake.planning.plan import Plan, Shot, Standing
 
 
 def wanted(shot: Shot) -> tuple[str, Reservation] | None:
     """The purchase that a run makes first for a shot, None where it makes none."""
-    if not shot.standing.buys:
+    if not (shot.standing.buys or shot.standing is Standing.AWAITS):  # a reel that waits is admitted as a whole
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
     return identity, Reservation(shot.quote.high_usd if shot.quote else None, shot.account)

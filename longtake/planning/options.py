@@ -15,6 +15,9 @@ Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 OnUnknown = Literal["hold", "resubmit"]
 SlotOrder = Literal["fastest", "manifest"]
+ReviewRule = Literal["none", "first-of-reel", "each-link", "all"]
+"""Shots that wait for a person: none, each reel's first, all that another continues from, all."""
+Choose = Literal["first", "best"]
 IN_A_ROW = 5
 """So many clips in a row that were paid and did not come hold their account."""
 
@@ -55,6 +58,10 @@ class RenderOptions(BaseModel):
     """keep what follows a shot whose take was raised, and join it to the new take"""
     max_attempts: AtLeastOne = 1
     """purchases of one shot take in all"""
+    review: ReviewRule = "none"
+    """which shots wait for a person's decision, where their row does not say"""
+    choose: Choose = "first"
+    """of several takes that nobody reviews: the first, or the best by findings and drift"""
     partial_reels: bool = False
     """make reels although shots are missing"""
     fix_references: bool = False

@@ -11,11 +11,13 @@ from enum import StrEnum
 
 from longtake.accounts.account import account_name
 from longtake.costs.quote import Quote
+from longtake.domain.identity import attempt_identity
 from longtake.domain.request import ShotRequest
 from longtake.domain.violations import Violation
 from longtake.ledger.records import Purchase, State
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.coming_clip import ComingClip
+from longtake.reviews.decision import UNDECIDED, Ruling
 from longtake.vendors import Model
 
 
@@ -23,7 +25,8 @@ class Standing(StrEnum):
     """What a run will do about a shot.
 
     `NEW` is bought. `REPLACES` is bought anew though its take was, for its row changed; `FOLLOWS` because the shot
-    that it continues is.
+    that it continues is, or because another take of that one was chosen. `AWAITS` is bought once a person has decided
+    about what it continues from.
     """
 
     DONE = "done"
@@ -31,6 +34,7 @@ class Standing(StrEnum):
     NEW = "new"
     REPLACES = "replaces"
     FOLLOWS = "follows"
+    AWAITS = "awaits"
     UNKNOWN = "unknown"
     OVER = "over"
     UNREADABLE = "unreadable"
@@ -79,6 +83,8 @@ class Shot:
     `is_repaired`: the purchase of a repair stands for this one. `kept_as`: what was bought of it behind a former take
     of the shot before it; `is_kept`: that stands for it.
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
+    `generation` is the number of the first attempt after the last that a person rejected. `choice` is
+    shared by all takes of its row.
     """
 
     row: ManifestRow
@@ -103,6 +109,8 @@ class Shot:
     brings: ComingClip | None = None
     quote: Quote | None = None
     now: float = 0.0
+    choice: RowChoice | None = None
+    generation: int = 1
 
     @property
     def shot_id(self) -> str:
@@ -113,6 +121,40 @@ class Shot:
     def name(self) -> str:
         """`reel/shot`, and which take where its row asks for several."""
         return f"{self.shot_id} take {self.take}" if self.row.variants > 1 else self.shot_id
+
+    @property
+    def lineage(self) -> str:
+        """What stands for it in the identity of a shot that continues it."""
+        return attempt_identity(self.identity, self.generation)
+
+    @property
+    def number(self) -> int:
+        """Which take of its row it is, from 1, as people choose among them."""
+        return self.variant + 1
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether reel and chain go by it; of takes that nobody chose from, whether it is the first."""
+        return self.variant == 0 if self.choice is None else self.choice.chosen is self
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person has rejected its clip."""
+        latest = self.purchase
+        return latest is not None and self.choice is not None and latest.identity in self.choice.ruling.rejected
+
+    @property
+    def is_home(self) -> bool:
+        """Whether its clip is here and nobody rejected it."""
+        return self.purchase is not None and self.purchase.clip is not None and not self.is_rejected
+
+    @property
+    def awaits(self) -> RowChoice | None:
+        """The choice of an earlier shot of its chain that a person has yet to make, the first of them."""
+        if self.parent is None:
+            return None
+        own = self.parent.choice
+        return self.parent.awaits or (own if own is not None and own.needs_decision else None)
 
     @property
     def account(self) -> str:
@@ -132,12 +174,16 @@ class Shot:
     @property
     def standing(self) -> Standing:
         """What a run will do about it."""
+        if self.is_rejected:
+            return Standing.OVER
         if self.attempts and (standing := _BY_STATE.get(self.attempts[-1].state(self.now))) is not None:
             return standing
         if self.is_refused:
             return Standing.REFUSED
+        if self.awaits is not None:
+            return Standing.AWAITS
         if self.replaces:
-            return Standing.FOLLOWS if self._parent_is_replaced() else Standing.REPLACES
+            return Standing.FOLLOWS if self.kept_as or self._parent_is_replaced() else Standing.REPLACES
         return Standing.NEW
 
     def _parent_is_replaced(self) -> bool:
@@ -149,6 +195,37 @@ def at_most(shots: Iterable[Shot]) -> str:
     quotes = [shot.quote for shot in shots]
     known = [quote.high_usd for quote in quotes if quote is not None]
     return f"at most {sum(known):.4f} USD" if len(known) == len(quotes) else "price unknown"
+
+
+@dataclass(eq=False)
+class RowChoice:
+    """Which take of a row reel and chain go by, and what people said of its takes.
+
+    `takes` are all of the row, `chosen` is the one that counts; while nobody has chosen, the one that would.
+    `reviewed`: a person must choose. `is_open`: the run chooses the best once the takes are here.
+    """
+
+    takes: list[Shot]
+    chosen: Shot
+    reviewed: bool = False
+    ruling: Ruling = UNDECIDED
+    is_open: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is something to review or to choose from, or was."""
+        return self.reviewed or len(self.takes) > 1 or self.ruling.decision is not None
+
+    @property
+    def needs_decision(self) -> bool:
+        """Whether nothing goes on from the row before a person has decided."""
+        return self.reviewed and self.ruling.state != "chosen"
+
+    @property
+    def words(self) -> str:
+        """Why this take, where somebody chose it."""
+        decision = self.ruling.decision
+        return decision.words if decision is not None and self.ruling.state == "chosen" else ""
 
 
 @dataclass

@@ -16,34 +16,21 @@ from longtake.domain.errors import UnknownVendorError
 from longtake.domain.identity import ContentDigest, Identities
 from longtake.domain.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRequest
 from longtake.domain.violations import Violation
-from longtake.ledger.records import Intent, Purchase, State, attempts_in
+from longtake.ledger.records import Purchase
 from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
 from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
-from longtake.planning.bought_before.kept import bought_behind
 from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
 from longtake.planning.references.measure import FIT, FixedReference
+from longtake.planning.standings import FIRST_TAKES, ChoiceRules, Standings, is_of_take, keep_to_its_vendor
+from longtake.reviews.decision import Decision
 from longtake.vendors import Model, adapter_named
 
 References = tuple[Reference, ...]
 INHERITED = ("duration_seconds", "resolution", "ratio")
-
-
-@dataclass(frozen=True)
-class Standings:
-    """Every shot of a manifest with its identity and what was bought of it; nothing is judged yet.
-
-    `by_shot`: the ledger's purchases, by `shot_id`.
-    """
-
-    shots: list[Shot]
-    purchases: Mapping[str, Purchase]
-    by_shot: Mapping[str, list[Purchase]]
-    identities: Identities
-    now: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +57,8 @@ class Planner:
         fixed: Copies of references that were made to fit, by row and source.
         repairs: Identities that make up for others, by those others'.
         keep_followers: Whether what was bought behind a former take stands behind the new one.
+        decisions: What people decided about takes, by `shot_id`.
+        rules: How takes are chosen.
     """
 
     vendor: str | None
@@ -82,6 +71,8 @@ class Planner:
     fixed: Mapping[int, Mapping[str, FixedReference]] = field(default_factory=dict)
     repairs: Mapping[str, str] = field(default_factory=dict)
     keep_followers: bool = False
+    decisions: Mapping[str, Sequence[Decision]] = field(default_factory=dict)
+    rules: ChoiceRules = FIRST_TAKES
 
     def plan(
         self,
@@ -103,14 +94,21 @@ class Planner:
             purchases: The output's ledger.
             now: Unix time.
         """
-        known = Standings([], purchases, _by_shot(purchases), Identities(self.digest), now)
+        known = Standings(
+            [],
+            purchases,
+            _by_shot(purchases),
+            Identities(self.digest),
+            now,
+            made_with=self._made_with,
+            repairs=self.repairs,
+            keep_followers=self.keep_followers,
+            decisions=self.decisions,
+            rules=self.rules,
+        )
         with uncollected():
             for rows in reels.values():
-                previous: Shot | None = None
-                for row in rows:
-                    takes = [self._shot(row, variant, previous, known) for variant in range(row.variants)]
-                    known.shots.extend(takes)
-                    previous = takes[0]
+                known.add_reel(rows, partial(self._shot, now))
         return known
 
     def judge(
@@ -132,90 +130,32 @@ class Planner:
         with uncollected():
             for shot in known.shots:
                 self._complete(shot, known, findings)
-        mark_renamed(known.shots, known.by_shot, partial(self._identity_under, known), partial(_without_names, known))
+        mark_renamed(known.shots, known.by_shot, known.identity_under, partial(_without_names, known))
         own = (violation for shot in known.shots for violation in told(shot))
         return Plan(known.shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
 
-    def _shot(self, row: ManifestRow, variant: int, previous: Shot | None, known: Standings) -> Shot:
+    def _shot(self, now: float, row: ManifestRow, variant: int, parent: Shot | None) -> Shot:
         written = row.written
-        parent = previous if written.continue_from else None
         take = (row.take - 1) * row.variants + variant + 1
-        vendor = written.vendor or self.vendor or ""
-        shot = Shot(row, take, variant, vendor, written.request, parent=parent, now=known.now)
-        self._identify(shot, known)
-        shot.attempts = attempts_in(shot.identity, known.purchases)
-        _keep_to_its_vendor(shot)
-        return shot
+        return Shot(row, take, variant, written.vendor or self.vendor or "", written.request, parent=parent, now=now)
 
     def _complete(self, shot: Shot, known: Standings, findings: _Findings) -> None:
         row = shot.row
         shot.request = self._request(row, shot.parent, findings)
-        _keep_to_its_vendor(shot)
+        keep_to_its_vendor(shot)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
         shot.bought_as = ""
         shot.replaces = [
             purchase.identity
             for purchase in known.by_shot.get(row.shot_id, ())
-            if purchase.intent
-            and _is_of_take(purchase.intent, shot)
-            and not purchase.identity.startswith(shot.identity)
+            if purchase.intent and is_of_take(purchase.intent, shot) and not purchase.identity.startswith(shot.identity)
         ]
         if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
             return
         shot.violations = list(findings.refused.get(row.row, ()))
         self._judge(shot, findings.terms, unread_columns(findings.refused, row.row))
-
-    def _identify(self, shot: Shot, known: Standings) -> None:
-        """The shot's identity: its own, or that of a repair which brought its clip."""
-        row, parent = shot.row, shot.parent
-        identity = partial(self._identity_under, known, shot, row.reel, row.shot)
-        shot.identity = shot.as_written = identity(parent.identity if parent else None)
-        if row.variants > 1 and (older := self._older_identity(shot, known)) is not None:
-            shot.identity = older
-        if parent is not None and parent.identity != parent.as_written:
-            shot.as_written = identity(parent.as_written)
-        if parent is not None and _state(shot.identity, known) is None and shot.shot_id in known.by_shot:
-            shot.kept_as = bought_behind(known.by_shot.get(parent.shot_id, ()), identity, partial(_stands, known))
-        repair = self.repairs.get(shot.as_written) or (shot.kept_as if self.keep_followers else "")
-        if not repair or _state(shot.identity, known) is State.DONE:
-            return
-        if _stands(known, repair):
-            shot.is_kept = repair == shot.kept_as
-            bought = known.purchases[repair].intent
-            shot.identity, shot.is_repaired = repair, True
-            shot.take = bought.take if bought else shot.take
-
-    def _identity_under(self, known: Standings, shot: Shot, reel: str, name: str, parent: str | None) -> str:
-        """The identity of a shot under these names."""
-        row = shot.row
-        made_with = self._made_with(row)
-        return known.identities.of_shot(
-            reel=reel,
-            shot=name,
-            take=row.take,
-            variant=shot.variant,
-            row=row.written,
-            parent=parent,
-            made_with=made_with,
-        )
-
-    def _older_identity(self, shot: Shot, known: Standings) -> str | None:
-        """What an earlier release bought this variant as: it counted takes and variants in one number."""
-        row = shot.row
-        older = known.identities.of_shot(
-            reel=row.reel,
-            shot=row.shot,
-            take=shot.take,
-            row=row.written,
-            parent=shot.parent.identity if shot.parent else None,
-            made_with=self._made_with(row),
-        )
-        own, there = known.purchases.get(shot.identity), known.purchases.get(older)
-        is_older = there is not None and there.intent is not None and there.intent.row_take is None
-        own_is_older = own is None or own.intent is None or own.intent.row_take is None
-        return older if is_older and own_is_older else None
 
     def _judge(self, shot: Shot, book: TermsBook, unread: frozenset[str]) -> None:
         """Fills in on which terms the shot can be bought, or why it cannot.
@@ -287,23 +227,6 @@ def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Refere
     return reference if copy is None else reference.model_copy(update={"url": str(copy.path), "facts": copy.facts})
 
 
-def _is_of_take(intent: Intent, shot: Shot) -> bool:
-    """Whether a purchase was made for the same take and variant, of an earlier release by their common number."""
-    if intent.row_take is None:
-        return intent.take == shot.take
-    return (intent.row_take, intent.variant) == (shot.row.take, shot.variant + 1)
-
-
-def _keep_to_its_vendor(shot: Shot) -> None:
-    """What a run says of vendor and model holds for shots that were never bought; a void submit bought nothing."""
-    bought = [purchase.intent for purchase in shot.attempts if purchase.is_charged and purchase.intent]
-    if not bought:
-        return
-    shot.vendor = bought[-1].account
-    if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
-        shot.request = shot.request.model_copy(update={"model": model})
-
-
 def _without_names(known: Standings, shot: Shot) -> str:
     """The `shot_id` that a shot would have if its row named neither reel nor id; "" where that cannot be told."""
     try:
@@ -321,16 +244,6 @@ def _bought_model(shot: Shot) -> Model | None:
     except UnknownVendorError:
         return None
     return next((model for model in adapter.models if model.wire == intent.wire_model), None)
-
-
-def _state(identity: str, known: Standings) -> State | None:
-    attempts = attempts_in(identity, known.purchases)
-    return attempts[-1].state(known.now) if attempts else None
-
-
-def _stands(known: Standings, identity: str) -> bool:
-    """Whether a purchase's clip is here, or its job brings it."""
-    return _state(identity, known) in (State.DONE, State.FINISHED, State.IN_FLIGHT)
 
 
 def _by_shot(purchases: Mapping[str, Purchase]) -> dict[str, list[Purchase]]:

@@ -51,6 +51,8 @@ from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
 from longtake.planning.references.measure import measure_references, reference_sources, reference_violations
 from longtake.planning.samples import first_reels, named_reels
+from longtake.planning.standings import ChoiceRules, Standings
+from longtake.reviews.decisions import ReviewLog
 from longtake.vendors import adapter_named
 
 
@@ -67,6 +69,8 @@ class PreparedRun:
     price_book: PriceBook
     accounts: Mapping[str, Account] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    standings: Standings | None = None
+    """Who each shot is, and on what that depends."""
 
     @property
     def store(self) -> Store:
@@ -188,7 +192,11 @@ async def prepare(
     hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
     planner = Planner(options.vendor, checked.digest, hosting=hosting, quote=price_book, extension=extension)
     planner.keep_followers = options.keep_followers
+    planner.rules = ChoiceRules(options.review, options.choose, options.max_attempts)
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
+    log = ReviewLog(ledger.store)
+    planner.decisions = await asyncio.to_thread(log.read) if options.output else {}
+    notices += [f"{key} cannot be read, and decides nothing" for key in log.unreadable]
     reels, found = checked.reels(), checked.violations
     options = options.model_copy(update={"reels": named_reels(options.reels, reels)})
     standings = planner.stand(reels, purchases, time.time())
@@ -210,7 +218,8 @@ async def prepare(
             planner.fixed, unfixed = await fix_references(refused, folder, media=media)
         notices += [f"not made to fit: {shown(source)}: {why}" for source, why in unfixed.items()]
         # A copy that was made to fit is another purchase.
-        plan = planner.judge(planner.stand(reels, purchases, time.time()), found, unreadable)
+        standings = planner.stand(reels, purchases, time.time())
+        plan = planner.judge(standings, found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
     notices += [*retake_prices(plan.shots), *kept_words(plan.shots)]
     return PreparedRun(
@@ -223,6 +232,7 @@ async def prepare(
         price_book=price_book,
         accounts=accounts,
         notices=notices,
+        standings=standings,
     )
 
 

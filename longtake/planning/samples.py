@@ -59,8 +59,10 @@ def first_reels(plan: Plan, options: RenderOptions) -> tuple[tuple[str, ...], li
 def _wants_something(shot: Shot, options: RenderOptions) -> bool:
     verdict = shot.purchase.verdict if shot.purchase else None
     match shot.standing:
-        case Standing.DONE | Standing.UNREADABLE:
+        case Standing.DONE | Standing.UNREADABLE | Standing.AWAITS:
             return False
+        case Standing.OVER if shot.is_rejected:
+            return len(shot.attempts) < options.max_attempts
         case Standing.UNKNOWN:
             return options.on_unknown == "resubmit"
         case Standing.OVER if verdict is not None:

@@ -13,7 +13,7 @@ from longtake.accounts.session import AccountSession
 from longtake.domain.job import Clip
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.ledger.ledger import Ledger
-from longtake.media.checking.drift import measure_drift
+from longtake.media.checking.drift import LinkDrift, measure_drift
 from longtake.media.checking.policy import DriftLimits
 from longtake.media.cutting.frames import last_frame
 from longtake.media.cutting.tail import TailLimits, cut_tail
@@ -102,13 +102,26 @@ async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledg
     Raises:
         MediaError: One of the clips cannot be measured.
     """
+    return ", ".join((await _drift(first, last, ledger, workers)).beyond(limits))
+
+
+async def _drift(first: Clip, last: Clip, ledger: Ledger, workers: WorkerPool) -> LinkDrift:
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         paths = [
             await asyncio.to_thread(ledger.store.fetch, clip.key, Path(folder) / f"{place}.mp4")
             for place, clip in enumerate((first, last))
         ]
         _, drift = await workers.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
-    return ", ".join(drift.beyond(limits))
+    return drift
+
+
+async def drift_score(first: Clip, last: Clip, ledger: Ledger, workers: WorkerPool) -> float:
+    """How far a clip is from the first of its chain, in one number: 1 where it passes one limit by itself.
+
+    Raises:
+        MediaError: One of the clips cannot be measured.
+    """
+    return (await _drift(first, last, ledger, workers)).score
 
 
 async def continued_from_last_frame(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from longtake.domain.errors import LongtakeError
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
-from longtake.planning.plan import Shot
+from longtake.planning.plan import Shot, Standing
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.shot_result import ShotResult
 
@@ -44,7 +44,9 @@ class Readiness:
         shots = [
             shot
             for shot in self.reels.get(reel, ())
-            if shot.standing.buys and not shot.is_refused and reel not in self.held
+            if (shot.standing.buys or shot.standing is Standing.AWAITS)
+            and not shot.is_refused
+            and reel not in self.held
         ]
         ends = await asyncio.gather(*(self._trouble(shot) for shot in shots))
         return {shot: error for shot, error in zip(shots, ends, strict=True) if error is not None}

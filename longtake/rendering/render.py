@@ -20,8 +20,9 @@ from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
 from longtake.planning.forecast import learned_times
 from longtake.planning.needs import needs_of
-from longtake.planning.plan import Plan, Shot
+from longtake.planning.plan import Plan, RowChoice, Shot
 from longtake.planning.prepare import PreparedRun
+from longtake.rendering.choosing import missing_choice
 from longtake.rendering.output.findings import seam_warnings
 from longtake.rendering.output.outputs import publish_clip
 from longtake.rendering.output.posters import make_pictures
@@ -34,6 +35,7 @@ from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.rendering.summary import Summary
 from longtake.reports.run.view import Totals
+from longtake.reviews.decisions import ReviewLog
 
 log = logging.getLogger("longtake.rendering.render")
 
@@ -81,6 +83,7 @@ async def render(
             times=learned_times(prepared.purchases.values()),
             on_event=report.tell,
             on_end=on_end,
+            standings=prepared.standings,
         )
         return await _to_the_end(prepared, run, stitch, report)
 
@@ -135,6 +138,8 @@ async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run
     for shot in shots:
         result = await asyncio.shield(run.results[shot])
         results.append(result)
+        if shot.choice is not None:
+            await run.chooser.settle(shot.choice)
         if result.is_done and result.job is not None:
             purchase = await asyncio.to_thread(_purchase_of, result, prepared.ledger)
             if await asyncio.to_thread(publish_clip, prepared.store, result, purchase, tell):
@@ -165,7 +170,10 @@ def _tell(prepared: PreparedRun, words: str) -> None:
 
 def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult]) -> ReelOrder | str:
     """The reel to make of a reel's shots, or why none is made."""
-    first = [result for result in results if result.shot.variant == 0]
+    for choice, takes in _by_choice(results).items():
+        if waits := missing_choice(choice, takes):
+            return waits
+    first = [result for result in results if result.shot.is_chosen]
     missing = tuple(result.shot.shot_id for result in first if not result.is_done)
     if missing and not (prepared.options.partial_reels and len(missing) < len(first)):
         return f"{len(missing)} of {len(first)} shots are not done"
@@ -177,6 +185,8 @@ def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult])
             continues=before_is_done and result.shot.row.written.continue_from == "clip",
             linked=before_is_done and bool(result.shot.row.written.continue_from),
             joined_anew=result.shot in anew,
+            take=result.shot.number,
+            chosen=result.shot.choice.words if result.shot.choice is not None else "",
         )
         for before_is_done, result in zip([False, *(other.is_done for other in first)], first, strict=False)
         if result.clip is not None and result.is_done
@@ -192,6 +202,13 @@ def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult])
     )
 
 
+def _by_choice(results: Sequence[ShotResult]) -> dict[RowChoice | None, list[ShotResult]]:
+    found: dict[RowChoice | None, list[ShotResult]] = {}
+    for result in results:
+        found.setdefault(result.shot.choice, []).append(result)
+    return found
+
+
 async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:
     """Writes up what others rendered, as children of this run: every row and reel as ledger and store hold them.
 
@@ -199,7 +216,7 @@ async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:
         production: As it was prepared before the others began.
         runs: The others, as the ledger names runs.
     """
-    await asyncio.to_thread(_read_again, prepared)
+    await asyncio.to_thread(_stand_again, prepared)
     made: dict[str, ReelEnd] = {}
     for reel, shots in Plan(prepared.rendered_shots, []).reels.items():
         order = _reel_order(prepared, reel, [result_of(shot, {}, prepared.options.output) for shot in shots])
@@ -210,6 +227,14 @@ async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:
         made[reel] = there, "" if there else "the reel was not made"
     report = RunReport(prepared, lambda event, shot, words: None)
     return await asyncio.to_thread(write_up, prepared, {}, made, report, runs)
+
+
+def _stand_again(prepared: PreparedRun) -> None:
+    """Who each shot is, by what others bought and chose meanwhile; blocking."""
+    if prepared.standings is not None:
+        decisions = ReviewLog(prepared.store).read()
+        prepared.standings.stand_again(prepared.ledger.load(), decisions, time.time())
+    _read_again(prepared)
 
 
 def _read_again(prepared: PreparedRun) -> dict[str, Purchase]:

@@ -17,13 +17,16 @@ from longtake.jobs.advice import with_command
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing
 from longtake.planning.prepare import PreparedRun
+from longtake.rendering.choosing import waiting_outcome
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.report_view import report_view
 from longtake.rendering.run import OnEvent
-from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.shot_result import ShotResult, rejected_result
 from longtake.reports.run.retold import with_other_reels
+from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before, write_report
 from longtake.reports.run.view import ReportView, Totals
+from longtake.reviews.decisions import ReviewLog
 
 log = logging.getLogger("longtake.rendering.report")
 
@@ -63,6 +66,7 @@ class RunReport:
         self._changes = 0
         self._writing = threading.Lock()
         self._is_finished = False
+        self._reviews = ReviewLog(prepared.store)
         self._looked_before = False
         self._told_before: ReportView | None = None
 
@@ -143,6 +147,8 @@ class RunReport:
                 before=(before := self._before(anew=finished)),
             )
             view = with_other_reels(view, before, purchases).model_copy(update={"process": this_process() or ""})
+            if any(shot.takes for shot in view.shots):
+                view = with_reviews(view, purchases, self._reviews.read(), time.time())
             write_report(prepared.store, view)
             self._is_finished = finished
             return view.totals
@@ -174,6 +180,8 @@ def result_of(shot: Shot, ended: Ended, output: str = "") -> ShotResult:
     if shot.standing is Standing.REFUSED:
         words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
         return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
+    if shot.purchase is not None and shot.is_rejected:
+        return rejected_result(shot, shot.purchase)
     return _as_recorded(shot, output)
 
 
@@ -190,4 +198,7 @@ def _as_recorded(shot: Shot, output: str) -> ShotResult:
         return ShotResult(shot, with_command(outcome, output, purchase, shot.shot_id, is_alone=is_alone))
     if shot.standing is Standing.OVER and purchase is not None and purchase.verdict is not None:
         return ShotResult(shot, Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence))
-    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn"))
+    outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn")
+    if (awaits := shot.awaits) is not None and (here := sum(each.is_home for each in awaits.takes)):
+        outcome = waiting_outcome(awaits, output, here)
+    return ShotResult(shot, outcome)

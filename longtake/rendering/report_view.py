@@ -16,6 +16,7 @@ from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings, seam_warnings
 from longtake.rendering.output.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.rendering.output.reels import MadeReel
+from longtake.rendering.output.takes import review_facts
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.figures import total_of
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
@@ -79,6 +80,8 @@ def report_view(
                 "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},
             }
         )
+    for shot, changes in review_facts(views, purchases).items():
+        views[shot] = views[shot].model_copy(update=changes)
     by_reel: dict[str, list[ShotView]] = {}
     by_vendor: dict[str, list[Shot]] = {}
     for shot, view in views.items():

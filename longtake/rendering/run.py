@@ -37,15 +37,17 @@ from longtake.ledger.records import Purchase, State, VerdictRecord
 from longtake.planning.forecast import JobTimes
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
+from longtake.planning.standings import Standings
 from longtake.rendering.brake import Brake
 from longtake.rendering.buyer import Buyer
 from longtake.rendering.chaining import Parent, drift_words
+from longtake.rendering.choosing import Chooser
 from longtake.rendering.coming_links import ComingLinks
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
-from longtake.rendering.shot_result import ShotResult, by_the_ledger
+from longtake.rendering.shot_result import ShotResult, by_the_ledger, rejected_result
 
 log = logging.getLogger("longtake.rendering.run")
 
@@ -84,6 +86,7 @@ class Run:
         times: JobTimes | None = None,
         on_event: OnEvent = lambda event, shot, words: None,
         on_end: OnEnd = lambda result: None,
+        standings: Standings | None = None,
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -104,6 +107,7 @@ class Run:
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
         }
+        self.chooser = Chooser(plan, self.results, standings, options.output, ledger, resources)
 
     async def finish(self, with_reel: Bring) -> None:
         """Brings all shots to their end, reel by reel as the window opens. Never raises for a single shot.
@@ -150,6 +154,7 @@ class Run:
         return with_command(outcome, self.options.output, purchase, shot.shot_id, is_alone=shot.row.variants == 1)
 
     async def _shot(self, shot: Shot) -> ShotResult:
+        await self.chooser.settle_before(shot)
         number = max(1, len(shot.attempts))
         while True:
             result = await self._tried(shot, number)
@@ -204,6 +209,8 @@ class Run:
         """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""
         if result.is_done:
             return False
+        if number == len(shot.attempts) and shot.is_rejected:
+            return number < self.options.max_attempts
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
         state = purchase.state(time.time())
         # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
@@ -231,7 +238,8 @@ class Run:
         """Goes on with a purchase that was made; None where there is none yet."""
         state = purchase.state(time.time())
         if state is State.DONE and purchase.clip is not None:
-            return await self._done(shot, purchase)
+            is_rejected = shot.is_rejected and purchase.identity == shot.attempts[-1].identity
+            return rejected_result(shot, purchase) if is_rejected else await self._done(shot, purchase)
         if state is State.UNREADABLE:
             raise UnreadableRecordError(purchase.evidence_of_unknown())
         if state is State.UNKNOWN:
@@ -324,6 +332,8 @@ class Run:
 
     async def _waits_for(self, shot: Shot, parent: Parent | None) -> ShotResult | None:
         """Why a chain does not go on with this shot, None where it does."""
+        if (outcome := await self.chooser.outcome_before(shot)) is not None:
+            return ShotResult(shot, outcome)
         if shot.parent is not None and parent is None:
             before = self.results[shot.parent].result()
             if before.beyond_limit:

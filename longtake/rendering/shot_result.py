@@ -34,6 +34,17 @@ class ShotResult:
         return self.outcome.verdict.facts.is_done
 
 
+def rejected_result(shot: Shot, purchase: Purchase) -> ShotResult:
+    """A shot whose clip is here and was rejected by a person: as one that did not pass the gate."""
+    decision = shot.choice.ruling.decision if shot.choice is not None else None
+    outcome = Outcome(
+        verdict=Verdict.BAD_CLIP,
+        evidence=decision.words if decision is not None else "rejected",
+        advice="raise `take`, or run again with a higher `--max-attempts`; a later `longtake decide` takes it back",
+    )
+    return ShotResult(shot, outcome, purchase.job, purchase.clip.clip if purchase.clip else None)
+
+
 def by_the_ledger(result: ShotResult, purchase: Purchase, *, sent: bool) -> ShotResult:
     """A result that says that nothing was bought, put right by the purchase as it stands now.
 

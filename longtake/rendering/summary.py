@@ -12,6 +12,9 @@ from longtake.manifests.results.row_result import RowResult
 from longtake.rendering.output.reels import MadeReel
 from longtake.reports.run.view import Totals
 
+AWAITS = "awaits a decision"
+"""How a reel says why it is not made."""
+
 
 @dataclass
 class Summary:
@@ -38,6 +41,14 @@ class Summary:
         return all(facts_of(verdict).is_done for verdict in self.verdicts) and not self.reels_missing
 
     @property
+    def awaiting_review(self) -> str:
+        """How much waits for a person, "" where nothing does."""
+        if shots := self.verdicts[Verdict.AWAITING_REVIEW]:
+            return f"{counted(shots, 'shot')} {'awaits' if shots == 1 else 'await'} review"
+        reels = sum(AWAITS in why for why in self.reels_missing.values())
+        return f"{counted(reels, 'reel')} {'awaits' if reels == 1 else 'await'} review" if reels else ""
+
+    @property
     def line(self) -> str:
         """Rows, purchases and reels in a line."""
         done, total = self.verdicts[Verdict.DONE], sum(self.verdicts.values())
@@ -45,5 +56,7 @@ class Summary:
             f"{count} {verdict}" for verdict, count in sorted(self.verdicts.items()) if verdict != Verdict.DONE.value
         )
         parts = [f"{done}/{total} rows done", f"{self.bought_now} bought now", counted(len(self.reels_made), "reel")]
+        if waiting := self.awaiting_review:
+            parts.append(waiting)
         beyond = f"; {self.beyond_limit} beyond the limit, for the next run" if self.beyond_limit else ""
         return "; ".join(parts) + (f" ({rest}{beyond})" if rest else "")

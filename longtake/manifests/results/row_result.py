@@ -21,6 +21,7 @@ class RowResult(BaseModel):
     and repeated pictures that stay in its reel. `price_*_usd` is that of the purchases whose clips are told here, empty
     where nothing was bought; `spent_usd` is what the shot cost in all, earlier takes and failed attempts included, at
     the high bound (0 where nothing was bought, empty where a price is unknown), `attempts` how many purchases that was.
+    `chosen_take` is the one of its takes that the reel shows, from 1; empty while a person's decision is missing.
 
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """
@@ -49,3 +50,4 @@ class RowResult(BaseModel):
     warnings: str | None = None
     spent_usd: float | None = None
     attempts: int | None = None
+    chosen_take: int | None = None

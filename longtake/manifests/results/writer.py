@@ -28,6 +28,7 @@ _TYPES: dict[str, pyarrow.DataType] = {
     "submitted_at": _TIME,
     "spent_usd": pyarrow.float64(),
     "attempts": pyarrow.int64(),
+    "chosen_take": pyarrow.int64(),
     "finished_at": _TIME,
 }
 RESULT_COLUMNS: tuple[str, ...] = tuple(name for name in RowResult.model_fields if name != "row")

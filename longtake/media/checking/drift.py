@@ -5,6 +5,7 @@ Each clip made from the one before it tends to grow darker, more saturated and s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -42,6 +43,18 @@ class LinkDrift(BaseModel, frozen=True):
     colour: float
     saturation_ratio: float
     sharpness_ratio: float
+
+    @property
+    def score(self) -> float:
+        """How far it is in one number: each figure as a share of its usual limit, added up."""
+        usual = DriftLimits()
+        shares = [abs(self.brightness) / (usual.brightness or 1), self.colour / (usual.colour or 1)]
+        for ratio, most in (
+            (self.contrast_ratio, usual.contrast_ratio),
+            (self.sharpness_ratio, usual.sharpness_ratio),
+        ):
+            shares.append(abs(math.log(max(ratio, 1e-6))) / math.log(most or math.e))
+        return sum(shares)
 
     def beyond(self, limits: DriftLimits) -> tuple[str, ...]:
         """Which limits it passes, in words; empty if none."""

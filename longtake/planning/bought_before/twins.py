@@ -71,7 +71,7 @@ def mark_renamed(
     for shot in shots:
         if shot.standing is not Standing.NEW:
             continue
-        parent = under.get(shot.parent, shot.parent.identity) if shot.parent else None
+        parent = under.get(shot.parent, shot.parent.lineage) if shot.parent else None
         prompt = shot.request.prompt
         unnamed = {nameless(shot)} & gone if shot.parent is None else set[str]()
         for shot_id in sorted(in_reel[shot.row.reel, prompt] | by_spelling[alike(shot.shot_id), prompt] | unnamed):

@@ -16,8 +16,8 @@ from longtake.rendering.shot_result import ShotResult
 
 
 def clip_key(shot: Shot) -> str:
-    """`clips/<reel>/<shot>.mp4`; variants beyond the first carry their take."""
-    variant = f".take-{shot.take}" if shot.variant else ""
+    """`clips/<reel>/<shot>.mp4`; takes that were not chosen carry their number, of unchosen ones all but the first."""
+    variant = "" if shot.is_chosen else f".take-{shot.take}"
     return f"clips/{file_name(shot.row.reel)}/{file_name(shot.row.shot)}{variant}.mp4"
 
 
@@ -78,9 +78,10 @@ def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:
         "shot_id": shot.shot_id,
         "row": shot.row.row,
         "take": shot.take,
+        "chosen": shot.choice.words if shot.choice is not None and shot.is_chosen else "",
         "attempt": intent.attempt if intent else 1,
         "identity": purchase.identity,
-        "parent": shot.parent.identity if shot.parent else None,
+        "parent": shot.parent.lineage if shot.parent else None,
         "parent_shot": shot.parent.shot_id if shot.parent else None,
         "vendor": intent.account if intent else "",
         "wire_model": intent.wire_model if intent else "",

@@ -42,6 +42,8 @@ class ReelPart(BaseModel):
         continues: It was made to go on from the clip before it, so it may repeat its end.
         linked: It was made from the clip before it or from its last frame, so it may drift.
         joined_anew: It, or the clip before it, was taken anew while what follows was kept: its joint is measured.
+        take: Which of its shot's takes it is, as people choose among them.
+        chosen: Who chose it and why, where somebody did.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +53,8 @@ class ReelPart(BaseModel):
     continues: bool = False
     linked: bool = False
     joined_anew: bool = False
+    take: int = 1
+    chosen: str = ""
 
 
 class ReelOrder(BaseModel):
@@ -141,6 +145,8 @@ async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path,
     finally:
         part.unlink(missing_ok=True)
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
+    chosen = [{"shot_id": part.shot_id, "take": part.take, "why": part.chosen} for part in order.parts if part.chosen]
+    receipt |= {"chosen": chosen} if chosen else {}
     receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
     made = MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)

@@ -23,9 +23,9 @@ def row_result(
     spent: Mapping[str, Spent],
     seams: Mapping[str, str] | None = None,
 ) -> RowResult:
-    """The result of one row; of several variants the worst verdict counts.
+    """The result of one row; of several variants that nobody chose from the worst verdict counts.
 
-    Their jobs, clips and hashes are joined with `|`, their prices added up.
+    Their jobs, clips and hashes are joined with `|`, their prices added up. Once one is chosen, the row tells of that.
 
     Args:
         shots: The variants of the row.
@@ -33,6 +33,11 @@ def row_result(
         spent: What each shot cost in all, by `reel/shot`.
         seams: What was noted at the seams of the reels, by shot.
     """
+    choice = shots[0].shot.choice
+    if choice is not None and choice.ruling.state == "chosen":
+        shots = [result for result in shots if result.shot.is_chosen]
+    chosen = next((result for result in shots if result.shot.is_chosen and result.is_done), None)
+    is_settled = choice is None or not (choice.needs_decision or choice.is_open)
     ranked = sorted(shots, key=lambda result: result.is_done)
     worst, first = ranked[0], shots[0]
     bought = [_purchase(result, purchases) for result in shots]
@@ -67,6 +72,7 @@ def row_result(
         warnings="; ".join([*clip_warnings(purchase), *([seam] if seam else [])]) or None,
         spent_usd=whole.known_usd,
         attempts=whole.purchases,
+        chosen_take=chosen.shot.number if chosen is not None and is_settled else None,
     )
 
 

@@ -11,7 +11,9 @@ from longtake.files.store import Store
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.page import render_page
 from longtake.reports.run.retold import brought_up_to_date, read_view
+from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.view import ReportView
+from longtake.reviews.decisions import ReviewLog
 
 PAGE, DATA = "report.html", "report.json"
 
@@ -45,7 +47,10 @@ def rewrite_report(output: str) -> str:
         raise ConfigurationError(
             f"{output}/{DATA} cannot be read; `longtake render` writes it anew and buys nothing twice"
         )
-    view = brought_up_to_date(told, Ledger(store))
+    ledger = Ledger(store)
+    view = brought_up_to_date(told, ledger)
+    if any(shot.takes for shot in view.shots):
+        view = with_reviews(view, ledger.load(), ReviewLog(store).read(), ledger.clock())
     write_report(store, view)
     if (local := store.local(PAGE)) is not None:
         return str(local)

@@ -63,9 +63,10 @@ class ShotView(_View):
     the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the vendor's own
     figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
 
-    Where a person reviews it: `review` is `waiting`, `chosen`, `rejected` or `expired` (else `none`), `takes` what
-    there is to choose from, `chosen` the number that was, `ruling` who decided so and why; `follows` counts the shots
-    that are bought only after it, for `follows_low_usd` to `follows_high_usd`.
+    Where it has several takes, or a person reviews it (`is_reviewed`), the view of the first take tells: `review` is
+    `waiting`, `chosen`, `rejected` or `expired` (else `none`), `takes` what there is to choose from, `chosen` the
+    number that was, `ruling` who decided so and why; `follows` counts the shots that are bought only after it, for
+    `follows_low_usd` to `follows_high_usd`.
     """
 
     row: int
@@ -100,6 +101,7 @@ class ShotView(_View):
     continues_from: Text = ""
     usage: dict[FreeText, float] = Field(default_factory=dict)
     extra: dict[FreeText, FreeText] = Field(default_factory=dict)
+    is_reviewed: bool = False
     review: Text = "none"
     takes: list[TakeView] = Field(default_factory=list[TakeView])
     chosen: int | None = None

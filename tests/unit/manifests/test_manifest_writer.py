@@ -64,7 +64,8 @@ def identities(checked: CheckedManifest) -> dict[str, str]:
 
 class TestResults:
     def test_the_columns_are_those_of_the_contract(self) -> None:
-        assert ", ".join(RESULT_COLUMNS) == f"{CONTRACT_COLUMNS}, reported_usage, warnings, spent_usd, attempts"
+        later = "reported_usage, warnings, spent_usd, attempts, chosen_take"
+        assert ", ".join(RESULT_COLUMNS) == f"{CONTRACT_COLUMNS}, {later}"
 
     def test_there_is_one_row_per_manifest_row_in_its_order(self, tmp_path: Path) -> None:
         manifest = manifest_of(tmp_path, [{"prompt": "b"}, {"prompt": "a"}, {"prompt": "c"}])

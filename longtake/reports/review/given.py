@@ -1,0 +1,72 @@
+"""Decisions as people give them, taken: all checked against the output before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from longtake.domain.errors import ConfigurationError
+from longtake.domain.text import counted
+from longtake.ledger.ledger import Ledger
+from longtake.reports.review.shown import shown_shots
+from longtake.reports.run.rewrite import told_before
+from longtake.reviews.choices import RefusedDecisionsError, ShownTake, choices_in, decided
+from longtake.reviews.decision import Decision
+from longtake.reviews.decisions import DecidedMeanwhileError, ReviewLog
+
+
+@dataclass(frozen=True)
+class GivenDecisions:
+    """What was written, and how many of what was handed in stood so already."""
+
+    written: list[Decision] = field(default_factory=list[Decision])
+    standing: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What was decided, shot by shot."""
+        return [f"{one.shot_id}: {one.words}" for one in self.written]
+
+    @property
+    def line(self) -> str:
+        """All in a line."""
+        stands = f"; {self.standing} stood so already" if self.standing else ""
+        return f"{counted(len(self.written), 'decision')} written{stands}"
+
+
+def give_decisions(
+    ledger: Ledger, given: Iterable[str], *, by: str = "", why: str = "", place: str = ""
+) -> GivenDecisions:
+    """Takes decisions on the shots of an output; blocking.
+
+    Args:
+        ledger: The output's.
+        given: `SHOT=2`, `SHOT=approve`, `SHOT=reject`, or the text of a table of decisions.
+        by: Who decides, where a row names nobody.
+        why: The reason, where a row gives none.
+        place: What a table is called in what is told of its rows.
+
+    Raises:
+        RefusedDecisionsError: One of them cannot be taken, or another decided at the same time; nothing counts.
+        ConfigurationError: Nothing was bought in the output.
+    """
+    choices = choices_in(given, place)
+    log, now = ReviewLog(ledger.store), ledger.clock()
+    decisions, purchases = log.read(), ledger.load()
+    if not purchases:
+        raise ConfigurationError(f"{ledger.store.url}: nothing was bought there, and nothing can be decided")
+    told = told_before(ledger.store)
+    shots = shown_shots(told.shots if told is not None else (), purchases, decisions, now)
+
+    def damage(take: ShownTake) -> str:
+        if ledger.store.sha256(ledger.clip_key(take.purchase)) == take.sha256:
+            return ""
+        return "its file is missing or damaged; the next render fetches it again, then decide"
+
+    fresh = decided(choices, shots, damage=damage, by=by, why=why, now=now)
+    try:
+        log.write(fresh, {shot_id: shot.folder for shot_id, shot in shots.items()})
+    except DecidedMeanwhileError as error:
+        raise RefusedDecisionsError([str(error)]) from None
+    shots_named = {choice.shot_id for choice in choices}
+    return GivenDecisions(sorted(fresh, key=lambda one: one.shot_id), len(shots_named) - len(fresh))

@@ -1,0 +1,89 @@
+"""What there is to choose from in an output: every shot with its takes as ledger and decisions have them now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from longtake.domain.identity import first_attempt
+from longtake.ledger.records import Purchase, State, attempts_in
+from longtake.reports.run.reviewing import clip_hash
+from longtake.reports.run.view import ShotView
+from longtake.reviews.choices import ShownShot, ShownTake
+from longtake.reviews.decision import Decision, Ruling, ruling_on
+from longtake.reviews.decisions import ReviewLog
+
+
+def shown_shots(
+    told: Sequence[ShotView],
+    purchases: Mapping[str, Purchase],
+    decisions: Mapping[str, Sequence[Decision]],
+    now: float,
+) -> dict[str, ShownShot]:
+    """Every shot of an output with its takes, by `shot_id`.
+
+    Args:
+        told: The shots of the output's report: they tell which purchases its rows ask for now.
+        purchases: The ledger; of shots that no report tells of, the highest take counts.
+        decisions: People's, by `shot_id`.
+        now: Unix time.
+    """
+    views: dict[str, list[ShotView]] = defaultdict(list)
+    for view in told:
+        views[view.shot_id].append(view)
+    identities = {shot_id: [view.identity for view in each] for shot_id, each in views.items()}
+    for shot_id, each in _by_the_ledger(purchases, identities.keys()).items():
+        identities[shot_id] = each
+    shots: dict[str, ShownShot] = {}
+    for shot_id, each in identities.items():
+        latest = [(number, one) for number, one in enumerate(_latest(each, purchases), 1) if one is not None]
+        if not latest:
+            continue
+        view = views[shot_id][0] if shot_id in views else None
+        reel, _, shot = (view.reel, "", view.shot) if view is not None else shot_id.rpartition("/")
+        ruling = ruling_on({one.identity: clip_hash(one) for _, one in latest}, decisions.get(shot_id, ()), now)
+        shots[shot_id] = ShownShot(
+            shot_id=shot_id,
+            folder=ReviewLog.folder(reel, shot),
+            take=_row_take(latest[0][1]),
+            takes=tuple(ShownTake(number, one.identity, clip_hash(one), _word(one, now)) for number, one in latest),
+            ruling=in_force(ruling),
+        )
+    return shots
+
+
+def in_force(ruling: Ruling) -> Decision | None:
+    """The decision of a ruling, where it counts."""
+    return ruling.decision if ruling.state in ("chosen", "rejected") else None
+
+
+def _latest(identities: Sequence[str], purchases: Mapping[str, Purchase]) -> list[Purchase | None]:
+    attempts = [attempts_in(identity, purchases) for identity in identities]
+    return [each[-1] if each else None for each in attempts]
+
+
+def _by_the_ledger(purchases: Mapping[str, Purchase], known: Collection[str]) -> dict[str, list[str]]:
+    """The takes of shots that no report tells of: of the highest take, the latest purchase of each variant."""
+    found: dict[str, dict[tuple[int, int], Purchase]] = defaultdict(dict)
+    for one in sorted(purchases.values(), key=lambda each: each.intent.at if each.intent else 0.0):
+        if one.intent is not None and one.is_charged and one.shot_id not in known:
+            found[one.shot_id][_row_take(one), one.intent.variant or 1] = one
+    takes: dict[str, list[str]] = {}
+    for shot_id, bought in found.items():
+        highest = max(take for take, _ in bought)
+        own = sorted((variant, one) for (take, variant), one in bought.items() if take == highest)
+        takes[shot_id] = [first_attempt(one.identity) for _, one in own]
+    return takes
+
+
+def _row_take(purchase: Purchase) -> int:
+    intent = purchase.intent
+    return (intent.row_take or intent.take) if intent is not None else 1
+
+
+def _word(purchase: Purchase, now: float) -> str:
+    if purchase.clip is not None:
+        return "done"
+    if purchase.verdict is not None:
+        return purchase.verdict.verdict.value
+    return "unknown_outcome" if purchase.state(now) in (State.UNKNOWN, State.UNREADABLE) else "still_running"
