@@ -109,6 +109,8 @@ class S3Server:
         if self.forgets_conditions:
             del environ[CONDITION]
         with self._one_at_a_time:
+            if "HTTP_X_AMZ_COPY_SOURCE" in environ and self._stands(environ):
+                return _refused(412, start_response)
             answer = list(self._moto(environ, start_response))
             key = environ["PATH_INFO"]
             if not self.loses_answers or key in self._answered:
@@ -127,9 +129,14 @@ class S3Server:
         if self.trouble == 0:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return [b""]
-        code = CODES[self.trouble]
-        start_response(f"{self.trouble} {code}", [("Content-Type", "application/xml")])
-        return [f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()]
+        return _refused(self.trouble, start_response)
+
+    def _stands(self, environ) -> bool:
+        """Whether something stands at a key; moto asks for it at no copy, as S3 does."""
+        told: list[str] = []
+        kept = {name: value for name, value in environ.items() if not name.startswith("HTTP_X_AMZ_COPY")}
+        list(self._moto(kept | {"REQUEST_METHOD": "HEAD"}, lambda status, *_: told.append(status)))
+        return told[0].startswith("200")
 
     def _stale(self, environ, start_response):
         """Leaves out of a list what was written a moment ago."""
@@ -141,6 +148,12 @@ class S3Server:
             return entry[0] if written < since else b""
 
         return [re.sub(rb"<Contents>.*?<LastModified>(.*?)</LastModified>.*?</Contents>", kept, answer, flags=re.S)]
+
+
+def _refused(status: int, start_response):
+    code = CODES[status]
+    start_response(f"{status} {code}", [("Content-Type", "application/xml")])
+    return [f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()]
 
 
 def _kind(environ) -> str:
