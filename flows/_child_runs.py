@@ -47,7 +47,7 @@ class Share:
         number: From 1, in manifest order.
         reels: Its reels.
         limit: Its part of the run's limit; None: no limit; 0: what is bought is downloaded, nothing is bought.
-        is_bought: Whether the ledger holds every shot of it as done.
+        is_bought: Whether the ledger holds every shot of it as done, and no take of it was to be chosen.
     """
 
     number: int
@@ -80,7 +80,10 @@ def shares(prepared: PreparedRun, reels_per_run: int) -> list[Share]:
         limit = None if left is None else min(left, wanted)
         if left is not None and limit is not None:
             left -= limit
-        is_bought = all(standing is Standing.DONE for standing in standings)
+        # A choice makes another film of the same clips.
+        is_bought = all(standing is Standing.DONE for standing in standings) and not any(
+            shot.choice is not None and shot.choice.is_told for reel in group for shot in shots[reel]
+        )
         # What is bought already is downloaded and joined beyond the limit as well.
         if limit != 0 or not wanted or Standing.RESUME in standings:
             found.append(Share(len(found) + 1, group, None if is_bought else limit, is_bought=is_bought))
@@ -237,6 +240,11 @@ async def _children_of(client: PrefectClient, run: str) -> list[FlowRun]:
         if len(page) < _PAGE:
             break
     return found
+
+
+def parent_of(run: FlowRun) -> str | None:
+    """The run whose share a run renders; None where it renders for itself."""
+    return next((tag.removeprefix(_tag("")) for tag in run.tags if tag.startswith(_tag(""))), None)
 
 
 def _tag(run: str) -> str:

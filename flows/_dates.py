@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 PLACEHOLDER = "{date}"
@@ -14,10 +15,14 @@ PLACEHOLDER = "{date}"
 
 async def fill_date(path: str) -> str:
     """The path with `{date}` filled in as `YYYY-MM-DD`."""
+    context = FlowRunContext.get()
+    return await fill_date_of(path, context.flow_run if context else None)
+
+
+async def fill_date_of(path: str, run: FlowRun | None) -> str:
+    """The path with the day of a run filled in; of none, today's."""
     if PLACEHOLDER not in path:
         return path
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
     moment = (run.expected_start_time if run else None) or datetime.now(UTC)
     zone = await _zone_of(run.deployment_id) if run and run.deployment_id else UTC
     return path.replace(PLACEHOLDER, moment.astimezone(zone).date().isoformat())

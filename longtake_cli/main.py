@@ -19,6 +19,7 @@ from longtake_cli.completion import COMPLETION, PrintCompletion
 from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
+from longtake_cli.review import add_review_commands, decide, show_reviews
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -155,6 +156,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     )
     slots.set_defaults(command=_slots)
 
+    add_review_commands(commands, _review, _decide)
     add_prices_command(commands, _prices)
 
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
@@ -258,6 +260,14 @@ def _status(chosen: argparse.Namespace) -> int:
     return show_status(chosen.output, _show)
 
 
+def _review(chosen: argparse.Namespace) -> int:
+    return show_reviews(chosen.output, _show)
+
+
+def _decide(chosen: argparse.Namespace) -> int:
+    return decide(chosen, _show)
+
+
 def _slots(chosen: argparse.Namespace) -> int:
     with _server():
         from longtake_cli.slots import show_slots  # noqa: PLC0415
@@ -295,7 +305,7 @@ def _sandbox(chosen: argparse.Namespace) -> int:
     return OK
 
 
-_WORK = (_render, _reconcile)
+_WORK = (_render, _reconcile, _decide)
 """Commands that are done when their work is; of the others the words are the work."""
 
 if __name__ == "__main__":
