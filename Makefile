@@ -32,11 +32,12 @@ demo: setup
 test: setup-dev
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-# Of what takes minutes, as much as the gate has time for: a killed run, a killed server, Retry over child runs, attempts.
+# Of what takes minutes, as much as the gate has time for: a killed run, its slots, a killed server, Retry over child runs,
+# attempts.
 bounded: setup-dev
 	$(BIN)/python -m pytest -m slow -n 3 --dist loadgroup --no-loadscope-reorder tests/flows/test_sigkill.py tests/flows/test_restarts.py \
-		tests/flows/test_children.py tests/chaos/test_fault_matrix.py \
-		-k "killed_render or on_sqlite or retry_of_the_parent or billed_at_most_once"
+		tests/flows/test_children.py tests/flows/test_slots_after_death.py tests/chaos/test_fault_matrix.py \
+		-k "killed_render or on_sqlite or retry_of_the_parent or billed_at_most_once or takes_over_their_slots"
 
 check: lint types imports test
 

@@ -18,8 +18,6 @@ from tests.kept_decoders import KeptChild
 FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
 """Folders in the order of their turn; a process that begins a long file last keeps all others waiting."""
 LONG_VALUE = 100
-SHARES = {"test_deployments": "one", "test_retry": "one", "test_s3_render": "one"}
-"""Tests with a deployed project, half a minute to make, share it in two groups; those not named are in the second."""
 
 
 # How long one example takes is the machine's affair.
@@ -38,7 +36,7 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         shares_project = "deployed" in getattr(item, "fixturenames", ())
-        group = f"project {SHARES.get(item.path.stem, 'two')}" if shares_project else str(item.path)
+        group = "project" if shares_project else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
     turn = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: turn.get(item.path.parent.name, len(turn)))

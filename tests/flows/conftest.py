@@ -65,7 +65,7 @@ def _copy_database(source: Path, target: Path) -> None:
         ours.backup(theirs)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     home = tmp_path_factory.mktemp("prefect-home")
     before, ours = dict(os.environ), clean_environment(home) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
@@ -95,9 +95,9 @@ def new_home(prefect_server: PrefectServer, tmp_path: Path) -> Callable[[], Path
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployed(prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """One deployed project with a worker for all tests of this session: it takes half a minute to make."""
+    """One deployed project with a worker for all tests of this folder: it takes half a minute to make."""
     from tests.flows.project import deployed_project
 
     with deployed_project(prefect_server, tmp_path_factory.mktemp("project")) as made:

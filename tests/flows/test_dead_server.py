@@ -18,7 +18,12 @@ from tests.flows.own_server import free_port, own_server
 
 
 @pytest.mark.parametrize(
-    "command", ["plan examples/storyboard.csv", "render examples/storyboard.csv --output OUT", "reconcile --output OUT"]
+    "command",
+    [
+        "render examples/storyboard.csv --output OUT",
+        pytest.param("plan examples/storyboard.csv", marks=pytest.mark.slow),
+        pytest.param("reconcile --output OUT", marks=pytest.mark.slow),
+    ],
 )
 def test_a_server_that_is_not_there_is_one_line_and_nothing_is_spent(tmp_path: Path, command: str) -> None:
     url, begun = f"http://127.0.0.1:{free_port()}/api", time.monotonic()
@@ -38,7 +43,10 @@ def test_a_server_that_is_not_there_is_one_line_and_nothing_is_spent(tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "socks"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["HTTP_PROXY", "socks", *(pytest.param(name, marks=pytest.mark.slow) for name in ("http_proxy", "ALL_PROXY"))],
+)
 def test_no_proxy_is_asked_about_this_machine(prefect_server: PrefectServer, tmp_path: Path, proxy: str) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     asked = {"ALL_PROXY": address.replace("http", "socks5")} if proxy == "socks" else {proxy: address}

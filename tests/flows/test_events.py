@@ -60,8 +60,7 @@ def events_of(project: Project, output: str, name: str = "longtake.") -> list[di
 
 def rendered(project: Project, name: str, rows: list[str], **parameters: Any) -> dict[str, Any]:
     (project.folder / f"{name}.csv").write_text(COLUMNS + "\n".join(rows) + "\n")
-    run = project.run("render-manifest-sandbox", manifest=f"{name}.csv", output=f"out-{name}", **parameters)
-    return project.end_of(run.raise_for_status().json()["id"])
+    return project.run_here("render-manifest-sandbox", manifest=f"{name}.csv", output=f"out-{name}", **parameters)
 
 
 def test_every_step_of_a_run_has_its_event_with_shot_money_and_run(project: Project) -> None:

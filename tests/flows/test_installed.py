@@ -38,7 +38,12 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize(
-    ("command", "python_path"), [("--version", "."), ("vendors", "."), ("plan", ""), ("plan", "."), ("slots", ".")]
+    ("command", "python_path"),
+    [
+        ("--version", "."),
+        ("plan", "."),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in (("vendors", "."), ("plan", ""), ("slots", "."))),
+    ],
 )
 def test_the_command_works_in_a_project_with_packages_of_our_names(
     foreign_project: Path, command: str, python_path: str

@@ -86,11 +86,11 @@ def server_processes(home: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if belongs(process)]
 
 
-def wait_for(met: Callable[[], Any], seconds: float) -> None:
+def wait_for(met: Callable[[], Any], seconds: float, pause_seconds: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline, f"not met within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(pause_seconds)
 
 
 def test_clients_that_start_at_once_share_one_server_which_leaves_when_they_are_killed(
@@ -117,6 +117,7 @@ def test_answers_leave_at_once(new_home: Callable[[], Path]) -> None:
         assert listener.proto == socket.IPPROTO_TCP
 
 
+@pytest.mark.slow
 def test_a_server_whose_only_client_dies_while_it_starts_leaves_too(
     new_home: Callable[[], Path], client: Callable[..., Client]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from longtake.sandbox.faults import Fault
 from tests.flows.conftest import PrefectServer
-from tests.flows.project import Project, worker_of
+from tests.flows.project import LOOK_SECONDS, Project, worker_of
 from tests.flows.test_local_server import wait_for
 
 DEPLOYMENT = "render-manifest-sandbox"
@@ -41,7 +41,7 @@ def ended(project: Project, run: str, after: str = "") -> dict:
         state = state_of(project, run)
         return state["type"] in ENDS and state["id"] != after
 
-    wait_for(is_final, 120)
+    wait_for(is_final, 120, LOOK_SECONDS)
     return state_of(project, run)
 
 
@@ -79,8 +79,8 @@ def press_retry(project: Project, run: str) -> dict:
 def test_retry_runs_only_the_branches_that_failed(project: Project):
     write_manifest(project, "some", 4)
     project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="some prompt 2 end"))
-    run = started(project, "some")
-    first = ended(project, run)
+    run = project.run_here(DEPLOYMENT, manifest="some.csv", output="out-some")["id"]
+    first = state_of(project, run)
     assert first["type"] == "FAILED"
     assert "3/4 rows done" in first["message"]
     before = settled_task_names(project, run, 13)

@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,8 +21,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.credentials import CREDENTIALS
+from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.clips.media_host import MediaHost
-from tests.flows.conftest import ROOT
+from tests.flows.conftest import ROOT, PrefectServer
 from tests.flows.own_server import OwnServer, own_server
 from tests.flows.project import Project, deployed, worker_of
 from tests.unit.media_server import media_server, picture
@@ -145,12 +146,13 @@ def key_of(vendor: str, place: str) -> tuple[str, str]:
     return f"sandbox-{vendor}-key-{secret}", secret
 
 
-def plant_blocks(project: Project, vendor_url: str) -> dict[str, str]:
+def plant_blocks(project: Project, vendor_url: str, vendors: Collection[str] = CREDENTIALS) -> dict[str, str]:
     """A block document of every vendor for every manner; the secrets by document."""
     planted: dict[str, str] = {}
 
     async def save() -> None:
-        for vendor, block in CREDENTIALS.items():
+        for vendor in vendors:
+            block = CREDENTIALS[vendor]
             for manner in MANNERS:
                 key, planted[f"block {vendor}/{manner}"] = key_of(vendor, manner)
                 base_url = f"{vendor_url}/{manner}/{vendor}"
@@ -162,9 +164,9 @@ def plant_blocks(project: Project, vendor_url: str) -> dict[str, str]:
     return planted
 
 
-def plant_environment(project: Project) -> dict[str, str]:
+def plant_environment(project: Project, vendors: Collection[str] = CREDENTIALS) -> dict[str, str]:
     planted: dict[str, str] = {}
-    for vendor in CREDENTIALS:
+    for vendor in vendors:
         key, planted[f"environment {vendor}"] = key_of(vendor, "environment")
         variables = {
             "API_KEY": key,
@@ -176,18 +178,50 @@ def plant_environment(project: Project) -> dict[str, str]:
     return planted
 
 
-def write_manifest(project: Project, reference: str) -> str:
+def write_manifest(project: Project, reference: str, vendors: Collection[str] = CREDENTIALS) -> str:
     """A row for every document of every vendor, and one with a signed reference for the keys of the environment."""
     with (project.folder / "secrets.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["id", "vendor", "prompt", "duration_seconds", "reference_images"])
-        for vendor in CREDENTIALS:
+        for vendor in vendors:
             table.writerow([vendor, vendor, "a lamp", 4, reference])
             for manner in MANNERS:
                 table.writerow([f"{vendor}-{manner}", f"{vendor}/{manner}", "a lamp", 4, ""])
     return "secrets.csv"
 
 
+def listening_to_everything(temporary: Path) -> dict[str, str]:
+    """The most talkative environment; what is written on the way lies in a folder that is searched, too."""
+    return {
+        "LONGTAKE_ALLOW_HOSTS": "127.0.0.1",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "longtake",
+        "TMPDIR": str(temporary),
+    }
+
+
+def test_a_command_leaves_no_key_and_no_signed_link_behind(
+    prefect_server: PrefectServer, tmp_path: Path, signatures: dict[str, str]
+):
+    """One vendor, by the command line; `make slow` does it with all, worker, reconcile and a server that tells all."""
+    (folder := tmp_path / "project").mkdir()
+    (temporary := tmp_path / "temporary").mkdir()
+    with Sandbox(SandboxSettings(job_seconds=0.5, media="stub")) as sandbox:
+        environment = prefect_server.environment() | listening_to_everything(temporary)
+        project = Project(folder, prefect_server.api_url, sandbox, environment)
+        with repeating_vendor(sandbox.url) as vendor_url, picture_host() as host:
+            planted = plant_blocks(project, vendor_url, ["evolink"]) | plant_environment(project, ["evolink"])
+            planted["signed reference"] = token = secrets.token_hex(16)
+            manifest = write_manifest(project, f"{host}/a.png?X-Amz-Signature={token}", ["evolink"])
+            command_line(project, "render", manifest, "--output", "out")
+    assert "3/6 rows done" in (folder / "render.output").read_text()
+    assert len(signatures) >= 3
+    (folder / "secrets.csv").unlink()
+
+    assert leaks([prefect_server.home, folder, temporary], planted | signatures) == []
+
+
+@pytest.mark.slow
 def test_no_file_log_or_database_holds_a_key_or_a_signed_link(
     server: OwnServer, tmp_path: Path, signatures: dict[str, str]
 ):
@@ -196,12 +230,7 @@ def test_no_file_log_or_database_holds_a_key_or_a_signed_link(
     with deployed(server, folder) as project, repeating_vendor(project.sandbox.url) as vendor_url:
         planted = plant_blocks(project, vendor_url) | plant_environment(project)
         planted["signed reference"] = token = secrets.token_hex(16)
-        project.environment |= {
-            "LONGTAKE_ALLOW_HOSTS": "127.0.0.1",
-            "PREFECT_LOGGING_LEVEL": "DEBUG",
-            "PREFECT_LOGGING_EXTRA_LOGGERS": "longtake",
-            "TMPDIR": str(temporary),
-        }
+        project.environment |= listening_to_everything(temporary)
         with picture_host() as host:
             manifest = write_manifest(project, f"{host}/a.png?X-Amz-Signature={token}")
             with worker_of(project, "worker"):

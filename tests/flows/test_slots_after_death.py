@@ -67,6 +67,7 @@ def keeps_to_its_limits(sandbox: Sandbox) -> bool:
     return all(peaks[vendor] <= limit for vendor, limit in LIMITS.items()) or pytest.fail(f"peaks {peaks}")
 
 
+@pytest.mark.slow
 def test_the_run_that_takes_up_a_dead_runs_jobs_takes_over_their_slots(tmp_path, new_home, start):
     """Would it wait for the dead run's slots to end by themselves, new jobs would begin after ten minutes."""
     manifest, output, home = tmp_path / "m.csv", tmp_path / "out", new_home()

@@ -84,8 +84,8 @@ def test_json_lines_tell_what_is_spent_by_this_run_and_those_before(line: Comman
 @pytest.mark.parametrize(
     ("command", "onto", "expected"),
     [
-        ("vendors", "| head -n 1", 0),
-        ("vendors", "> /dev/full", 1),
+        pytest.param("vendors", "| head -n 1", 0, marks=pytest.mark.slow),
+        pytest.param("vendors", "> /dev/full", 1, marks=pytest.mark.slow),
         ("vendors", ">&- 2>&-", 0),
         ("plan MANIFEST", "| head -n 1", 0),
         ("plan MANIFEST", "> /dev/full", 1),
@@ -102,7 +102,10 @@ def test_commands_whose_words_are_their_work_tell_by_their_code_that_the_words_w
     assert ("No space left" in ended.stderr) == (expected == 1)
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "ascii:strict"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii:strict", *(pytest.param(each, marks=pytest.mark.slow) for each in ("latin-1", "ascii", "cp1252"))],
+)
 def test_a_plan_is_shown_in_any_encoding(line: CommandLine, encoding: str) -> None:
     ended = line.shell(f"longtake plan {line.manifest}", PYTHONIOENCODING=encoding)
 

@@ -78,8 +78,7 @@ def told(deployed: Project) -> Iterator[Told]:
         'held,1,anyfast,"never bought",4,480p',
     ]
     (project.folder / f"ui-{TODAY}.csv").write_text(COLUMNS + "\n".join(rows) + "\n")
-    started = project.run("render-manifest-sandbox", manifest="ui-{date}.csv", output="ui/{date}").raise_for_status()
-    yield Told(project, project.end_of(started.json()["id"]))
+    yield Told(project, project.run_here("render-manifest-sandbox", manifest="ui-{date}.csv", output="ui/{date}"))
     patch.undo()
     project.sandbox.faults.clear()
 
@@ -156,8 +155,8 @@ def test_retry_replaces_what_was_shown(project: Project) -> None:
     rows = "".join(f"again-{number},1,evolink,again {number} end,4,480p\n" for number in range(2))
     (project.folder / "again.csv").write_text(COLUMNS + rows)
     project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="again 1 end"))
-    run = project.run("render-manifest-sandbox", manifest="again.csv", output="out-again").raise_for_status().json()
-    assert project.end_of(run["id"])["state_type"] == "FAILED"
+    run = project.run_here("render-manifest-sandbox", manifest="again.csv", output="out-again")
+    assert run["state_type"] == "FAILED"
     first = artifacts(project, run["id"])
     assert set(first) == {"longtake-progress", "longtake-not-done", "longtake-report"}
 
@@ -169,18 +168,16 @@ def test_retry_replaces_what_was_shown(project: Project) -> None:
     assert "**2 / 2 shots done**" in second["longtake-progress"]["description"]
 
     # The next run of the deployment shows at a glance how this one ended.
-    after = project.run("render-manifest-sandbox", manifest="again.csv", output="out-again").raise_for_status().json()
-    project.end_of(after["id"])
+    after = project.run_here("render-manifest-sandbox", manifest="again.csv", output="out-again")
     told = artifacts(project, after["id"])["longtake-report"]["data"].partition("### The last runs of this deployment")
     assert re.search(r"\| Completed \| 2 \| 0 \| \$[\d.]+", told[2]), told[2]
 
 
 def test_a_refused_manifest_is_told_row_by_row(project: Project) -> None:
     (project.folder / "wrong.csv").write_text(COLUMNS + "a,1,evolink,x,99,480p\nb,1,evolink,<b>y</b>,4,9000p\n")
-    run = project.run("render-manifest-sandbox", manifest="wrong.csv", output="out-wrong").raise_for_status().json()
-    end = project.end_of(run["id"])
+    end = project.run_here("render-manifest-sandbox", manifest="wrong.csv", output="out-wrong")
     assert end["state"]["message"].startswith("refused, nothing spent")
-    table = artifacts(project, run["id"])["longtake-not-done"]
+    table = artifacts(project, end["id"])["longtake-not-done"]
     assert {row["shot"] for row in json.loads(table["data"])} == {"a/1", "b/1"}
     assert table["description"].endswith("wrong in the manifest, nothing was spent")
 
@@ -199,8 +196,7 @@ def guide(deployed: Project) -> dict[str, Any]:
         'tram,1,anyfast,"a tram crosses a bridge in the rain",4,480p,',
     ]
     (project.folder / "storyboard.csv").write_text(f"{COLUMNS.strip()},continue_from\n" + "\n".join(rows) + "\n")
-    run = project.run("render-manifest-sandbox", manifest="storyboard.csv", output="reels-storyboard").json()
-    end = project.end_of(run["id"])
+    end = project.run_here("render-manifest-sandbox", manifest="storyboard.csv", output="reels-storyboard")
     assert "3/5 rows done" in end["state"]["message"]
     return end
 
@@ -294,7 +290,7 @@ class TestInTheBrowser:
                 page.get_by_text(each).first.wait_for()
             kept_picture(page, name, tmp_path)
 
-    @pytest.mark.parametrize("ui", ["", "/v2"], ids=["v1", "v2"])
+    @pytest.mark.parametrize("ui", ["", pytest.param("/v2", marks=pytest.mark.slow)], ids=["v1", "v2"])
     def test_hostile_names_and_messages_are_only_text(self, told: Told, page: Any, ui: str) -> None:
         root = told.project.api_url.removesuffix("/api") + ui
         pages = {f"/artifacts/artifact/{shown['id']}": key for key, shown in told.artifacts().items()}

@@ -118,7 +118,10 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("file", VALUES)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=[pytest.mark.slow] * (file in ("prefect.toml", "pyproject.toml"))) for file in VALUES],
+)
 def test_a_value_that_prefect_cannot_use_is_told_by_its_name_and_file(tmp_path: Path, file: str) -> None:
     written, place = VALUES[file]
     (tmp_path / file).parent.mkdir(exist_ok=True)
@@ -133,8 +136,8 @@ def test_a_value_that_prefect_cannot_use_is_told_by_its_name_and_file(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PREFECT_LOGGING_LEVEL", "LOUD"),
-        ("PREFECT_SERVER_API_PORT", "first"),
+        pytest.param("PREFECT_LOGGING_LEVEL", "LOUD", marks=pytest.mark.slow),
+        pytest.param("PREFECT_SERVER_API_PORT", "first", marks=pytest.mark.slow),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", "not JSON"),
     ],
 )
