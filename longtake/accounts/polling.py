@@ -26,7 +26,7 @@ from longtake.domain.errors import (
     UnexpectedReplyError,
     VendorError,
 )
-from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.domain.job import Alike, JobSnapshot, JobStatus
 
 log = logging.getLogger("longtake.accounts.polling")
 
@@ -56,6 +56,7 @@ class _Watch:
     deadline: float
     future: asyncio.Future[JobSnapshot]
     on_look: Callable[[JobSnapshot], None] | None
+    alike: Alike | None = None
     denials: int = 0
     bare: int = 0
     troubles: int = 0
@@ -116,6 +117,7 @@ class Poller:
         submitted_at: float,
         estimated_seconds: float | None = None,
         first_look_now: bool = False,
+        alike: Alike | None = None,
         on_look: Callable[[JobSnapshot], None] | None = None,
     ) -> JobSnapshot:
         """Waits for a job's end.
@@ -125,6 +127,7 @@ class Poller:
             submitted_at: Unix time of the submit; ages count from it.
             estimated_seconds: The vendor's own estimate.
             first_look_now: Look at once (a job taken up from an earlier run).
+            alike: What it shares with jobs that take about as long.
             on_look: Called with every snapshot.
 
         Returns:
@@ -139,10 +142,10 @@ class Poller:
         age = max(0.0, self._clock() - submitted_at)
         future: asyncio.Future[JobSnapshot] = asyncio.get_running_loop().create_future()
         deadline = now + self._max_wait_seconds
-        watch = _Watch(job_id, now - age, deadline, future, on_look)
+        watch = _Watch(job_id, now - age, deadline, future, on_look, alike)
         watch.teaches = not first_look_now and age <= SOON_SECONDS
         watch.tell_at = now + TELL_AFTER_SECONDS
-        first = now if first_look_now else watch.born + self.schedule.first_look(estimated_seconds)
+        first = now if first_look_now else watch.born + self.schedule.first_look(estimated_seconds, alike)
         if (estimated_seconds or 0.0) > 2 * LATEST_FIRST_LOOK_SECONDS:
             words = "job %s: the vendor estimates %.3g s; it is looked at after %.0f s all the same"
             log.warning(words, job_id, estimated_seconds, max(0.0, first - now))
@@ -247,10 +250,10 @@ class Poller:
                 return
         elif snapshot.status.is_terminal:
             if snapshot.status is JobStatus.SUCCEEDED and watch.teaches:
-                self.schedule.learn(age)
+                self.schedule.learn(age, watch.alike)
             watch.future.set_result(snapshot)
             return
-        self._later(watch, self.schedule.gap(age))
+        self._later(watch, self.schedule.gap(age, watch.alike))
 
     def _later(self, watch: _Watch, gap_seconds: float) -> None:
         now = self._now()
@@ -273,7 +276,7 @@ class Poller:
     def _trouble(self, watch: _Watch, error: Exception) -> None:
         if watch.future.done():
             return
-        gap = self.schedule.gap(self._now() - watch.born)
+        gap = self.schedule.gap(self._now() - watch.born, watch.alike)
         watch.teaches = False
         if isinstance(error, RateLimitedError):
             self._be_quiet(error.retry_after_seconds or 2 * gap)

@@ -79,6 +79,10 @@ class JobSnapshot(BaseModel):
     seen_running_at: float | None = None
 
 
+Alike = tuple[str, str]
+"""What jobs of one account share that take about as long: the wire model and the make-up."""
+
+
 class Job(BaseModel):
     """A bought generation, as the ledger knows it. `account` is `vendor/document`."""
 
@@ -95,6 +99,13 @@ class Job(BaseModel):
     estimated_seconds: float | None = None
     run: str = ""
     """Which run bought it, as the ledger names runs; "" by a release that did not say."""
+    make_up: str = ""
+    """What of its request its time depends on (`ShotRequest.make_up`); "" by a release that did not say."""
+
+    @property
+    def alike(self) -> Alike:
+        """What it shares with jobs that take about as long."""
+        return self.wire_model, self.make_up
 
 
 class Clip(BaseModel):

@@ -137,9 +137,19 @@ class ShotRequest(BaseModel):
             return Mode.FIRST_AND_LAST_FRAME
         return Mode.REFERENCE
 
+    @property
+    def make_up(self) -> str:
+        """What of it a job's time depends on, in a word: resolution, length and mode."""
+        return make_up_of(self, self.mode)
+
     def given_options(self) -> dict[str, object]:
         """Every option that was given, by its column name, without prompt, model and references."""
         return {name: value for name, value in zip(OPTIONS, option_values(self), strict=True) if value is not None}
+
+
+def make_up_of(request: ShotRequest, mode: Mode) -> str:
+    """The make-up of a request that will be of this mode once it is complete."""
+    return f"{request.resolution or '-'} {request.duration_seconds or '-'} {mode.value}"
 
 
 OPTIONS = tuple(name for name in ShotRequest.model_fields if name not in ("prompt", "model", "references"))

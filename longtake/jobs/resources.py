@@ -6,7 +6,7 @@ A run opens one session per account and shares it among all of its shots; a step
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,8 +16,10 @@ from longtake.accounts.callbacks import Callbacks, receiver_from_environment
 from longtake.accounts.session import AccountSession, LoadAccount, open_session
 from longtake.accounts.slots import Scarcity, SlotBackend
 from longtake.costs.budget import Budget
+from longtake.domain.job import Alike
 from longtake.files.open_store import open_store
 from longtake.files.web.guard import GuardedClient
+from longtake.ledger.job_ages import JobAges
 from longtake.ledger.ledger import Ledger
 from longtake.media.workers import WorkerPool
 
@@ -37,6 +39,8 @@ class RunResources:
     budget: Budget | None = None
     workers: WorkerPool = field(default_factory=lambda: WorkerPool(DECODERS))
     callbacks: Callbacks | None = None
+    ages: JobAges = field(default_factory=dict[str, Mapping[Alike, Sequence[float]]])
+    """What earlier runs saw of how long jobs take; to be told before a session is opened."""
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def session(self, name: str) -> AccountSession:
@@ -45,7 +49,8 @@ class RunResources:
             if name not in self.sessions:
                 account, _ = await self.load_account(name)
                 backend = self.backend_for(account) if self.backend_for else None
-                self.sessions[name] = open_session(account, backend, self.callbacks)
+                session = self.sessions[name] = open_session(account, backend, self.callbacks)
+                session.poller.schedule.remember(self.ages.get(session.account.name, {}))
             return self.sessions[name]
 
     def scarcity(self, account: str) -> Scarcity | None:

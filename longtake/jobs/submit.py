@@ -227,7 +227,7 @@ async def _submit(order: Order, intent: Intent, ready: _Ready, session: AccountS
         await asyncio.to_thread(ledger.unknown, intent, str(error))
         raise error from None
     try:
-        job = await asyncio.to_thread(_record_job, intent, accepted, ledger)
+        job = await asyncio.to_thread(_record_job, intent, accepted, ready.request.make_up, ledger)
     except Exception as error:  # whatever the store's fault: the job is paid, and its id is known here alone
         words = (
             f"accepted as job {accepted.job_id}, which the ledger could not keep ({type(error).__name__}: {error}); "
@@ -256,9 +256,10 @@ def _adopting(order: Order, job_id: str) -> str:
     return f"longtake reconcile --output {order.output} --adopt {order.shot_id}={job_id}"
 
 
-def _record_job(intent: Intent, accepted: SubmitReply, ledger: Ledger) -> Job:
+def _record_job(intent: Intent, accepted: SubmitReply, make_up: str, ledger: Ledger) -> Job:
     snapshot: JobSnapshot = accepted.snapshot
-    job = intent.job(accepted.job_id, submitted_at=ledger.clock(), estimated_seconds=snapshot.estimated_seconds)
+    known = {"submitted_at": ledger.clock(), "estimated_seconds": snapshot.estimated_seconds, "make_up": make_up}
+    job = intent.job(accepted.job_id, **known)
     ledger.add(Accepted(identity=intent.identity, job=job, usage=snapshot.usage))
     log.info("%s: bought at %s as job %s", job.shot_id, job.account, job.job_id)
     return job

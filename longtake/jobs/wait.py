@@ -61,6 +61,7 @@ async def await_end(job: Job, session: AccountSession, ledger: Ledger, *, taken_
         submitted_at=job.submitted_at,
         estimated_seconds=job.estimated_seconds,
         first_look_now=taken_up,
+        alike=job.alike,
         on_look=seen.note,
     )
     snapshot = snapshot.model_copy(update={"seen_running_at": seen.running_at})

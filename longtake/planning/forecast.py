@@ -11,6 +11,8 @@ from typing import NamedTuple
 from longtake._speed import uncollected
 from longtake.accounts.account import Account
 from longtake.costs.quote import Span
+from longtake.domain.request import Mode, make_up_of
+from longtake.ledger.job_ages import job_ages
 from longtake.ledger.records import Purchase
 from longtake.planning.options import SlotOrder
 from longtake.planning.plan import Shot, Standing
@@ -23,8 +25,9 @@ FAST, SLOW = 0.7, 1.6
 _UNKNOWN = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
 ENOUGH_TO_LEARN = 3
 
-JobTimes = Mapping[tuple[str, str], Span]
-"""Seconds of one job, at least and at most, by account (`vendor/document`) and wire model."""
+JobTimes = Mapping[tuple[str, ...], Span]
+"""Seconds of one job, at least and at most, by account (`vendor/document`) and wire model, and where enough is known by
+its make-up besides."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,22 @@ class Forecast:
         return "; ".join(parts)
 
 
-def learned_times(purchases: Iterable[Purchase]) -> dict[tuple[str, str], Span]:
+def learned_times(purchases: Iterable[Purchase]) -> dict[tuple[str, ...], Span]:
     """What earlier jobs took, and where there are too few of them what the vendor estimated."""
-    took: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    told: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    purchases = list(purchases)
+    told: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for purchase in purchases:
-        if purchase.accepted is None or purchase.accepted.adopted_by:
-            continue
-        job = purchase.accepted.job
-        key = (job.account, job.wire_model)
-        if job.estimated_seconds:
-            told[key].append(job.estimated_seconds)
-        if purchase.terminal is not None and (seconds := purchase.terminal.at - job.submitted_at) > 0:
-            took[key].append(seconds)
+        if purchase.accepted is not None and not purchase.accepted.adopted_by:
+            job = purchase.accepted.job
+            if job.estimated_seconds:
+                told[job.account, job.wire_model].append(job.estimated_seconds)
     times = {key: Span(FAST * min(seconds), SLOW * max(seconds)) for key, seconds in told.items()}
+    took: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    for account, kinds in job_ages(purchases).items():
+        for (wire_model, make_up), ages in kinds.items():
+            took[account, wire_model] += ages
+            if make_up:
+                took[account, wire_model, make_up] += ages
     for key, seconds in took.items():
         if len(seconds) >= ENOUGH_TO_LEARN:
             ordered = sorted(seconds)
@@ -120,7 +125,20 @@ def expected_seconds(times: JobTimes) -> ExpectedSeconds:
 
 
 def _span_of(shot: Shot, times: JobTimes) -> Span:
-    return times.get((shot.account, shot.model.wire if shot.model else ""), _UNKNOWN)
+    if not times:
+        return _UNKNOWN
+    key = shot.account, shot.model.wire if shot.model else ""
+    return times.get((*key, _coming_make_up(shot))) or times.get(key, _UNKNOWN)
+
+
+def _coming_make_up(shot: Shot) -> str:
+    """The make-up of a shot's request once the clip that it continues is in it."""
+    mode, continues = shot.request.mode, shot.row.written.continue_from
+    if continues == "clip":
+        mode = Mode.REFERENCE
+    elif continues:
+        mode = Mode.FIRST_FRAME if mode in (Mode.TEXT, Mode.FIRST_FRAME) else Mode.FIRST_AND_LAST_FRAME
+    return make_up_of(shot.request, mode)
 
 
 class _Job(NamedTuple):

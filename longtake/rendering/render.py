@@ -13,6 +13,7 @@ from functools import partial
 from longtake.costs.spent import spent_by_shot, spent_on
 from longtake.costs.usage import answered_twice
 from longtake.jobs.resources import RunResources
+from longtake.ledger.job_ages import job_ages
 from longtake.ledger.ledger import FOLDER, Ledger
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.results.row_result import RowResult
@@ -63,6 +64,7 @@ async def render(
     # What the run knows of its purchases by now its steps know as well.
     resources.ledgers[prepared.options.output] = prepared.ledger
     prepared.store.keep_in_view(("clips", "reels", "posters"))
+    resources.ages = job_ages(prepared.purchases.values())
     await asyncio.to_thread(_part_from_the_ledger, prepared)
     await asyncio.to_thread(_remember, prepared)
     plan, options, held = Plan(prepared.rendered_shots, []), prepared.options, {}

@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import statistics
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from longtake.accounts.poll_schedule import ENOUGH_TO_LEARN
 from longtake.accounts.polling import Poller
 from longtake.domain.job import JobSnapshot, JobStatus
+from longtake.ledger.job_ages import REMEMBERED
 from longtake.sandbox.jobs import life_seconds
 from longtake.sandbox.settings import SandboxSettings
 from tests.benchmarks.whole_runs.measuring import spread
 from tests.simulated import JumpingLoop
 
 ANSWER_SECONDS = 0.2
+ALIKE = ("seedance-2.0-mini", "720p 5 text")
 LIVES: dict[str, tuple[float, float]] = {
     "60–300 s, evenly": (60, 300),
     "60 s ± 15 %": (51, 69),
@@ -76,12 +81,26 @@ async def watched(vendor: Vendor, jobs: int, at_once: int, follow) -> list[tuple
     return await asyncio.gather(*map(one, range(jobs)))
 
 
-async def by_poller(vendor: Vendor, jobs: int, at_once: int, gap: float) -> list[tuple[float, float]]:
+async def by_poller(
+    vendor: Vendor, jobs: int, at_once: int, gap: float, earlier: Sequence[float] = ()
+) -> list[tuple[float, float]]:
     clock = asyncio.get_running_loop().time
     poller = Poller(vendor.look, lambda error: False, shortest_gap_seconds=gap, max_wait_seconds=3600, clock=clock)
-    found = await watched(vendor, jobs, at_once, lambda job_id, at: poller.wait(job_id, submitted_at=at))
+    poller.schedule.remember({ALIKE: earlier})
+    found = await watched(vendor, jobs, at_once, lambda job_id, at: poller.wait(job_id, submitted_at=at, alike=ALIKE))
     await poller.close()
     return found
+
+
+async def by_next_run(
+    vendor: Vendor, jobs: int, at_once: int, gap: float, times_as_long: float = 1.0
+) -> list[tuple[float, float]]:
+    """A run that knows what an earlier one saw, whose jobs took so many times as long."""
+    life = vendor.settings.job_seconds
+    assert isinstance(life, tuple)
+    before = SandboxSettings(job_seconds=(times_as_long * life[0], times_as_long * life[1]))
+    seen = await by_poller(Vendor(before, vendor.seed + 50_000), REMEMBERED, at_once, gap)
+    return await by_poller(vendor, jobs, at_once, gap, [lag + long for lag, long in seen])
 
 
 async def by_interval(vendor: Vendor, jobs: int, at_once: int, seconds: float) -> list[tuple[float, float]]:
@@ -95,7 +114,7 @@ async def by_interval(vendor: Vendor, jobs: int, at_once: int, seconds: float) -
 
 
 def figures(way, life: tuple[float, float], jobs: int, at_once: int, seconds: float, seed: int) -> tuple[float, ...]:
-    """Looks per job, the same without the first jobs, median lag in s and in % of the job, its 90th percentile in %."""
+    """Looks per job, of the first jobs and of the others; median lag in s and % of a job, its 90th percentile in %."""
     vendor = Vendor(SandboxSettings(job_seconds=life), seed * 100_000)
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         found = runner.run(way(vendor, jobs, at_once, seconds))
@@ -104,6 +123,7 @@ def figures(way, life: tuple[float, float], jobs: int, at_once: int, seconds: fl
     later = [vendor.looks[str(number)] for number in range(at_once + ENOUGH_TO_LEARN, jobs)]
     return (
         vendor.looks.total() / jobs,
+        statistics.mean(vendor.looks[str(number)] for number in range(at_once)),
         statistics.mean(later),
         lag,
         100 * statistics.median(shares),
@@ -117,21 +137,24 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     chosen = parser.parse_args()
+    logging.disable()
     began = time.monotonic()
     ways = [(name, by_poller, gap) for name, gap in GAPS.items()]
+    ways += [(f"{name}, the next run", by_next_run, gap) for name, gap in GAPS.items()]
+    for name, factor in (("5 ×", 5.0), ("a fifth of", 0.2)):
+        way = partial(by_next_run, times_as_long=factor)
+        ways.append((f"{next(iter(GAPS))}, jobs took {name} that before", way, 2.0))
     ways += [(name, by_interval, gap) for name, gap in INTERVALS.items()]
     for at_once in (1, 50):
         print(f"\n{chosen.jobs} jobs, {at_once} at once, {chosen.repeats} runs each; target: < 8 looks, lag < 5 %\n")
-        print(
-            "| jobs last | | looks per job | without the first wave | median lag s | median lag % | 9 of 10 under % |"
-        )
-        print("| --- " * 7 + "|")
+        print("| jobs last | | looks per job | first wave | others | median lag s | median lag % | 9 of 10 under % |")
+        print("| --- " * 8 + "|")
         for life_name, life in LIVES.items():
             for name, way, seconds in ways:
                 # A fixed interval learns nothing, so that fewer jobs tell as much.
-                jobs = chosen.jobs if way is by_poller else at_once + 50
+                jobs = at_once + 50 if way is by_interval else chosen.jobs
                 runs = [figures(way, life, jobs, at_once, seconds, seed) for seed in range(chosen.repeats)]
-                cells = [spread([run[place] for run in runs], ".1f") for place in range(5)]
+                cells = [spread([run[place] for run in runs], ".1f") for place in range(6)]
                 print(f"| {life_name} | {name} | {' | '.join(cells)} |", flush=True)
     print(f"\nsimulated in {time.monotonic() - began:.0f} s")
 

@@ -22,6 +22,7 @@ from longtake.domain.errors import (
 from longtake.domain.job import JobSnapshot, JobStatus
 
 RUNNING = JobSnapshot(status=JobStatus.RUNNING)
+ALIKE = ("seedance-2.0-mini", "720p 5 text")
 DONE = JobSnapshot(status=JobStatus.SUCCEEDED, video_url="https://media.test/a.mp4")
 
 
@@ -175,3 +176,53 @@ def test_a_job_a_little_later_than_all_before_it_is_looked_at_soon_again():
     assert schedule.gap(15.1) == pytest.approx(0.302)
     assert schedule.gap(15.6) == pytest.approx(0.6)
     assert schedule.gap(40.0) == pytest.approx(4.0)
+
+
+def test_what_earlier_runs_saw_spares_the_first_jobs_of_a_run_their_looks():
+    """Looks at a job of 100 s, before and after anything was known."""
+
+    def looks(schedule, ends=100.0):
+        age, count = schedule.first_look(None, ALIKE), 1
+        while age < ends:
+            age, count = age + schedule.gap(age, ALIKE), count + 1
+        return count, age
+
+    cold, knowing = PollSchedule(1.0), PollSchedule(1.0)
+    knowing.remember({ALIKE: [99.0, 101.0, 104.0, 110.0] * 5})
+    assert looks(cold)[0] > 25
+    assert looks(knowing)[0] <= 8
+    assert looks(knowing)[1] <= 103
+
+
+@pytest.mark.parametrize("ends", [5.0, 30.0, 61.0, 119.0, 190.0])
+def test_a_vendor_that_became_quicker_is_noticed_within_a_quarter_of_what_its_jobs_took(ends):
+    schedule = PollSchedule(1.0)
+    schedule.remember({ALIKE: [200.0] * 20})
+    age = schedule.first_look(None, ALIKE)
+    while age < ends:
+        age += schedule.gap(age, ALIKE)
+    assert age - ends <= 50
+
+
+def test_jobs_of_another_make_up_teach_nothing_once_those_alike_are_known():
+    schedule = PollSchedule(1.0)
+    for _ in range(3):
+        schedule.learn(20.0, ("mini", "480p 4 text"))
+        schedule.learn(200.0, ALIKE)
+    assert schedule.first_look(None, ALIKE) == pytest.approx(196)
+    assert schedule.first_look(None, ("mini", "480p 4 text")) == pytest.approx(19.6)
+    assert schedule.first_look(None, ("mini", "1080p 15 text")) == pytest.approx(19.6)
+
+
+def test_what_this_run_saw_counts_before_what_earlier_ones_did():
+    schedule = PollSchedule(1.0)
+    schedule.remember({ALIKE: [200.0] * 20})
+    for _ in range(3):
+        schedule.learn(20.0, ALIKE)
+    assert schedule.first_look(None, ALIKE) == pytest.approx(19.6)
+
+
+def test_two_jobs_of_earlier_runs_are_too_few_to_go_by():
+    schedule = PollSchedule(1.0)
+    schedule.remember({ALIKE: [200.0, 200.0]})
+    assert schedule.first_look(100.0, ALIKE) == 50.0
