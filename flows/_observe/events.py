@@ -93,6 +93,8 @@ class RunEvents:
             self._shot(SHOT_DONE, shot.shot_id, shot.account, told)
             self._came.add(one_line(shot.shot_id))
             return
+        if verdict is Verdict.AWAITING_REVIEW:
+            return  # the shot before it is told of, once, at the end
         if verdict.facts.says_unbought:
             self._unbegun += 1
             if self._unbegun > MOST_UNBEGUN:

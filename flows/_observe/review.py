@@ -25,7 +25,7 @@ def what_waits(view: ReportView | None) -> list[ShotView]:
 
 def has_reviews(prepared: PreparedRun) -> bool:
     """Whether any of its shots is one that a person decides about."""
-    return any(getattr(getattr(shot, "choice", None), "reviewed", False) for shot in prepared.plan.shots)
+    return any(shot.choice is not None and shot.choice.reviewed for shot in prepared.plan.shots)
 
 
 def waiting_words(waiting: Sequence[ShotView]) -> str:

@@ -145,6 +145,7 @@ def _shot(
         take=shot.take,
         variant=shot.variant if shot.row.variants > 1 else None,
         variants=shot.row.variants if shot.row.variants > 1 else None,
+        in_film=shot.is_chosen if shot.row.variants > 1 else None,
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",

@@ -286,14 +286,18 @@ def test_an_injected_script_would_not_run(look: Look) -> None:
     visit.requests[:] = [url for url in visit.requests if "127.0.0.1" not in url]
 
 
-def test_takes_of_a_shot_are_takes_and_no_further_shots_of_the_film(look: Look) -> None:
+@pytest.mark.parametrize("chosen", [0, 1], ids=["the first", "the second"])
+def test_takes_of_a_shot_are_takes_and_the_chosen_one_is_in_the_film(look: Look, chosen: int) -> None:
     reel = reel_of("film", ["done"] * 3, film="reels/a film #1?.mp4")
     clip = {"clip": "clips/one.mp4", "poster": "posters/one.jpg", "clip_seconds": CLIP_SECONDS, "variants": 2}
     shots = [
         shot.model_copy(
-            update=clip | {"shot": name, "shot_id": f"film/{name}", "take": variant + 1, "variant": variant}
+            update=clip
+            | {"shot": name, "shot_id": f"film/{name}", "take": variant + 1, "variant": variant, "in_film": film}
         )
-        for shot, name, variant in zip(reel.shots, "112", (0, 1, 0), strict=True)
+        for shot, name, variant, film in zip(
+            reel.shots, "112", (0, 1, 0), (chosen == 0, chosen == 1, True), strict=True
+        )
     ]
     visit = look(run_of([reel.model_copy(update={"shots": shots, "receipt": None})]))
     facts = visit.text(".reel .facts >> nth=0")
@@ -303,11 +307,11 @@ def test_takes_of_a_shot_are_takes_and_no_further_shots_of_the_film(look: Look) 
     assert f"Film\n{2 * CLIP_SECONDS:.1f} s" in visit.text(".totals dl")
     visit.page.locator("details.shots > summary").click()
     heads = visit.page.locator(".shot-head").all_inner_texts()
-    assert ["take 1, in the film" in head for head in heads] == [True, False, True]
+    assert [", in the film" in head for head in heads] == [chosen == 0, chosen == 1, True]
+    assert ["take 1" in head for head in heads] == [True, False, True]
     assert "take 2" in heads[1]
-    assert ", in the film" not in heads[1]
-    # The further take plays its own clip, the shot after it plays in the film where it begins.
-    visit.page.locator(".tile").nth(1).click()
+    # The further take plays its own clip, the others play in the film where they begin.
+    visit.page.locator(".tile").nth(1 - chosen).click()
     visit.until("document.querySelector('video').getAttribute('src').includes('clips/one')")
     visit.page.locator(".tile").nth(2).click()
     visit.until("document.querySelector('video').getAttribute('src').includes('reels/')")

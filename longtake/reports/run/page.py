@@ -104,7 +104,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
 
 
 def _is_in_film(shot: ShotView) -> bool:
-    return shot.facts.is_done and not shot.variant
+    return shot.facts.is_done and shot.is_in_film
 
 
 def _label(verdict: str) -> str:

@@ -86,12 +86,14 @@ def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
 
 
 def _shot(shot: ShotView, starts: dict[str, float], pictures: Pictures) -> dict[str, Any]:
-    told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster", "review", "takes"})
+    told = shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster", "review", "takes", "is_reviewed"})
     told |= {"clip": href(shot.clip), "poster": pictures.source(shot.poster)}
-    if shot.review != "none":
-        told |= {"review": shot.review}
+    if shot.takes:
+        told |= {"review": shot.review, "is_reviewed": shot.is_reviewed}
+    if shot.variants:
+        told |= {"in_film": shot.is_in_film}
     told |= {"takes": [_take(take, pictures) for take in shot.takes]}
-    if shot.facts.is_done and not shot.variant:
+    if shot.facts.is_done and shot.is_in_film:
         told["starts_at"] = starts.get(shot.shot_id)
     return {name: value for name, value in told.items() if value not in (None, "", {}, [])}
 

@@ -58,10 +58,10 @@ class ShotView(_View):
 
     `verdict` is a value of `Verdict` or, while the run goes on, of `ShotStage`. `evidence` is the reason in words,
     `warnings` what was noted of a clip that passed. Where a row asks for several takes, `variants` is how many,
-    `variant` which this is (the film shows 0). `waiting_since` is when it began to wait for a free slot,
-    `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end, `fetched_from` when
-    the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the vendor's own
-    figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
+    `variant` which this is, from 0, and `in_film` whether the film shows it. `waiting_since` is when it began to wait
+    for a free slot, `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end,
+    `fetched_from` when the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the
+    vendor's own figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
 
     Where it has several takes, or a person reviews it (`is_reviewed`), the view of the first take tells: `review` is
     `waiting`, `chosen`, `rejected` or `expired` (else `none`), `takes` what there is to choose from, `chosen` the
@@ -77,6 +77,7 @@ class ShotView(_View):
     take: int | None = None
     variant: int | None = None
     variants: int | None = None
+    in_film: bool | None = None
     prompt: Text = ""
     evidence: Text = ""
     next_action: Text = ""
@@ -114,6 +115,11 @@ class ShotView(_View):
     def facts(self) -> VerdictFacts:
         """What holds of its verdict or stage."""
         return facts_of(self.verdict)
+
+    @property
+    def is_in_film(self) -> bool:
+        """Whether the film shows it, of several takes."""
+        return not self.variant if self.in_film is None else self.in_film
 
     @property
     def is_waiting(self) -> bool:

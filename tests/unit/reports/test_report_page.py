@@ -63,7 +63,7 @@ def test_every_field_of_a_shot_reaches_the_script() -> None:
     told = Page(render_page(view)).data()["reels"][0]["shots"][0]
     shot = view.shots[0]
     for name, value in shot.model_dump(exclude_none=True, exclude={"reel", "clip", "poster"}).items():
-        if value not in ("", {}, [], "none"):
+        if value not in ("", {}, [], "none", False):
             assert told[name] == value
 
 

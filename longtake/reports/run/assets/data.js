@@ -10,8 +10,8 @@ const isDone = (shot) => verdictOf(shot).done;
 const unfinished = (reel) => reel.shots.filter((shot) => !isDone(shot)).length;
 
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
-/** The first take of each shot is what the film shows; further ones stand beside it. */
-const inFilm = (shot) => !shot.variant;
+/** One take of each shot is what the film shows; further ones stand beside it. */
+const inFilm = (shot) => shot.in_film !== false;
 const filmShots = (reel) => reel.shots.filter(inFilm);
 const filmSeconds = (reel) => sum(filmShots(reel).filter(isDone).map((shot) => shot.clip_seconds));
 const takeWords = (shot) => (shot.variants ? `take ${shot.take}${inFilm(shot) ? ", in the film" : ""}` : shot.take > 1 ? `take ${shot.take}` : "");

@@ -1,7 +1,7 @@
 // One shot under review: its takes, what follows from it and for how much, and what is decided of it.
 
 const REVIEW_WORDS = {
-  waiting: ["Waits for you", "care"], expired: ["Decision expired", "care"], chosen: ["Decided", "good"], rejected: ["Rejected", "bad"], none: ["No review asked", "idle"],
+  waiting: ["Waits for you", "care"], expired: ["Decision expired", "care"], chosen: ["Decided", "good"], rejected: ["Rejected", "bad"], none: ["No review asked", "idle"], coming: ["Not here yet", "busy"],
 };
 
 /** The shots in their places on the desk; `card` is made at once, what is in it when it comes near the window. */
@@ -59,7 +59,7 @@ function showDecision(review) {
   const { shot } = review;
   const decision = decisionOf(shot);
   const stands = decision?.choice ?? ruledChoice(shot);
-  const [words, tone] = REVIEW_WORDS[shot.review ?? "none"] ?? REVIEW_WORDS.none;
+  const [words, tone] = REVIEW_WORDS[shot.review === "none" && shot.is_reviewed ? "coming" : shot.review] ?? REVIEW_WORDS.none;
   const ruled = shot.review === "chosen" && shot.chosen ? `Take ${shot.chosen} chosen` : words;
   const saved = decision && decided.saved[shot.shot_id] === wordsOf(shot, decision);
   review.badges.replaceChildren(
