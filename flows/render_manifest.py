@@ -178,7 +178,7 @@ async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArt
             return await _refused(error, page)
     await show_end(page, prepared, summary)
     message = state_message(summary, prepared.store)
-    end = RenderEnd(exit_code=0 if summary.all_done else 1, line=message, reels=summary.reels_made)
+    end = RenderEnd(exit_code=0 if summary.all_done else 1, line=message, reels=list(summary.reels_made))
     tell_end(end)
     if summary.all_done:
         return Completed(message=message, data=end)

@@ -1,12 +1,16 @@
-"""What makes starts and many rows quick: names imported when asked for, results remembered, the collector held off."""
+"""What makes starts and many rows quick and small: names imported when asked for, results remembered, the collector
+held off, objects packed that are seldom looked at.
+"""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Mapping
+import pickle
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -47,6 +51,106 @@ def uncollected() -> Generator[None]:
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+class Packer(Generic[V]):
+    """Packs objects that are much like one another, each for itself; a few hundred bytes where they are small."""
+
+    def __init__(self) -> None:
+        self._alike = b""
+        """The first object: all others are much like it."""
+
+    def pack(self, thing: V) -> bytes:
+        """The object as bytes, good for this packer alone."""
+        plain = pickle.dumps(thing, pickle.HIGHEST_PROTOCOL)
+        self._alike = self._alike or plain
+        packing = zlib.compressobj(level=1, zdict=self._alike)
+        return packing.compress(plain) + packing.flush()
+
+    def unpack(self, pack: bytes) -> V:
+        """An equal object, made anew."""
+        return pickle.loads(zlib.decompressobj(zdict=self._alike).decompress(pack))  # noqa: S301 - packed by us
+
+
+class PackedMap(MutableMapping[K, V]):
+    """Objects by key, held packed; they are made anew whenever they are looked at."""
+
+    def __init__(self) -> None:
+        self._packer = Packer[V]()
+        self._packs: dict[K, bytes] = {}
+
+    def __getitem__(self, key: K) -> V:
+        return self._packer.unpack(self._packs[key])
+
+    def __setitem__(self, key: K, thing: V) -> None:
+        self._packs[key] = self._packer.pack(thing)
+
+    def __delitem__(self, key: K) -> None:
+        del self._packs[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(list(self._packs))
+
+    def __len__(self) -> int:
+        return len(self._packs)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._packs
+
+    def of(self, keys: Iterable[K]) -> PackedMap[K, V]:
+        """The objects of these keys that there are, in their order; what is put there later is not in this one."""
+        other = PackedMap[K, V]()
+        other._packer, other._packs = self._packer, {key: self._packs[key] for key in keys if key in self._packs}
+        return other
+
+
+class Packed(Sequence[V]):
+    """A list of objects held as packed bytes, a few hundred each; they are made anew whenever they are looked at."""
+
+    EACH = 64
+    """So many share a pack: more would have to be unpacked together, fewer would not share what they have in common."""
+
+    def __init__(self, things: Iterable[V] = ()) -> None:
+        self._packs: list[bytes] = []
+        self._count = 0
+        self._open: list[V] = []
+        for thing in things:
+            self.append(thing)
+
+    def append(self, thing: V) -> None:
+        """Puts a thing at the end; it must not change any more."""
+        self._open.append(thing)
+        self._count += 1
+        if len(self._open) == self.EACH:
+            self._packs.append(zlib.compress(pickle.dumps(self._open, pickle.HIGHEST_PROTOCOL), 1))
+            self._open = []
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[V]:
+        for pack in self._packs:
+            yield from _unpacked(pack)
+        yield from self._open
+
+    @overload
+    def __getitem__(self, place: int) -> V: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[V]: ...
+    def __getitem__(self, place: int | slice) -> V | list[V]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(self._count))]
+        pack, number = divmod(range(self._count)[place], self.EACH)
+        return (_unpacked(self._packs[pack]) if pack < len(self._packs) else self._open)[number]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)  # pyright: ignore[reportUnknownArgumentType]
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+def _unpacked(pack: bytes) -> list[Any]:
+    return pickle.loads(zlib.decompress(pack))  # noqa: S301 - packed by this process
 
 
 def face(room: str, homes: Mapping[str, str]) -> Callable[[str], object]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from longtake.ledger.records import Purchase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What charged purchases cost in US dollars at least and at most; `unpriced` of them are not in the sums."""
 
@@ -16,6 +16,14 @@ class Spent:
     high_usd: float = 0.0
     purchases: int = 0
     unpriced: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.low_usd + other.low_usd,
+            self.high_usd + other.high_usd,
+            self.purchases + other.purchases,
+            self.unpriced + other.unpriced,
+        )
 
     @property
     def known_usd(self) -> float | None:
@@ -25,22 +33,40 @@ class Spent:
 
 def spent_on(purchases: Iterable[Purchase]) -> Spent:
     """What these purchases cost; those that were certainly not accepted cost nothing."""
-    low, high, count, unpriced = 0.0, 0.0, 0, 0
-    for purchase in purchases:
-        if not purchase.is_charged:
-            continue
-        count += 1
-        intent = purchase.intent
-        bounds = (intent.price_low_usd, intent.price_high_usd) if intent is not None else ()
-        known = [usd for usd in bounds if usd is not None]
-        unpriced += not known
-        low, high = low + min(known, default=0.0), high + max(known, default=0.0)
-    return Spent(low, high, count, unpriced)
+    return sum(map(_spent, purchases), start=Spent())
 
 
 def spent_by_shot(purchases: Mapping[str, Purchase]) -> dict[str, Spent]:
     """What each shot cost in all, over its takes, variants and failed attempts."""
-    of_shots: dict[str, list[Purchase]] = {}
+    found: dict[str, Spent] = {}
     for purchase in purchases.values():
-        of_shots.setdefault(purchase.shot_id, []).append(purchase)
-    return {shot_id: spent_on(bought) for shot_id, bought in of_shots.items() if shot_id}
+        if shot_id := purchase.shot_id:
+            found[shot_id] = found.get(shot_id, Spent()) + _spent(purchase)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What some purchases cost, and how many of them a vendor accepted."""
+
+    spent: Spent
+    accepted: int
+
+
+def charges_of(runs: Collection[str], purchases: Mapping[str, Purchase], before: Mapping[str, Purchase]) -> Charges:
+    """What these runs paid, or may have paid, beyond what stood before them: runs that meet count nothing twice."""
+    told = {identity for identity, one in before.items() if one.is_charged}
+    spent, accepted = Spent(), 0
+    for one in purchases.values():
+        if one.identity not in told and one.is_charged and one.intent and one.intent.run in runs:
+            spent, accepted = spent + _spent(one), accepted + (one.accepted is not None)
+    return Charges(spent, accepted)
+
+
+def _spent(purchase: Purchase) -> Spent:
+    if not purchase.is_charged:
+        return Spent()
+    intent = purchase.intent
+    bounds = (intent.price_low_usd, intent.price_high_usd) if intent is not None else ()
+    known = [usd for usd in bounds if usd is not None]
+    return Spent(min(known, default=0.0), max(known, default=0.0), 1, int(not known))

@@ -36,16 +36,16 @@ def is_charged_but_failed(purchase: Purchase) -> bool:
 
 def answered_twice(purchases: Mapping[str, Purchase]) -> dict[str, str]:
     """By identity, what to tell of purchases whose vendor answered one job id to several submits."""
-    by_job: dict[tuple[str, str], list[Purchase]] = {}
+    by_job: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for purchase in purchases.values():
         if purchase.accepted is not None:
             job = purchase.accepted.job
-            by_job.setdefault((job.base_url, job.job_id), []).append(purchase)
+            by_job.setdefault((job.base_url, job.job_id), []).append((purchase.identity, purchase.shot_id))
     told: dict[str, str] = {}
     for (_, job_id), alike in by_job.items():
-        for purchase in alike if len(alike) > 1 else ():
-            others = ", ".join(dict.fromkeys(one.shot_id for one in alike if one is not purchase))
-            told[purchase.identity] = (
+        for identity, _ in alike if len(alike) > 1 else ():
+            others = ", ".join(dict.fromkeys(shot_id for other, shot_id in alike if other != identity))
+            told[identity] = (
                 f"a fault of the vendor: it answered job {job_id} to the submit of {others} as well, so that they show "
                 "one clip; ask it for the other job"
             )
@@ -72,39 +72,71 @@ def reckoned_tokens(purchase: Purchase) -> Span | None:
     return None if bought is None else tokens(bought[0], bought[1].limits)
 
 
+class Reported:
+    """What vendors report of purchases, added up one after the other."""
+
+    def __init__(self) -> None:
+        self._jobs = self._failed = 0
+        self._sums = Counter[str]()
+        self._tokens = self._low = self._high = 0.0
+
+    def add(self, purchase: Purchase) -> None:
+        """Takes in a purchase; one of which nothing is reported counts for nothing."""
+        usage = reported_usage(purchase)
+        if not any(usage.values()):
+            return
+        self._jobs += 1
+        self._failed += is_charged_but_failed(purchase)
+        for unit, amount in usage.items():
+            if unit != OUTPUT_TOKENS or TOKENS not in usage:
+                self._sums[unit] += amount  # pyright: ignore[reportArgumentType] - a Counter holds fractions as well
+        told = usage.get(TOKENS)
+        if told and (reckoned := reckoned_tokens(purchase)) is not None:
+            self._tokens, self._low, self._high = (
+                self._tokens + told,
+                self._low + reckoned.low,
+                self._high + reckoned.high,
+            )
+
+    @property
+    def drift_percent(self) -> float | None:
+        """As the function of that name."""
+        if not self._tokens:
+            return None
+        bound = self._high if self._tokens > self._high else self._low if self._tokens < self._low else self._tokens
+        return 100 * (self._tokens / bound - 1)
+
+    @property
+    def words(self) -> str:
+        """All in a line; "" where nothing is reported."""
+        if not self._sums:
+            return ""
+        amounts = ", ".join(f"{amount:,.10g} {unit}" for unit, amount in self._sums.items())
+        parts = [f"reports {amounts} for {self._jobs:,} job{'' if self._jobs == 1 else 's'}"]
+        if (drift := self.drift_percent) is not None:
+            parts.append(
+                f"{abs(drift):.1f} % {'above' if drift > 0 else 'below'} our reckoning" if drift else "as reckoned"
+            )
+        if self._failed:
+            parts.append(f"{self._failed:,} of them charged without a clip")
+        return "; ".join(parts)
+
+
 def drift_percent(purchases: Iterable[Purchase]) -> float | None:
     """By how much the tokens that vendors report leave what was reckoned; None where there is nothing to compare.
 
     0 within the bounds, above 0 beyond the high one, below 0 short of the low one.
     """
-    reported = low = high = 0.0
-    for purchase in purchases:
-        told, reckoned = reported_usage(purchase).get(TOKENS), reckoned_tokens(purchase)
-        if told and reckoned is not None:
-            reported, low, high = reported + told, low + reckoned.low, high + reckoned.high
-    if not reported:
-        return None
-    bound = high if reported > high else low if reported < low else reported
-    return 100 * (reported / bound - 1)
+    return _reported(purchases).drift_percent
 
 
 def reported_words(purchases: Iterable[Purchase]) -> str:
     """What a vendor reports of these purchases, all in a line; "" where it reports nothing."""
-    known = [purchase for purchase in purchases if any(reported_usage(purchase).values())]
-    sums = Counter[str]()
-    for purchase in known:
-        usage = reported_usage(purchase)
-        for unit, amount in usage.items():
-            if unit != OUTPUT_TOKENS or TOKENS not in usage:
-                sums[unit] += amount  # pyright: ignore[reportArgumentType] - a Counter holds fractions as well
-    if not sums:
-        return ""
-    amounts = ", ".join(f"{amount:,.10g} {unit}" for unit, amount in sums.items())
-    parts = [f"reports {amounts} for {len(known):,} job{'' if len(known) == 1 else 's'}"]
-    if (drift := drift_percent(known)) is not None:
-        parts.append(
-            f"{abs(drift):.1f} % {'above' if drift > 0 else 'below'} our reckoning" if drift else "as reckoned"
-        )
-    if failed := sum(map(is_charged_but_failed, known)):
-        parts.append(f"{failed:,} of them charged without a clip")
-    return "; ".join(parts)
+    return _reported(purchases).words
+
+
+def _reported(purchases: Iterable[Purchase]) -> Reported:
+    reported = Reported()
+    for purchase in purchases:
+        reported.add(purchase)
+    return reported

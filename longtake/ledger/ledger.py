@@ -11,12 +11,14 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from sys import intern
 from typing import TypeVar
 
 from longtake.domain.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
 from longtake.domain.identity import VERSION
 from longtake.files.store import Seen, Store
 from longtake.ledger.deadlines import Deadlines
+from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.recent import Recent
 from longtake.ledger.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
 from longtake.ledger.records import Accepted, Intent, Purchase, Record, Unknown, Void
@@ -29,6 +31,8 @@ CLIP_NAME = "clip.mp4"
 RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
 """Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+READ_AT_ONCE = 200
+"""Purchases whose texts are in memory together while all are read."""
 
 
 R = TypeVar("R", bound=Record)
@@ -55,6 +59,7 @@ class Ledger:
         self._recent = Recent()
         self._met: set[str] | None = None
         """Purchases that were there when all were read, and those that were touched since; None before."""
+        self._followed: PackedPurchases | None = None
 
     @staticmethod
     def folder(identity: str) -> str:
@@ -71,7 +76,7 @@ class Ledger:
         for key, seen in self.store.survey(folder).items():
             parts = key.split("/")
             if len(parts) == 3:
-                found[parts[1]][parts[2]] = seen
+                found[parts[1]][intern(parts[2])] = seen
         return dict(found)
 
     def load(self, identities: Collection[str] | None = None) -> dict[str, Purchase]:
@@ -84,6 +89,22 @@ class Ledger:
         if identities is None:
             self._met = (self._met or set()) | set(files)
         return self._read(files if identities is None else {one: files[one] for one in identities if one in files})
+
+    def load_packed(self) -> PackedPurchases:
+        """All purchases as `load` reads them, in little memory."""
+        bring_in(self.store, self._put_beside)
+        listed = self.scan()
+        self._met = (self._met or set()) | set(listed)
+        purchases, waiting = PackedPurchases(self._deadlines.on_our_clock), list(listed)
+        for start in range(0, len(waiting), READ_AT_ONCE):
+            some = {identity: listed.pop(identity) for identity in waiting[start : start + READ_AT_ONCE]}
+            for identity, texts in self._texts(some).items():
+                purchases.put(identity, texts, _clip_bytes(some[identity]))
+        return purchases
+
+    def follow(self, purchases: PackedPurchases) -> None:
+        """From now on what this ledger writes is noted there too, so that it need not be read."""
+        self._followed = purchases
 
     def _put_beside(self, key: str, data: bytes) -> bool:
         """Gives the id of a paid job the next name where what has its own cannot be read and nothing else rules."""
@@ -141,7 +162,7 @@ class Ledger:
     def _read(self, listed: Mapping[str, Mapping[str, Seen]]) -> dict[str, Purchase]:
         found = {identity: assemble(identity, texts) for identity, texts in self._texts(listed).items()}
         for identity, purchase in found.items():
-            purchase.clip_bytes = listed[identity].get(CLIP_NAME, Seen()).size_bytes
+            purchase.clip_bytes = _clip_bytes(listed[identity])
         return self._deadlines.on_our_clock(found)
 
     def _assembled(self, identity: str, texts: Mapping[str, bytes | None]) -> Purchase:
@@ -193,6 +214,8 @@ class Ledger:
             if own_record(record.identity, kind, self._readable(key)).nonce != record.nonce:
                 raise PublishConflictError(f"{key}: another run wrote it first")
         self._recent.add(record.identity, f"{name or kind}.json", data)
+        if self._followed is not None:
+            self._followed.note(record.identity, f"{name or kind}.json", data)
         return record
 
     def _create(self, key: str, data: bytes, record: Record) -> bool:
@@ -269,6 +292,10 @@ class Ledger:
 def _singles(files: Iterable[str]) -> set[RecordName]:
     names = map(record_name, files)
     return {name for name in names if name is not None and name.kind in SINGLES}
+
+
+def _clip_bytes(files: Mapping[str, Seen]) -> int | None:
+    return files.get(CLIP_NAME, Seen()).size_bytes
 
 
 def other_clip_key(ledger: Ledger, identity: str, sha256: str) -> str:

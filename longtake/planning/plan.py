@@ -72,7 +72,7 @@ _BY_STATE = {
 }
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Shot:
     """One take of one shot, planned.
 

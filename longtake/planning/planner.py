@@ -189,7 +189,9 @@ class Planner:
     def _request(self, row: ManifestRow, parent: Shot | None, findings: _Findings) -> ShotRequest:
         """The row's request with the run's model, what it inherits from its parent, and measured facts."""
         request = row.written.request
-        changes: dict[str, object] = {} if row.written.model else {"model": self.model}
+        changes: dict[str, object] = {}
+        if not row.written.model and request.model != self.model:
+            changes["model"] = self.model
         if parent is not None:
             for name in INHERITED:
                 if getattr(request, name) is None and (value := getattr(parent.request, name)) is not None:

@@ -32,6 +32,7 @@ from longtake.files.store import Store
 from longtake.files.web.guard import GuardedClient
 from longtake.ledger.ledger import Ledger, require_own_identities
 from longtake.ledger.ledger import notices as ledger_notices
+from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.records import Purchase
 from longtake.manifests.checker import CheckedManifest, check_manifest
 from longtake.manifests.reader import read_manifest
@@ -186,7 +187,7 @@ async def prepare(
         notices.append(f"the ClipStore {clip_store.url} gives no links and is not used; {CLIP_STORE_FIX}")
     if need_keys:
         await asyncio.to_thread(ledger.store.prove_exclusive)
-    purchases = await asyncio.to_thread(ledger.load) if options.output else {}
+    standing, purchases = await asyncio.to_thread(_bought, ledger, options.output)
     require_own_identities(purchases.values())
     notices += ledger_notices(purchases.values())
     hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
@@ -227,13 +228,19 @@ async def prepare(
         manifest=manifest,
         plan=plan,
         ledger=ledger,
-        purchases=purchases,
+        purchases=standing,
         hosting=planner.hosting,
         price_book=price_book,
         accounts=accounts,
         notices=notices,
         standings=standings,
     )
+
+
+def _bought(ledger: Ledger, output: str) -> tuple[PackedPurchases, dict[str, Purchase]]:
+    """All purchases of an output: packed, to be kept as long as the run goes, and as they are planned with."""
+    standing = ledger.load_packed() if output else PackedPurchases()
+    return standing, dict(standing)
 
 
 def _unmeasured(shots: Sequence[Shot], only: Collection[str]) -> list[ManifestRow]:

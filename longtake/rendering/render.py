@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from longtake.costs.spent import spent_by_shot, spent_on
+from longtake._speed import Packed, PackedMap
+from longtake.costs.spent import charges_of, spent_on
 from longtake.costs.usage import answered_twice
+from longtake.domain.verdicts import Outcome
 from longtake.jobs.resources import RunResources
 from longtake.ledger.job_ages import job_ages
 from longtake.ledger.ledger import FOLDER, Ledger
+from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.records import Purchase, attempts_in
-from longtake.manifests.results.row_result import RowResult
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.planning.bought_before.repairs import remember
 from longtake.planning.forecast import learned_times
@@ -29,9 +31,9 @@ from longtake.rendering.output.outputs import publish_clip
 from longtake.rendering.output.posters import make_pictures
 from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel
 from longtake.rendering.output.rendered_rows import keep_earlier_release
-from longtake.rendering.output.results import row_result, rows_to_retake
+from longtake.rendering.output.results import row_results, rows_to_retake
 from longtake.rendering.output.retry import stands_for, write_results, write_tables
-from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of
+from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of, stored_end
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.rendering.summary import Summary
@@ -74,6 +76,7 @@ async def render(
             resources.budget = await stack.enter_async_context(budget)
             held = await budget.admit_reels(needs_of(plan))
         report = RunReport(prepared, on_event, resources.scarcity)
+        await asyncio.to_thread(report.follow)
         run = Run(
             plan,
             ledger=prepared.ledger,
@@ -108,7 +111,7 @@ def _part_from_the_ledger(prepared: PreparedRun) -> None:
 
 
 async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, report: RunReport) -> Summary:
-    ends: dict[str, ReelEnd] = {}
+    ends = PackedMap[str, ReelEnd]()
 
     async def with_reel(shots: Sequence[Shot]) -> None:
         reel = shots[0].row.reel
@@ -117,6 +120,9 @@ async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, repor
         except Exception as error:  # one reel that cannot be made stops no other
             log.warning("%s: the reel was not made: %s", reel, error)
             ends[reel] = None, f"{type(error).__name__}: {error}"
+        ended = [end for shot in shots if (end := stored_end(shot, run.results)) is not None]
+        for end in ended if len(ended) == len(shots) else ():  # one that goes on may look at those before it
+            end.put_away()
 
     tables = partial(_write_results_now, prepared, report, run.results)
     beside = [asyncio.create_task(work) for work in (report.keep(run.results, ends, tables), _keep_index(prepared))]
@@ -125,8 +131,7 @@ async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, repor
     finally:
         for task in beside:
             task.cancel()
-        made = {reel: ends[reel] for reel in run.plan.reels if reel in ends}
-        written = asyncio.to_thread(write_up, prepared, run.results, made, report, [run.options.run])
+        written = asyncio.to_thread(write_up, prepared, run.results, ends.of(run.plan.reels), report, [run.options.run])
         summary = await asyncio.shield(written)
     return summary
 
@@ -219,7 +224,7 @@ async def as_recorded(prepared: PreparedRun, runs: Collection[str]) -> Summary:
         runs: The others, as the ledger names runs.
     """
     await asyncio.to_thread(_stand_again, prepared)
-    made: dict[str, ReelEnd] = {}
+    made = PackedMap[str, ReelEnd]()
     for reel, shots in Plan(prepared.rendered_shots, []).reels.items():
         order = _reel_order(prepared, reel, [result_of(shot, {}, prepared.options.output) for shot in shots])
         if isinstance(order, str):
@@ -236,42 +241,40 @@ def _stand_again(prepared: PreparedRun) -> None:
     if prepared.standings is not None:
         decisions = ReviewLog(prepared.store).read()
         prepared.standings.stand_again(prepared.ledger.load(), decisions, time.time())
-    _read_again(prepared)
+    _read_again(prepared, {})
 
 
-def _read_again(prepared: PreparedRun) -> dict[str, Purchase]:
-    """Every shot's purchases as the ledger holds them now; blocking."""
-    purchases, now = prepared.ledger.load(), time.time()
+def _read_again(prepared: PreparedRun, ended: Ended) -> PackedPurchases:
+    """Every purchase as the ledger holds it now, told to the shots that need it; blocking.
+
+    A shot that the run brought to its end, and of which nothing is to be chosen, knows all that is told of it.
+    """
+    purchases, now = prepared.ledger.load_packed(), time.time()
     for shot in prepared.plan.shots:
-        shot.attempts, shot.now = attempts_in(shot.identity, purchases), now
+        is_told_of = shot.choice is not None and shot.choice.is_told
+        if is_told_of or stored_end(shot, ended) is None:
+            shot.attempts, shot.now = attempts_in(shot.identity, purchases), now
     return purchases
 
 
-def _charged_now(prepared: PreparedRun, purchases: Mapping[str, Purchase], runs: Collection[str]) -> list[Purchase]:
-    """What these runs paid, or may have paid, since the production was prepared: runs that meet count nothing twice."""
-    made = [one for one in purchases.values() if one.is_charged and one.intent and one.intent.run in runs]
-    before = {identity for identity, one in prepared.purchases.items() if one.is_charged}
-    return [one for one in made if one.identity not in before]
-
-
-def _rows(
-    results: Sequence[ShotResult], purchases: Mapping[str, Purchase], seams: Mapping[str, str] | None = None
-) -> list[RowResult]:
-    """One result per row of the manifest, in its order; a row that cannot be told of takes no other away."""
-    by_row: dict[int, list[ShotResult]] = {}
-    for result in results:
-        by_row.setdefault(result.shot.row.row, []).append(result)
-    rows: list[RowResult] = []
-    spent = spent_by_shot(purchases)
-    for number, of_row in sorted(by_row.items()):
-        try:
-            rows.append(row_result(of_row, purchases, spent, seams))
-        except Exception as error:
-            log.exception("%s: its result could not be written up", of_row[0].shot.shot_id)
-            verdict = min(of_row, key=lambda result: result.is_done).outcome.verdict
-            words = f"our machine: the row could not be written up ({type(error).__name__})"
-            rows.append(RowResult(row=number, shot_id=of_row[0].shot.shot_id, verdict=verdict, error=words))
-    return rows
+def _tell_of_those_answered_twice(
+    prepared: PreparedRun, ended: Ended, purchases: Mapping[str, Purchase]
+) -> dict[Shot, Outcome]:
+    """Adds to the ends of shots that their vendor answered one job to several; of others, how they are to be told."""
+    told: dict[Shot, Outcome] = {}
+    twice = answered_twice(purchases)
+    for shot in prepared.plan.shots if twice else ():
+        last = attempts_in(shot.identity, purchases)[-1:]
+        words = twice.get(last[0].identity) if last else None
+        if words is None:
+            continue
+        log.warning("%s: %s", shot.shot_id, words)
+        outcome = result_of(shot, ended, prepared.options.output).outcome
+        evidence = "; ".join(part for part in (outcome.evidence, words) if part)
+        told[shot] = outcome.model_copy(update={"evidence": evidence})
+        if (end := stored_end(shot, ended)) is not None:
+            end.outcome = told[shot]
+    return told
 
 
 async def _keep_index(prepared: PreparedRun) -> None:
@@ -285,7 +288,7 @@ def _write_results_now(
     prepared: PreparedRun, report: RunReport, ended: Ended, purchases: Mapping[str, Purchase]
 ) -> None:
     """Results while the run goes on, so that a row that takes for ever keeps no other from being told. Blocking."""
-    rows = _rows([report.result_so_far(shot, ended) for shot in prepared.plan.shots], purchases)
+    rows = row_results(prepared.plan.shots, lambda shot: report.result_so_far(shot, ended), purchases)
     write_results(prepared.store, prepared.manifest, rows, purchases)
 
 
@@ -293,19 +296,20 @@ def write_up(
     prepared: PreparedRun, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
 ) -> Summary:
     """Writes results, retry.csv and the report from the manifest and the ledger as they stand."""
-    purchases = _read_again(prepared)
-    twice = answered_twice(purchases)
-    results = [result_of(shot, ended, prepared.options.output) for shot in prepared.plan.shots]
-    for result in results:
-        bought = result.shot.purchase
-        if bought is not None and (words := twice.get(bought.identity)):
-            log.warning("%s: %s", result.shot.shot_id, words)
-            evidence = "; ".join(part for part in (result.outcome.evidence, words) if part)
-            result.outcome = result.outcome.model_copy(update={"evidence": evidence})
-    beyond_limit = sum(result.beyond_limit for result in results)
+    purchases = _read_again(prepared, ended)
+    told = _tell_of_those_answered_twice(prepared, ended, purchases)
+    ends = (stored_end(shot, ended) for shot in prepared.plan.shots)
+    beyond_limit = sum(end is not None and end.beyond_limit for end in ends)
     asked = {shot.row.row for shot in prepared.asked_shots}
     seams = seam_warnings(reel for reel, _ in made.values())
-    rows = _rows(results, purchases, seams)
+
+    def result(shot: Shot) -> ShotResult:
+        found = result_of(shot, ended, prepared.options.output)
+        if shot in told:
+            found.outcome = told[shot]
+        return found
+
+    rows = row_results(prepared.plan.shots, result, purchases, seams)
     totals: Totals | None = None
     try:
         write_tables(
@@ -323,16 +327,16 @@ def write_up(
             log.exception("the report could not be written")
             prepared.notices.append(f"the report could not be written: {type(error).__name__}: {error}")
     prepared.store.keep_index()
-    charged_now = _charged_now(prepared, purchases, runs)
+    charged_now = charges_of(runs, purchases, prepared.purchases)
     return Summary(
         verdicts=Counter(row.verdict.value for row in rows if row.row in asked),
-        reels_made=[reel for reel, _ in made.values() if reel is not None],
+        reels_made=Packed(reel for reel, _ in made.values() if reel is not None),
         reels_missing={name: why for name, (reel, why) in made.items() if reel is None},
         rows=rows,
         notices=list(prepared.notices),
-        bought_now=sum(one.accepted is not None for one in charged_now),
+        bought_now=charged_now.accepted,
         spent=spent_on(purchases.values()),
-        spent_now=spent_on(charged_now),
+        spent_now=charged_now.spent,
         totals=totals,
         beyond_limit=beyond_limit,
     )

@@ -9,19 +9,21 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from longtake._speed import Packed
 from longtake.accounts.slots import Scarcity
 from longtake.domain.events import STAGE_AFTER, RunEvent
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
 from longtake.files.clocks import this_process
 from longtake.jobs.advice import with_command
+from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.choosing import waiting_outcome
 from longtake.rendering.output.reels import MadeReel
-from longtake.rendering.report_view import report_view
+from longtake.rendering.report_view import ShotTimes, report_view, times_told
 from longtake.rendering.run import OnEvent
-from longtake.rendering.shot_result import ShotResult, rejected_result
+from longtake.rendering.shot_result import DONE, ShotResult, rejected_result
 from longtake.reports.run.retold import with_other_reels
 from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before, write_report
@@ -34,8 +36,12 @@ EVERY_SECONDS = 5.0
 """The report is written anew at most so often while a run goes on,"""
 BEAT_SECONDS = 30.0
 """and at least so often, though nothing happens: a reader sees that the run lives, and for how long its jobs run."""
-REST_FACTOR = 20
-"""Writing it takes a twentieth of the time at most."""
+REST_FACTOR = 40
+"""Writing it takes a fortieth of the time at most."""
+
+_UNDER_WAY, _TO_COME = (
+    Outcome(verdict=verdict, evidence="the run goes on") for verdict in (Verdict.STILL_RUNNING, Verdict.NOT_STARTED)
+)
 
 Ended = Mapping[Shot, asyncio.Future[ShotResult]]
 """A run's shots; those of other runs are not in it."""
@@ -67,8 +73,17 @@ class RunReport:
         self._writing = threading.Lock()
         self._is_finished = False
         self._reviews = ReviewLog(prepared.store)
+        self._known: Mapping[str, Purchase] = prepared.purchases
         self._looked_before = False
         self._told_before: ReportView | None = None
+        self._times: dict[str, ShotTimes] = {}
+
+    def follow(self) -> None:
+        """From now on the purchases are known by what the run's ledger writes: none is read again while it goes."""
+        ledger, stood = self._production.ledger, self._production.purchases
+        followed = stood.copy() if isinstance(stood, PackedPurchases) else ledger.load_packed()
+        ledger.follow(followed)
+        self._known = followed
 
     def tell(self, event: RunEvent, shot: Shot, words: str) -> None:
         """Notes an event and passes it on."""
@@ -86,12 +101,12 @@ class RunReport:
         made: Mapping[str, ReelEnd],
         write_results: Callable[[Mapping[str, Purchase]], None] = lambda purchases: None,
     ) -> None:
-        """Writes the report as the run goes, so that it can be watched; never more than a twentieth of the time.
+        """Writes the report as the run goes, so that it can be watched; never more than a fortieth of the time.
 
         Args:
             ended: The run's shots.
             made: Its reels so far.
-            write_results: Writes the results so far, from the ledger.
+            write_results: Writes the results so far, from what is known of the purchases.
         """
         seen, beaten = -1, time.monotonic()
         while True:
@@ -100,10 +115,9 @@ class RunReport:
             if changed or begun - beaten >= BEAT_SECONDS:
                 seen, beaten = self._changes, begun
                 try:
-                    purchases = await asyncio.to_thread(self._production.ledger.load)
-                    await asyncio.to_thread(self.write, ended, dict(made), purchases, finished=False)
+                    await asyncio.to_thread(self.write, ended, made, self._known, finished=False)
                     if changed:
-                        await asyncio.to_thread(self._unless_finished, partial(write_results, purchases))
+                        await asyncio.to_thread(self._unless_finished, partial(write_results, self._known))
                 except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)
             await asyncio.sleep(max(EVERY_SECONDS, REST_FACTOR * (time.monotonic() - begun)))
@@ -118,8 +132,7 @@ class RunReport:
         if (result := _result_now(shot, ended)) is not None:
             return result
         stage = self._moments[shot][0] if shot in self._moments else ShotStage.WAITING
-        verdict = Verdict.STILL_RUNNING if stage in (ShotStage.RUNNING, ShotStage.DOWNLOADING) else Verdict.NOT_STARTED
-        return ShotResult(shot, Outcome(verdict=verdict, evidence="the run goes on"))
+        return ShotResult(shot, _UNDER_WAY if stage in (ShotStage.RUNNING, ShotStage.DOWNLOADING) else _TO_COME)
 
     def write(
         self, ended: Ended, made: Mapping[str, ReelEnd], purchases: Mapping[str, Purchase], *, finished: bool
@@ -130,8 +143,10 @@ class RunReport:
         with self._writing:
             if self._is_finished:
                 return None
+            before = self._before(anew=finished)
             view = report_view(
-                {shot: tell(shot, ended) for shot in prepared.plan.shots},
+                prepared.plan.shots,
+                lambda shot: tell(shot, ended),
                 purchases,
                 made,
                 title=prepared.options.manifest.rsplit("/", 1)[-1],
@@ -144,7 +159,7 @@ class RunReport:
                 notices=prepared.notices,
                 pictures=prepared.store.list("posters"),
                 manifest=prepared.manifest,
-                before=(before := self._before(anew=finished)),
+                before=self._times,
             )
             view = with_other_reels(view, before, purchases).model_copy(update={"process": this_process() or ""})
             if any(shot.takes for shot in view.shots):
@@ -162,7 +177,9 @@ class RunReport:
     def _before(self, *, anew: bool) -> ReportView | None:
         """What the report told before this run; read again at the end, when other runs of this output have written."""
         if anew or not self._looked_before:
-            self._looked_before, self._told_before = True, told_before(self._production.store)
+            told = told_before(self._production.store)
+            self._looked_before, self._times = True, times_told(told) if told else {}
+            self._told_before = told.with_reels(Packed(told.reels)) if told else None
         return self._told_before
 
 
@@ -172,11 +189,18 @@ def _result_now(shot: Shot, ended: Ended) -> ShotResult | None:
     return None if task is not None and not task.done() else result_of(shot, ended)
 
 
+def stored_end(shot: Shot, ended: Ended) -> ShotResult | None:
+    """How a shot ended in a run, as it is held, maybe put away; None where the run did not bring it to an end."""
+    task = ended.get(shot)
+    if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+        return None
+    return task.result()
+
+
 def result_of(shot: Shot, ended: Ended, output: str = "") -> ShotResult:
     """How a shot ended in a run, or how the ledger held it where the run did not bring it to an end."""
-    task = ended.get(shot)
-    if task is not None and task.done() and not task.cancelled() and task.exception() is None:
-        return task.result()
+    if (end := stored_end(shot, ended)) is not None:
+        return end.unpacked()
     if shot.standing is Standing.REFUSED:
         words = "\n".join(str(violation) for violation in shot.violations if not violation.warning)
         return ShotResult(shot, Outcome(verdict=Verdict.REFUSED, evidence=words))
@@ -189,7 +213,7 @@ def _as_recorded(shot: Shot, output: str) -> ShotResult:
     """A shot that this run did not bring to an end, by what the ledger held at its start."""
     purchase: Purchase | None = shot.purchase
     if purchase is not None and purchase.clip is not None:
-        return ShotResult(shot, Outcome(verdict=Verdict.DONE), purchase.job, purchase.clip.clip)
+        return ShotResult(shot, DONE, purchase.job, purchase.clip.clip)
     if shot.standing is Standing.RESUME:
         return ShotResult(shot, Outcome(verdict=Verdict.STILL_RUNNING, evidence="the run ended before the job"))
     if shot.standing in (Standing.UNKNOWN, Standing.UNREADABLE) and purchase is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from longtake._speed import Packed
 from longtake.accounts.transport import redact
-from longtake.costs.usage import is_charged_but_failed, reported_usage, reported_words
+from longtake.costs.usage import reported_usage
 from longtake.domain.text import visible
 from longtake.domain.verdicts import ShotStage
 from longtake.ledger.records import Purchase, attempts_in
@@ -18,7 +19,7 @@ from longtake.rendering.output.outputs import clip_key, contact_sheet_key, poste
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.output.takes import review_facts
 from longtake.rendering.shot_result import ShotResult
-from longtake.reports.figures import total_of
+from longtake.reports.run.sums import Sums
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
 MOST_CHARACTERS = 2000
@@ -26,7 +27,8 @@ MOST_CHARACTERS = 2000
 
 
 def report_view(
-    results: Mapping[Shot, ShotResult | None],
+    shots: Iterable[Shot],
+    result_of: Callable[[Shot], ShotResult | None],
     purchases: Mapping[str, Purchase],
     reels: Mapping[str, tuple[MadeReel | None, str]],
     *,
@@ -40,12 +42,13 @@ def report_view(
     notices: Sequence[str] = (),
     pictures: Iterable[str] = (),
     manifest: Manifest | None = None,
-    before: ReportView | None = None,
+    before: Mapping[str, ShotTimes] | None = None,
 ) -> ReportView:
-    """The report of one run.
+    """The report of one run. Its reels are made one after the other, and packed.
 
     Args:
-        results: Every shot of the manifest, with its result where it has one already.
+        shots: Every shot of the manifest.
+        result_of: A shot's result where it has one already.
         purchases: The ledger.
         reels: Reels made, or why they are not.
         title: The manifest's name.
@@ -58,53 +61,69 @@ def report_view(
         notices: What a person should know besides.
         pictures: Keys of the posters and contact sheets that are there.
         manifest: Whose other columns are shown beside each shot.
-        before: What the output's report told before: it knows of waiting times that no ledger has.
+        before: By job, the times that the output's report told before and no ledger has.
     """
     posters = frozenset(pictures)
-    views = {
-        shot: _shot(shot, result, purchases, (moments or {}).get(shot), posters) for shot, result in results.items()
-    }
-    times = {shot.job_id: shot for shot in before.shots if shot.job_id} if before else {}
-    others = _other_columns(manifest) if manifest else {}
-    seams = seam_warnings(made for made, _ in reels.values())
-    for shot, view in views.items():
-        told = times.get(view.job_id)
-        why = (waits or {}).get(shot.account, "") if view.verdict == ShotStage.QUEUED.value else ""
-        views[shot] = view.model_copy(
-            update={
-                "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
-                "evidence": view.evidence or why,
-                "fetched_from": (fetched_from or {}).get(shot) or (told.fetched_from if told else None),
-                "waiting_since": view.waiting_since or (told.waiting_since if told else None),
-                "started_running_at": view.started_running_at or (told.started_running_at if told else None),
-                "extra": {name: cells[shot.row.row - 1] for name, cells in others.items() if cells[shot.row.row - 1]},
-            }
-        )
-    for shot, changes in review_facts(views, purchases).items():
-        views[shot] = views[shot].model_copy(update=changes)
-    by_reel: dict[str, list[ShotView]] = {}
-    by_vendor: dict[str, list[Shot]] = {}
-    for shot, view in views.items():
-        by_reel.setdefault(shot.row.reel, []).append(view)
-        by_vendor.setdefault(view.vendor, []).append(shot)
+    others = OtherColumns(manifest) if manifest else None
+    by_reel: dict[str, list[Shot]] = {}
+    for shot in shots:
+        by_reel.setdefault(shot.row.reel, []).append(shot)
+    whole, by_vendor = Sums(), dict[str, Sums]()
+    told = Packed[ReelView]()
+    for name, own in by_reel.items():
+        made, note = reels.get(name, (None, ""))
+        seams = seam_warnings([made])
+        views: dict[Shot, ShotView] = {}
+        for shot in own:
+            attempts = attempts_in(shot.identity, purchases)
+            view = _shot(shot, result_of(shot), attempts, (moments or {}).get(shot), posters)
+            earlier = (before or {}).get(view.job_id) if view.job_id else None
+            why = (waits or {}).get(shot.account, "") if view.verdict == ShotStage.QUEUED.value else ""
+            view = view.model_copy(
+                update={
+                    "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
+                    "evidence": view.evidence or why,
+                    "fetched_from": (fetched_from or {}).get(shot) or (earlier.fetched_from if earlier else None),
+                    "waiting_since": view.waiting_since or (earlier.waiting_since if earlier else None),
+                    "started_running_at": view.started_running_at or (earlier.started_running_at if earlier else None),
+                    "extra": others.of_row(shot.row.row) if others else {},
+                }
+            )
+            views[shot] = view
+            for sums in (whole, by_vendor.setdefault(view.vendor, Sums())):
+                sums.add(shot, view, attempts)
+        for shot, changes in review_facts(views, purchases).items():
+            views[shot] = views[shot].model_copy(update=changes)
+        told.append(_reel(name, list(views.values()), posters, made, note))
     return ReportView(
         title=title,
         output=output,
         written_at=time.time(),
         finished=finished,
         run=run,
-        totals=Totals.model_validate(_totals(results, views, purchases)),
+        totals=Totals.model_validate(whole.totals),
         by_vendor=[
-            VendorTotals.model_validate(
-                {"vendor": vendor, "reported": _reported(shots, purchases)}
-                | _counts(shots, views)
-                | _totals(shots, views, purchases)
-            )
-            for vendor, shots in by_vendor.items()
+            VendorTotals.model_validate({"vendor": vendor} | sums.of_vendor) for vendor, sums in by_vendor.items()
         ],
-        reels=[_reel(name, shots, posters, *reels.get(name, (None, ""))) for name, shots in by_reel.items()],
         notices=list(notices),
-    )
+    ).with_reels(told)
+
+
+class ShotTimes(NamedTuple):
+    """Moments of a shot that a report told and that no ledger has."""
+
+    fetched_from: float | None
+    waiting_since: float | None
+    started_running_at: float | None
+
+
+def times_told(view: ReportView) -> dict[str, ShotTimes]:
+    """By job, the moments that a report told."""
+    return {
+        shot.job_id: ShotTimes(shot.fetched_from, shot.waiting_since, shot.started_running_at)
+        for shot in view.shots
+        if shot.job_id
+    }
 
 
 def _reel(name: str, shots: list[ShotView], pictures: frozenset[str], made: MadeReel | None, note: str) -> ReelView:
@@ -126,12 +145,11 @@ def _reel(name: str, shots: list[ShotView], pictures: frozenset[str], made: Made
 def _shot(
     shot: Shot,
     result: ShotResult | None,
-    purchases: Mapping[str, Purchase],
+    attempts: Sequence[Purchase],
     moment: tuple[ShotStage, float] | None,
     posters: frozenset[str],
 ) -> ShotView:
-    purchase = attempts_in(shot.identity, purchases)[-1:]
-    bought = purchase[0] if purchase else None
+    bought = attempts[-1] if attempts else None
     intent = bought.intent if bought and not bought.is_void else None
     accepted, terminal, clip = (bought.accepted, bought.terminal, bought.clip) if bought else (None, None, None)
     quote = shot.quote
@@ -171,53 +189,16 @@ def _shot(
     )
 
 
-def _other_columns(manifest: Manifest) -> dict[str, list[str]]:
-    """The cells of the columns that are the manifest's own, harmless and without signatures, by column."""
-    return {
-        visible(name, 80): [visible(redact(joined(cell, ", ")), MOST_CHARACTERS) for cell in cells]
-        for name, cells in manifest.cells.items()
-        if name not in COLUMNS
-    }
+class OtherColumns:
+    """The cells of the columns that are the manifest's own, harmless and without signatures."""
 
+    def __init__(self, manifest: Manifest) -> None:
+        self._columns = {visible(name, 80): cells for name, cells in manifest.cells.items() if name not in COLUMNS}
 
-def _reported(shots: Iterable[Shot], purchases: Mapping[str, Purchase]) -> str:
-    return reported_words(purchase for shot in shots for purchase in attempts_in(shot.identity, purchases))
-
-
-def _counts(shots: Iterable[Shot], views: Mapping[Shot, ShotView]) -> dict[str, int]:
-    verdicts = Counter(views[shot].verdict for shot in shots)
-    return {"queued": verdicts[ShotStage.QUEUED], "running": verdicts[ShotStage.RUNNING]}
-
-
-def _totals(
-    shots: Iterable[Shot], views: Mapping[Shot, ShotView], purchases: Mapping[str, Purchase]
-) -> dict[str, float | int | None]:
-    """Counts and money; a sum with an unknown price in it is unknown, never less than it should be."""
-    done = count = 0
-    spent: list[tuple[float | None, float | None]] = []
-    coming: list[tuple[float | None, float | None]] = []
-    failed: list[float | None] = []
-    charged_but_failed = 0
-    for shot in shots:
-        view = views[shot]
-        count += 1
-        done += view.facts.is_done
-        bought = [purchase for purchase in attempts_in(shot.identity, purchases) if purchase.is_charged]
-        spent += [(p.intent.price_low_usd, p.intent.price_high_usd) for p in bought if p.intent]
-        charged_but_failed += sum(map(is_charged_but_failed, bought))
-        without_clip = [p for p in bought if p.clip is None and (p.verdict or (view.facts.is_over and p is bought[-1]))]
-        failed += [p.intent.price_high_usd for p in without_clip if p.intent]
-        if not bought and not shot.is_refused:
-            coming.append((shot.quote.low_usd, shot.quote.high_usd) if shot.quote else (None, None))
-    low, high = total_of(pair[0] for pair in spent), total_of(pair[1] for pair in spent)
-    more_low, more_high = total_of(pair[0] for pair in coming), total_of(pair[1] for pair in coming)
-    return {
-        "done": done,
-        "all": count,
-        "spent_low_usd": low,
-        "spent_high_usd": high,
-        "projected_low_usd": total_of((low, more_low)),
-        "projected_high_usd": total_of((high, more_high)),
-        "charged_but_failed_usd": total_of(failed),
-        "charged_but_failed": charged_but_failed,
-    }
+    def of_row(self, row: int) -> dict[str, str]:
+        """Those of a row that hold something, by column."""
+        shown = {
+            name: visible(redact(joined(cells[row - 1], ", ")), MOST_CHARACTERS)
+            for name, cells in self._columns.items()
+        }
+        return {name: cell for name, cell in shown.items() if cell}

@@ -47,7 +47,7 @@ from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
-from longtake.rendering.shot_result import ShotResult, by_the_ledger, rejected_result
+from longtake.rendering.shot_result import DONE, ShotResult, by_the_ledger, rejected_result
 
 log = logging.getLogger("longtake.rendering.run")
 
@@ -253,15 +253,14 @@ class Run:
         record, accepted = purchase.clip, purchase.accepted
         if record is None:
             raise UnreadableRecordError("a clip without its record")
-        done = Outcome(verdict=Verdict.DONE)
         is_listed = purchase.clip_bytes == record.clip.size_bytes
         if is_listed or await asyncio.to_thread(is_at_home, self.ledger, record.clip):
-            return ShotResult(shot, done, purchase.job, record.clip, record.at)
+            return ShotResult(shot, DONE, purchase.job, record.clip, record.at)
         if accepted is None:
             raise UnreadableRecordError("the clip is not there, and the record of its job cannot be read")
         log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
         clip = await self.steps.download(accepted.job, None)
-        return ShotResult(shot, done, accepted.job, clip, record.at)
+        return ShotResult(shot, DONE, accepted.job, clip, record.at)
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
         self.on_event(RunEvent.RESUMED, shot, f"job {job.job_id}")
@@ -328,7 +327,7 @@ class Run:
         if job.identity in self._buyer.sent:
             self._brake.finished(job.account, job.identity)
         clip = await self.steps.download(job, snapshot.video_url)
-        return ShotResult(shot, Outcome(verdict=Verdict.DONE), job, clip, time.time(), snapshot=snapshot)
+        return ShotResult(shot, DONE, job, clip, time.time(), snapshot=snapshot)
 
     async def _waits_for(self, shot: Shot, parent: Parent | None) -> ShotResult | None:
         """Why a chain does not go on with this shot, None where it does."""

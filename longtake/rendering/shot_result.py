@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from longtake._speed import Packer
 from longtake.domain.errors import LongtakeError
 from longtake.domain.job import Clip, Job, JobSnapshot
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.ledger.records import Purchase, State
 from longtake.planning.plan import Shot
 
+DONE = Outcome(verdict=Verdict.DONE)
+_PACKER = Packer["tuple[Job | None, Clip | None, JobSnapshot | None]"]()
 
-@dataclass
+
+@dataclass(slots=True)
 class ShotResult:
     """How a shot ended in this run; `cause` is the error that kept it from being done, if one did. Times are Unix.
 
@@ -27,6 +31,20 @@ class ShotResult:
     snapshot: JobSnapshot | None = None
     cause: LongtakeError | None = None
     beyond_limit: bool = False
+    _put_away: bytes = field(default=b"", repr=False, compare=False)
+
+    def put_away(self) -> None:
+        """Packs what nothing but the tables at the end will want: job, clip and snapshot are None from now on."""
+        if not self._put_away:
+            self._put_away = _PACKER.pack((self.job, self.clip, self.snapshot))
+            self.job = self.clip = self.snapshot = None
+
+    def unpacked(self) -> ShotResult:
+        """The result as it was before it was put away; itself where it was not."""
+        if not self._put_away:
+            return self
+        job, clip, snapshot = _PACKER.unpack(self._put_away)
+        return replace(self, job=job, clip=clip, snapshot=snapshot, _put_away=b"")
 
     @property
     def is_done(self) -> bool:

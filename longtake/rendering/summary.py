@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from longtake.costs.spent import Spent
@@ -21,9 +22,9 @@ class Summary:
     """How a run ended: `verdicts` of the rows asked for, `rows` of the whole manifest, `line` that says it all."""
 
     verdicts: Counter[str]
-    reels_made: list[MadeReel]
+    reels_made: Sequence[MadeReel]
     reels_missing: dict[str, str]
-    rows: list[RowResult]
+    rows: Sequence[RowResult]
     bought_now: int
     notices: list[str] = field(default_factory=list)
     totals: Totals | None = None

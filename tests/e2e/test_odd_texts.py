@@ -75,7 +75,7 @@ async def test_a_report_or_row_that_cannot_be_written_up_leaves_the_tables(
     if fails == "report":
         monkeypatch.setattr(RunReport, "write", broken)
     else:
-        monkeypatch.setattr("longtake.rendering.render.row_result", broken)
+        monkeypatch.setattr("longtake.rendering.output.results.row_result", broken)
     end = await render_plain(
         write_manifest([SHOT | {"id": "a", "prompt": "one"}]), out, sandbox_accounts(sandbox), check=quick_check
     )

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow
 
@@ -62,7 +62,7 @@ def retry_rows(
     A raised take is one above the row's own, and above the highest that was bought of it (`bought_takes`, by row).
     """
     bought_takes = bought_takes or {}
-    by_row = {result.row: result for result in results}
+    by_row = {result.row: _End(result.verdict, result.shot_id) for result in results}
     rows = dict(enumerate(manifest.text, 1))
     reel_of = {number: _reel(number, row, by_row.get(number)) for number, row in rows.items()}
     wanted = {reel for number, reel in reel_of.items() if not _is_done(by_row.get(number))}
@@ -95,7 +95,14 @@ def retry_table(manifest: Manifest, again: Mapping[int, Mapping[str, str]]) -> p
     return pyarrow.table(columns)
 
 
-def _is_done(result: RowResult | None) -> bool:
+class _End(NamedTuple):
+    """What decides whether a row wants another run, and as what."""
+
+    verdict: Verdict
+    shot_id: str
+
+
+def _is_done(result: _End | None) -> bool:
     return result is not None and result.verdict.facts.is_done
 
 
@@ -103,14 +110,14 @@ def _shot(row: Mapping[str, Cell]) -> str:
     return joined(row.get("shot", "")).strip()
 
 
-def _reel(number: int, row: Mapping[str, Cell], result: RowResult | None) -> str:
+def _reel(number: int, row: Mapping[str, Cell], result: _End | None) -> str:
     """The row's reel; for a lone row that has no result a name that no reel has."""
     if reel := joined(row.get("reel", "")).strip():
         return reel
     return result.shot_id.removesuffix(f"/{_shot(row) or LONE_SHOT}") if result else f"\0{number}"
 
 
-def _standing_alone(row: Mapping[str, Cell], result: RowResult | None, base: str) -> dict[str, str]:
+def _standing_alone(row: Mapping[str, Cell], result: _End | None, base: str) -> dict[str, str]:
     """The row's cells as they mean the same in another folder and under other values of reel, shot and take."""
     again = {name: joined(cell) for name, cell in row.items()}
     for role in Role:

@@ -46,13 +46,14 @@ def results_table(manifest: Manifest, results: Sequence[RowResult]) -> pandas.Da
         A frame of Arrow types; references stand in it without signatures and inline data. A manifest column
         with the name of a result column is called `manifest_<name>`.
     """
-    by_row = {result.row: result for result in results}
-    ordered = [by_row.get(row) for row in range(1, len(manifest) + 1)]
+    told: dict[str, list[Any]] = {name: [None] * len(manifest) for name in RESULT_COLUMNS}
+    for result in results:
+        for name, values in told.items() if 0 < result.row <= len(manifest) else ():
+            values[result.row - 1] = getattr(result, name)
     own = without_signatures(manifest.frame).rename(columns=_new_names(list(manifest.cells)))
     columns: dict[str, Any] = {}
     for name in RESULT_COLUMNS:
-        values = [getattr(result, name) if result else None for result in ordered]
-        columns[name] = pyarrow.array(values, _TYPES.get(name, pyarrow.string()))
+        columns[name] = pyarrow.array(told.pop(name), _TYPES.get(name, pyarrow.string()))
     added = pyarrow.table(columns).to_pandas(types_mapper=pandas.ArrowDtype)
     return pandas.concat([own, added], axis=1)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from longtake.costs.spent import Spent, spent_on
+from longtake._speed import Packed
+from longtake.costs.spent import Spent, spent_by_shot, spent_on
 from longtake.costs.usage import reported_usage
 from longtake.domain.verdicts import Verdict
 from longtake.ledger.records import Purchase, Record, attempts_in
@@ -15,6 +17,32 @@ from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.shot_result import ShotResult
+
+log = logging.getLogger("longtake.rendering.output.results")
+
+
+def row_results(
+    shots: Iterable[Shot],
+    result: Callable[[Shot], ShotResult],
+    purchases: Mapping[str, Purchase],
+    seams: Mapping[str, str] | None = None,
+) -> Sequence[RowResult]:
+    """One result per row of the manifest, in its order; a row that cannot be told of takes no other away."""
+    by_row: dict[int, list[Shot]] = {}
+    for shot in shots:
+        by_row.setdefault(shot.row.row, []).append(shot)
+    rows = Packed[RowResult]()
+    spent = spent_by_shot(purchases)
+    for number, takes in sorted(by_row.items()):
+        of_row = [result(shot) for shot in takes]
+        try:
+            rows.append(row_result(of_row, purchases, spent, seams))
+        except Exception as error:
+            log.exception("%s: its result could not be written up", takes[0].shot_id)
+            verdict = min(of_row, key=lambda result: result.is_done).outcome.verdict
+            words = f"our machine: the row could not be written up ({type(error).__name__})"
+            rows.append(RowResult(row=number, shot_id=takes[0].shot_id, verdict=verdict, error=words))
+    return rows
 
 
 def row_result(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
+from typing import NamedTuple
 
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import ShotStage
@@ -30,17 +31,25 @@ _COLOURS: dict[Stage, str] = {
 _INK, _LINE, _BAD = "var(--muted, #77736b)", "var(--line, #a8a49a55)", "var(--bad, #b3392b)"
 
 
+class _Drawn(NamedTuple):
+    """What is drawn of a shot. `is_cut_off`: it ended without a clip."""
+
+    shot_id: str
+    vendor: str
+    spans: list[Span]
+    is_cut_off: bool
+
+
 def gantt_svg(view: ReportView) -> str:
     """The picture as SVG, `WIDTH_PX` wide; empty where no shot was submitted.
 
     It takes its colours from the page's custom properties and has its own where there are none. Elements with
     `data-unix` hold a time in UTC that a script may put into the reader's zone.
     """
-    drawn = [(shot, spans(shot, view.written_at)) for shot in view.shots]
-    drawn = [(shot, own) for shot, own in drawn if own]
+    drawn = [_drawn(shot, own) for shot in view.shots if (own := spans(shot, view.written_at))]
     if not drawn:
         return ""
-    axis = Axis([span for _, own in drawn for span in own], _LABELS_PX, WIDTH_PX - _RIGHT_PX)
+    axis = Axis([span for shot in drawn for span in shot.spans], _LABELS_PX, WIDTH_PX - _RIGHT_PX)
     if len(drawn) <= MOST_BARS:
         body, height = list(_bars(drawn, axis)), _TOP_PX + _ROW_PX * len(drawn) + 8
     else:
@@ -86,8 +95,14 @@ def _elapsed(seconds: float) -> str:
     return f"+{duration(seconds) if seconds >= 60 else f'{seconds:.0f} s'}"
 
 
-def _bars(drawn: Sequence[tuple[ShotView, list[Span]]], axis: Axis) -> Iterator[str]:
-    for place, (shot, own) in enumerate(drawn):
+def _drawn(shot: ShotView, own: list[Span]) -> _Drawn:
+    is_cut_off = not shot.facts.is_done and shot.verdict not in set(ShotStage)
+    return _Drawn(shot.shot_id, shot.vendor, own, is_cut_off=is_cut_off)
+
+
+def _bars(drawn: Sequence[_Drawn], axis: Axis) -> Iterator[str]:
+    for place, shot in enumerate(drawn):
+        own = shot.spans
         top = _TOP_PX + place * _ROW_PX
         stages = ", ".join(f"{STAGES[span.stage].lower()} {duration(span.seconds)}" for span in own)
         yield f"<g><title>{escape(one_line(shot.shot_id))} ({escape(one_line(shot.vendor))}): {stages}</title>"
@@ -97,7 +112,7 @@ def _bars(drawn: Sequence[tuple[ShotView, list[Span]]], axis: Axis) -> Iterator[
         )
         for span in own:
             yield _bar(span, axis, top + 5)
-        if not shot.facts.is_done and shot.verdict not in set(ShotStage):
+        if shot.is_cut_off:
             x = axis.x(own[-1].end)
             yield f'<path d="M{x - 3:.1f} {top + 3}v14" stroke="{_BAD}" stroke-width="3"/>'
         yield "</g>"
@@ -111,13 +126,13 @@ def _bar(span: Span, axis: Axis, top: int) -> str:
     )
 
 
-def _lanes(drawn: Sequence[tuple[ShotView, list[Span]]]) -> dict[str, list[Span]]:
+def _lanes(drawn: Sequence[_Drawn]) -> dict[str, list[Span]]:
     """The spans of each vendor, those with few shots together."""
-    counts = Counter(shot.vendor for shot, _ in drawn)
+    counts = Counter(shot.vendor for shot in drawn)
     own = {vendor for vendor, _ in counts.most_common(MOST_AREAS if len(counts) <= MOST_AREAS else MOST_AREAS - 1)}
     lanes: dict[str, list[Span]] = {vendor: [] for vendor in counts if vendor in own}
-    for shot, found in drawn:
-        lanes.setdefault(shot.vendor if shot.vendor in own else "others", []).extend(found)
+    for shot in drawn:
+        lanes.setdefault(shot.vendor if shot.vendor in own else "others", []).extend(shot.spans)
     return lanes
 
 

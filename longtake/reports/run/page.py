@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import islice
+from typing import TypeVar
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from longtake.domain.verdicts import facts_of
 from longtake.reports.figures import duration, money, share
 from longtake.reports.run.gantt import gantt_svg
-from longtake.reports.run.payload import Pictures, ReadPicture, href, payload, script_json
+from longtake.reports.run.payload import Pictures, ReadPicture, href, payload_pieces
 from longtake.reports.run.summary import VerdictCount, concerns, verdict_counts
 from longtake.reports.run.timeline import STAGES, Stage, stage_seconds
 from longtake.reports.run.view import ReportView, ShotView
@@ -39,6 +41,7 @@ SCRIPTS = (
     "refresh.js",
     "start.js",
 )
+T = TypeVar("T")
 MOST_UNFINISHED = 500
 """Shots, and films, that a browser without JavaScript lists."""
 _ICONS = {
@@ -57,6 +60,10 @@ _ICONS = {
 }
 
 
+_DATA = "\x00data\x00"
+"""Stands in the rendered template where the data go."""
+
+
 def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) -> str:
     """The whole report as one HTML file.
 
@@ -71,8 +78,20 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         HTML to be written as UTF-8. Texts of the view stand in it as text only; a content policy in the page forbids
         any script but its own and every request but for files beside it.
     """
+    return "".join(page_pieces(view, inline_pictures))
+
+
+def page_pieces(view: ReportView, inline_pictures: ReadPicture | None = None) -> Iterator[str]:
+    """As `render_page`, piece by piece: the data of a large run need not be in memory together."""
+    head, _, tail = _around_data(view).rpartition(_DATA)
+    yield head
+    yield from payload_pieces(view, Pictures(inline_pictures))
+    yield tail
+
+
+def _around_data(view: ReportView) -> str:
     counts = verdict_counts(view)
-    unfinished = [shot for shot in view.shots if not shot.facts.is_done]
+    unfinished = sum(not shot.facts.is_done for shot in view.shots)
     script, early_script, style = _script(), _asset("theme.js"), _style()
     return _template().render(
         view=view,
@@ -80,7 +99,7 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         style=style,
         script=script,
         early_script=early_script,
-        data=script_json(payload(view, Pictures(inline_pictures))),
+        data=_DATA,
         gantt=gantt_svg(view),
         icons=_ICONS,
         written=datetime.fromtimestamp(view.written_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -93,14 +112,18 @@ def render_page(view: ReportView, inline_pictures: ReadPicture | None = None) ->
         concerns=concerns(view),
         stages=_stages(view),
         vendors=list(dict.fromkeys(shot.vendor for shot in view.shots)),
-        unfinished=unfinished[:MOST_UNFINISHED],
-        linked=[reel for reel in view.reels if reel.film and href(reel.film)][:MOST_UNFINISHED],
-        hidden_unfinished=max(0, len(unfinished) - MOST_UNFINISHED),
+        unfinished=_first(shot for shot in view.shots if not shot.facts.is_done),
+        linked=_first(reel for reel in view.reels if reel.film and href(reel.film)),
+        hidden_unfinished=max(0, unfinished - MOST_UNFINISHED),
         money=money,
         duration=duration,
         href=href,
         label=_label,
     )
+
+
+def _first(things: Iterable[T]) -> list[T]:
+    return list(islice(things, MOST_UNFINISHED))
 
 
 def _is_in_film(shot: ShotView) -> bool:

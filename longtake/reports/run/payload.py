@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -48,15 +48,21 @@ class Pictures:
         return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def payload(view: ReportView, pictures: Pictures) -> dict[str, Any]:
-    """The data of the page, without what is None or empty."""
+def payload_pieces(view: ReportView, pictures: Pictures) -> Iterator[str]:
+    """The data of the page as `script_json` has it, reel by reel, without what is None or empty."""
+    yield f'{script_json(_head(view))[:-1]},"reels":['
+    for place, reel in enumerate(view.reels):
+        yield ("," if place else "") + script_json(_reel(reel, pictures))
+    yield "]}"
+
+
+def _head(view: ReportView) -> dict[str, Any]:
     return {
         "title": view.title,
         "output": view.output,
         "finished": view.finished,
         "written_at": view.written_at,
         "verdicts": {verdict: _facts(verdict) for verdict in dict.fromkeys(_verdicts(view))},
-        "reels": [_reel(reel, pictures) for reel in view.reels],
     }
 
 

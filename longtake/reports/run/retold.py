@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 
+from longtake._speed import Packed
 from longtake.costs.usage import is_charged_but_failed
 from longtake.domain.identity import first_attempt
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
@@ -96,8 +98,8 @@ def with_other_reels(view: ReportView, before: ReportView | None, purchases: Map
     for vendor in dict.fromkeys(shot.vendor for shot, _ in pairs):
         told = vendors.get(vendor, VendorTotals(vendor=vendor, done=0, all=0, **_NOTHING))
         vendors[vendor] = _added(told, [pair for pair in pairs if pair[0].vendor == vendor])
-    changes = {"reels": [*view.reels, *reels], "totals": _added(view.totals, pairs)}
-    return view.model_copy(update=changes | {"by_vendor": list(vendors.values())})
+    changes = {"totals": _added(view.totals, pairs), "by_vendor": list(vendors.values())}
+    return view.model_copy(update=changes).with_reels(Packed(chain(view.reels, reels)))
 
 
 _NOTHING = dict.fromkeys(

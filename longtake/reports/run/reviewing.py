@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from longtake._speed import Packed
 from longtake.domain.identity import first_attempt
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.reports.run.view import ReportView, ShotView, TakeView
@@ -32,7 +33,7 @@ def with_reviews(
     view: ReportView, purchases: Mapping[str, Purchase], decisions: Mapping[str, Sequence[Decision]], now: float
 ) -> ReportView:
     """A report with every review as ledger and decisions have it now."""
-    reels = [
+    reels = (
         reel.model_copy(
             update={
                 "shots": [
@@ -42,8 +43,8 @@ def with_reviews(
             }
         )
         for reel in view.reels
-    ]
-    return view.model_copy(update={"reels": reels})
+    )
+    return view.with_reels(Packed(reels))
 
 
 def _reviewed(shot: ShotView, purchases: Mapping[str, Purchase], decisions: Sequence[Decision], now: float) -> ShotView:

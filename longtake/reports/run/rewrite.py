@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from longtake.domain.errors import ConfigurationError
@@ -9,7 +11,7 @@ from longtake.files.names import file_name
 from longtake.files.open_store import open_store
 from longtake.files.store import Store
 from longtake.ledger.ledger import Ledger
-from longtake.reports.run.page import render_page
+from longtake.reports.run.page import page_pieces, render_page
 from longtake.reports.run.retold import brought_up_to_date, read_view
 from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.view import ReportView
@@ -20,8 +22,15 @@ PAGE, DATA = "report.html", "report.json"
 
 def write_report(store: Store, view: ReportView) -> None:
     """Writes `report.html` and, for `longtake report`, the same as data."""
-    store.write(DATA, view.model_dump_json().encode())
-    store.write(PAGE, render_page(view).encode())
+    store.write(DATA, _bytes(view.json_pieces()))
+    store.write(PAGE, _bytes(page_pieces(view)))
+
+
+def _bytes(pieces: Iterable[str]) -> bytes:
+    """The pieces as one file, in memory once."""
+    whole = io.BytesIO()
+    whole.writelines(piece.encode() for piece in pieces)
+    return whole.getvalue()
 
 
 def told_before(store: Store) -> ReportView | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from longtake.domain.verdicts import ShotStage, Tone, Verdict, facts_of
 from longtake.reports.run.reasons import Category, categories
@@ -16,6 +17,8 @@ _ORDER = {word.value: place for place, word in enumerate(dict.fromkeys([*_DONE, 
 
 
 MOST_REASONS = 5
+_Told: TypeAlias = "tuple[str, str]"
+"""A shot's evidence and next action."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,11 @@ def concerns(view: ReportView) -> list[Concern]:
     Shots not yet begun count when the run is over.
     """
     shown = {"at once", "at the end"} if view.finished else {"at once"}
-    groups: dict[str, list[ShotView]] = {}
+    groups: dict[str, list[_Told]] = {}
     for shot in view.shots:
         if shot.facts.shown_as_concern in shown:
-            groups.setdefault(shot.verdict, []).append(shot)
-    found = [_concern(verdict, shots) for verdict, shots in groups.items()]
+            groups.setdefault(shot.verdict, []).append((shot.evidence, shot.next_action))
+    found = [_concern(verdict, told) for verdict, told in groups.items()]
     return sorted(found, key=_urgency)
 
 
@@ -76,9 +79,9 @@ def _urgency(concern: Concern) -> tuple[bool, bool, int, str]:
     return facts_of(concern.verdict).open_money != "in doubt", concern.tone == "idle", -concern.count, concern.verdict
 
 
-def _concern(verdict: str, shots: list[ShotView]) -> Concern:
-    reasons = categories(shot.evidence for shot in shots)
-    actions = Counter(shot.next_action for shot in shots if shot.next_action)
+def _concern(verdict: str, told: list[_Told]) -> Concern:
+    reasons = categories(evidence for evidence, _ in told)
+    actions = Counter(action for _, action in told if action)
     action = actions.most_common(1)[0][0] if actions else ""
     facts, shown = facts_of(verdict), tuple(reasons[:MOST_REASONS])
-    return Concern(verdict, facts.label, facts.tone, len(shots), shown, len(reasons) - len(shown), action)
+    return Concern(verdict, facts.label, facts.tone, len(told), shown, len(reasons) - len(shown), action)

@@ -6,6 +6,8 @@ Times are Unix times, prices US dollars; None means unknown. Paths are relative 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -139,6 +141,19 @@ class ReelView(_View):
     note: Text = ""
 
 
+class Shots(Iterable[ShotView]):
+    """The shots of some reels, one after the other: those of a large run need not be in memory together."""
+
+    def __init__(self, reels: Iterable[ReelView]) -> None:
+        self._reels = reels
+
+    def __iter__(self) -> Iterator[ShotView]:
+        return (shot for reel in self._reels for shot in reel.shots)
+
+    def __getitem__(self, place: int) -> ShotView:
+        return next(islice(self, place, None))
+
+
 class Totals(_View):
     """Counts of shots, and money. `projected` is what the run will have cost at its end.
 
@@ -179,10 +194,23 @@ class ReportView(_View):
     run: Text = ""
     process: str = ""
     by_vendor: list[VendorTotals] = Field(default_factory=list)
-    reels: list[ReelView] = Field(default_factory=list)
+    reels: Sequence[ReelView] = Field(default_factory=list[ReelView])
     notices: list[Text] = Field(default_factory=list)
 
     @property
-    def shots(self) -> list[ShotView]:
+    def shots(self) -> Shots:
         """All shots, in the order of the reels."""
-        return [shot for reel in self.reels for shot in reel.shots]
+        return Shots(self.reels)
+
+    def with_reels(self, reels: Sequence[ReelView]) -> ReportView:
+        """The same report of these reels."""
+        return self.model_copy(update={"reels": reels})
+
+    def json_pieces(self) -> Iterator[str]:
+        """What `model_dump_json` gives, reel by reel."""
+        # Within a text every quote has a backslash before it: what is looked for is the field alone.
+        head, field, tail = self.with_reels([]).model_dump_json().partition('"reels":[')
+        yield head + field
+        for place, reel in enumerate(self.reels):
+            yield ("," if place else "") + reel.model_dump_json()
+        yield tail
