@@ -48,9 +48,17 @@ def chain_seconds(line: Sequence[Shot], expected: ExpectedSeconds) -> dict[Shot,
     longest_behind: dict[Shot, float] = {}
     for shot in reversed(line):
         seconds[shot] = expected(shot) + longest_behind.pop(shot, 0.0)
-        if shot.parent is not None:
-            longest_behind[shot.parent] = max(longest_behind.get(shot.parent, 0.0), seconds[shot])
+        for before in _waited_for(shot):
+            longest_behind[before] = max(longest_behind.get(before, 0.0), seconds[shot])
     return seconds
+
+
+def _waited_for(shot: Shot) -> Sequence[Shot]:
+    """What must be here before a shot: the one that it continues, or all takes of which the best will be that."""
+    if shot.parent is None:
+        return ()
+    choice = shot.parent.choice
+    return choice.takes if choice is not None and choice.is_open else (shot.parent,)
 
 
 def reels_by_rank(reels: Iterable[list[Shot]], ranks: Mapping[Shot, int]) -> list[list[Shot]]:

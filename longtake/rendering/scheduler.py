@@ -18,6 +18,8 @@ from longtake.planning.turns import reels_by_rank, reels_in_line, slot_ranks
 OPEN_REELS = 500
 """Reels under way at once per account: enough for its slots and for what is being fetched and joined besides."""
 
+_NOT_THIS_RUNS = (Standing.DONE, Standing.AWAITS)
+
 Bring = Callable[[Sequence[Shot]], Coroutine[Any, Any, None]]
 """Brings the shots of one reel to their end; never raises."""
 
@@ -26,7 +28,7 @@ class Turns:
     """The turns of one run.
 
     `place` is where a shot stands in line for a place under the run's limit; `rank` for a slot; `reels` are in the
-    order in which they are opened; `next_links` continue a shot and are bought after it.
+    order in which they are opened; `next_links` are bought as soon as the shot that they continue is here.
     """
 
     def __init__(self, plan: Plan, options: RenderOptions, held: Collection[str], times: JobTimes) -> None:
@@ -34,13 +36,13 @@ class Turns:
         self.place = {shot: place for place, shot in enumerate(line)}
         self.expected = expected_seconds(times)
         self.to_buy = [shot for shot in line if shot.standing.buys and shot.row.reel not in held]
-        over = {shot for shot in line if shot.standing is Standing.DONE or shot.row.reel in held}
+        over = {shot for shot in line if shot.standing in _NOT_THIS_RUNS or shot.row.reel in held}
         self.rank = slot_ranks(line, options.order, lambda shot: 0.0 if shot in over else self.expected(shot))
         # Places under a limit go to the first in line, who must be open to take them.
         self.reels = opening_order(plan, self.rank if options.limit is None else None)
         self.next_links: defaultdict[Shot, list[Shot]] = defaultdict(list)
         for shot in self.to_buy:
-            if shot.parent is not None:
+            if shot.parent is not None and not (shot.parent.choice is not None and shot.parent.choice.is_open):
                 self.next_links[shot.parent].append(shot)
 
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from longtake.accounts.account import Account
 from longtake.costs.quote import Span
 from longtake.planning.forecast import forecast
+from longtake.planning.plan import RowChoice
 from longtake.planning.turns import chain_seconds, slot_ranks
 from tests.simulated import chain, simulate
 
@@ -43,6 +44,15 @@ def test_where_several_takes_go_on_from_a_shot_the_longest_counts():
     trunk, short, long, end = *chain("a", 2), *chain("b", 2)
     long.parent, end.parent = trunk, long
     assert chain_seconds([trunk, short, long, end], lambda shot: 1.0)[trunk] == 3.0
+
+
+def test_all_takes_of_which_the_best_is_gone_on_with_are_as_urgent_as_what_follows():
+    first, second = chain("a", 2)
+    other = chain("a", 1)[0]
+    first.choice = other.choice = RowChoice([first, other], first, is_open=True)
+    shots = [*chain("lone", 1), first, other, second]
+    ranks = slot_ranks(shots, "fastest", lambda shot: 90.0)
+    assert [ranks[shot] for shot in shots] == [2, 0, 1, 3]
 
 
 def test_equal_chains_keep_their_order_though_their_sums_differ_in_the_last_digit():
