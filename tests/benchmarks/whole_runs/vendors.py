@@ -83,7 +83,8 @@ def running_vendors(**settings: Any) -> Iterator[Vendors]:
         exports: dict[str, str] = {}
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("export "):
+            # One line points all vendors at it at once; the slots of each are told to each.
+            if line.startswith("export ") and "LONGTAKE_SANDBOX_URL" not in line:
                 name, _, value = line.removeprefix("export ").strip().partition("=")
                 exports[name] = value
                 if name == "JIMMYAI_POLL_INTERVAL_SECONDS":
