@@ -158,8 +158,9 @@ class BudgetLog:
         Raises:
             UnreadableRecordError: An entry of another release.
         """
-        numbers = sorted(number for key in self.store.list(FOLDER) if (number := _number(key)) is not None)
-        found = self.store.read_many([_key(number) for number in numbers])
+        listed = self.store.survey(FOLDER)
+        numbers = sorted(number for key in listed if (number := _number(key)) is not None)
+        found = self.store.read_seen({key: seen for key, seen in listed.items() if _number(key) is not None})
         for number in numbers:
             self._take(number, found.get(_key(number)))
 

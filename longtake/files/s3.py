@@ -26,7 +26,7 @@ CONFLICT_PAUSES_SECONDS = (0.1, 0.3, 1.0, 3.0)
 """Between creates that met another writer's."""
 WORTH_AN_INDEX = 8
 """For fewer texts that are not known the index is not read."""
-INDEXED = ("ledger/", "clips/", "reels/")
+INDEXED = ("budget/", "clips/", "decisions/", "ledger/", "reels/", "repairs/")
 """Folders with many small texts."""
 
 
@@ -104,7 +104,7 @@ class S3Store(Store):
             if _stands_there(error):
                 return False
             raise
-        self._texts.add(data)
+        self._know(key, data)
         return True
 
     def read(self, key: str) -> bytes | None:
@@ -135,8 +135,8 @@ class S3Store(Store):
             texts = self._texts.find(frozenset(marks.values()))
         known = {key: texts[mark] for key, mark in marks.items() if mark in texts}
         read = self.read_many(key for key in seen if key not in known)
-        for data in read.values():
-            self._texts.add(data)
+        for key, data in read.items():
+            self._know(key, data)
         return known | read
 
     def keep_in_view(self, folders: Iterable[str]) -> None:
@@ -145,19 +145,22 @@ class S3Store(Store):
     def keep_index(self) -> None:
         self._index.write(self._listed_marks)
 
-    def _listed_marks(self) -> set[bytes]:
+    def _listed_marks(self) -> dict[bytes, None]:
         listed = (seen for folder in INDEXED for seen in self.survey(folder).values())
-        return {mark for seen in listed if (mark := content_mark(seen)) is not None}
+        return {mark: None for seen in listed if (mark := content_mark(seen)) is not None}
 
     def write(self, key: str, data: bytes) -> None:
         if self._view.covers(key) and content_mark(self._view.seen(key)) == mark_of(data):
             return
         self._view.note(key, self._bucket.put(validate_key(key), data))
+        self._know(key, data)
+
+    def _know(self, key: str, data: bytes) -> None:
         if key.startswith(INDEXED):
             self._texts.add(data)
 
     def list(self, prefix: str) -> list[str]:
-        return list(self.survey(prefix))
+        return self._view.below(prefix) if self._view.covers(f"{prefix}/") else list(self.survey(prefix))
 
     def folders(self, prefix: str = "") -> list[str]:
         return sorted(self._bucket.folders(prefix))

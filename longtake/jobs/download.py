@@ -76,7 +76,7 @@ async def download_clip(
             return clip
         if (clip := await _take_whole(job, ledger, check)) is not None:
             return clip
-        intent = (await asyncio.to_thread(ledger.purchase, job.identity)).intent
+        intent = (await asyncio.to_thread(ledger.latest, job.identity)).intent
         bounds = FetchBounds.of(intent.expected if intent else Expectation())
         errand = _Errand(job, session, ledger, media, check, bounds)
         return await errand.run(link)
@@ -207,7 +207,7 @@ class _Errand:
             return None
 
     def _seconds_since_end(self) -> float:
-        ended = self.ledger.purchase(self.job.identity).terminal
+        ended = self.ledger.latest(self.job.identity).terminal
         return self.ledger.clock() - ended.at if ended is not None else 0.0
 
     async def _fresh_link(self, before: str | None) -> str:

@@ -44,9 +44,10 @@ class ReviewLog:
 
     def read(self) -> dict[str, list[Decision]]:
         """All decisions that count, by `shot_id`, in their order: one listing, and one read of what is new."""
-        numbers = {key: int(match["number"]) for key in self._store.list(FOLDER) if (match := _KEY.fullmatch(key))}
-        fresh = sorted(numbers.keys() - self._known.keys())
-        for key, data in self._store.read_many(fresh).items() if fresh else ():
+        listed = self._store.survey(FOLDER)
+        numbers = {key: int(match["number"]) for key in listed if (match := _KEY.fullmatch(key))}
+        fresh = {key: listed[key] for key in sorted(numbers.keys() - self._known.keys())}
+        for key, data in self._store.read_seen(fresh).items() if fresh else ():
             self._known[key] = _parsed(key, data)
         self._highest = {}
         for key, number in numbers.items():

@@ -18,7 +18,7 @@ from longtake.files.store import Seen
 log = logging.getLogger("longtake.files.bucket.index")
 
 FOLDER = "index"
-MOST_FILES, TEXTS_OF_A_PACK = 4, 128
+MOST_FILES, TEXTS_OF_A_PACK = 2, 128
 """More files are made one."""
 LARGEST_FILE_BYTES = 256 << 20
 """What is larger is none of ours."""
@@ -72,7 +72,8 @@ class Index:
         return key
 
     def _make_one(self, listed: Collection[bytes]) -> None:
-        texts = list(self._texts.find(listed).values())
+        found = self._texts.find(listed)
+        texts = [found[mark] for mark in listed if mark in found]  # what is read together lies together
         if not texts:
             return
         starts = range(0, len(texts), TEXTS_OF_A_PACK)

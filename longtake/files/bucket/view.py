@@ -50,6 +50,13 @@ class View:
                 listed = self._look(folder)
             return listed.get(key)
 
+    def below(self, prefix: str) -> list[str]:
+        """The keys below a folder that is in view, or one in it."""
+        self.seen(f"{prefix}/")
+        with self._lock:
+            _, listed = self._listed[_folder(f"{prefix}/")]
+            return [key for key in listed if key.startswith(f"{prefix}/")]
+
     def _look(self, folder: str) -> dict[str, Seen]:
         at = self._clock()
         listed = dict(self._survey(folder))

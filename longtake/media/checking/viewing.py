@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from av import AudioFrame, AudioResampler, VideoFrame
@@ -58,29 +58,12 @@ class Viewing:
     clipped: list[float] = field(default_factory=list[float])
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every picture that the index names decoded without a complaint."""
-        return not self.complaints and not self.damaged and len(set(self.times)) == self.facts.frames
-
-    @property
     def seconds(self) -> float:
         """Length of the pictures that decoded, the last one's own time included."""
         return self.times[-1] + float(1 / self.facts.fps) if self.times else 0.0
 
 
-class Watch(Protocol):
-    """Who looks at the pictures of the same pass for other ends; never raises."""
-
-    def begin(self, facts: ClipFacts) -> None:
-        """Before the first picture."""
-        ...
-
-    def see(self, frame: VideoFrame, seconds: float) -> None:
-        """The next picture, which is shown so many seconds after the first."""
-        ...
-
-
-def view(clip: Path, watch: Watch | None = None) -> Viewing:
+def view(clip: Path) -> Viewing:
     """Decodes all pictures and the first sound track; damage on the way is noted, not raised.
 
     Raises:
@@ -92,9 +75,7 @@ def view(clip: Path, watch: Watch | None = None) -> Viewing:
         decode_strictly(video)
         streams = [video, *opened.container.streams.audio[:1]] if opened.facts.has_audio else [video]
         start = float((video.start_time or 0) * exact(video.time_base))
-        eyes, ears = _Eyes(viewing, start, watch), _Ears(viewing, start)
-        if watch is not None:
-            watch.begin(opened.facts)
+        eyes, ears = _Eyes(viewing, start), _Ears(viewing, start)
         sets = read_parameter_sets(opened.facts.video_codec, bytes(video.codec_context.extradata or b""))
         demuxed = opened.container.demux(streams)
         while True:
@@ -107,14 +88,14 @@ def view(clip: Path, watch: Watch | None = None) -> Viewing:
                 break
             if packet is None:
                 break
-            take = eyes.see if packet.stream is video else ears.hear
+            watch = eyes.see if packet.stream is video else ears.hear
             at = packet.pts if packet.pts is not None else packet.dts
             seconds = float((at or 0) * exact(packet.time_base)) - start if at is not None else viewing.seconds
             if sets and packet.stream is video and (words := damage_in_units(bytes(packet), sets.length_bytes)):
                 viewing.complaints.append((max(seconds, 0.0), words))
             try:
                 for frame in packet.decode():
-                    take(cast(Any, frame))
+                    watch(cast(Any, frame))
             except FFmpegError as error:
                 if is_ours(error):
                     raise
@@ -130,10 +111,9 @@ def _words(error: FFmpegError) -> str:
 class _Eyes:
     """Looks at pictures one after the other."""
 
-    def __init__(self, viewing: Viewing, start_seconds: float, watch: Watch | None) -> None:
+    def __init__(self, viewing: Viewing, start_seconds: float) -> None:
         self._viewing = viewing
         self._start_seconds = start_seconds
-        self._watch = watch
         self._anchor: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._since_pop = POP_GAP
@@ -148,8 +128,6 @@ class _Eyes:
         viewing.black.append(dark and float(small.std()) < BLACK_SPREAD)
         viewing.still.append(self._is_still(small.astype(np.float32)))
         viewing.times.append(seconds)
-        if self._watch is not None:
-            self._watch.see(frame, seconds)
 
     def _is_still(self, small: NDArray[np.float32]) -> bool:
         """Measured against the picture where the stillness began, so that a slow pan adds up to motion."""

@@ -39,7 +39,7 @@ def _note(store: Store, identity: str, shot: Shot) -> None:
 def remembered(store: Store) -> dict[str, str]:
     """The identities that make up for others, by those others'."""
     found: dict[str, str] = {}
-    for key, data in store.read_many(store.list(FOLDER)).items():
+    for key, data in store.read_seen(store.survey(FOLDER)).items():
         try:
             told: object = json.loads(data)
         except ValueError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from longtake.domain.addresses import has_scheme
 from longtake.files.json_files import read_json
@@ -20,23 +21,29 @@ def origin_roots(store: Store, manifest: Manifest) -> list[str]:
 
     Its references were taken from there before. Only the file that we wrote, where we wrote it, is trusted so.
     """
-    return known_roots(store) if is_retry(store, manifest.source) else []
+    return known_roots(read_origin(store)) if is_retry(store, manifest.source) else []
 
 
-def known_roots(store: Store) -> list[str]:
+def read_origin(store: Store) -> Mapping[str, Any]:
+    """What `retry.json` tells; nothing where there is none."""
+    return read_json(store, ORIGIN) or {}
+
+
+def known_roots(origin: Mapping[str, Any]) -> list[str]:
     """The folders and buckets that the references of an output's `retry.*` came from."""
-    known = (read_json(store, ORIGIN) or {}).get("reference_roots")
+    known = origin.get("reference_roots")
     return [root for root in cast("list[object]", known) if isinstance(root, str)] if isinstance(known, list) else []
 
 
 def known_references(store: Store) -> KnownReferences:
     """What a copy of an output's `retry.*` may refer to, wherever the copy lies."""
-    return KnownReferences(origin_references(store), tuple(known_roots(store)))
+    origin = read_origin(store)
+    return KnownReferences(origin_references(origin), tuple(known_roots(origin)))
 
 
-def origin_references(store: Store) -> frozenset[str]:
+def origin_references(origin: Mapping[str, Any]) -> frozenset[str]:
     """The references, each in full, that an output's `retry.*` has named: a copy of it may name just these again."""
-    named = (read_json(store, ORIGIN) or {}).get("references")
+    named = origin.get("references")
     return frozenset(map(str, cast("list[object]", named))) if isinstance(named, list) else frozenset()
 
 

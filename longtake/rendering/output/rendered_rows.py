@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,11 +40,11 @@ class RenderedRows:
     is_typed: bool
 
 
-def keep(store: Store, source: str, rows: RenderedRows) -> None:
+def keep(store: Store, source: str, rows: RenderedRows, kept_before: Mapping[str, RenderedRows]) -> None:
     """Keeps what a run told of a manifest, and what was kept of rows that are no longer in it."""
     place = f"{FOLDER}/{hashlib.sha256(source.encode(errors='replace')).hexdigest()[:16]}"
     told = _shots(rows.results)
-    before = _read(store, [place])
+    before = [kept_before[place]] if place in kept_before else []
     results = merged([rows.results, *(_without(one.results, told) for one in before)])
     retry = merged([rows.retry, *(_without(one.retry, told) for one in before)])
     about = {_WRITTEN: str(time.time()).encode(), _TYPED: b"1" if rows.is_typed else b""}
@@ -68,15 +68,16 @@ def with_spent(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pya
     return results
 
 
-def kept(store: Store, told: Collection[str], purchases: Mapping[str, Purchase]) -> list[RenderedRows]:
+def kept(
+    before: Mapping[str, RenderedRows], told: Collection[str], purchases: Mapping[str, Purchase]
+) -> list[RenderedRows]:
     """What is kept of all manifests but for the shots that are told already, each shot once, the latest first.
 
     Tables without rows are among them, for the types of their columns.
     """
     found: list[RenderedRows] = []
     told = set(told)
-    places = {"/".join(key.split("/")[:2]) for key in store.list(FOLDER)}
-    for one in _read(store, places):
+    for one in before.values():
         results = with_spent(_brought_up_to_date(_without(one.results, told), purchases), purchases)
         done = {row[SHOT] for row in results.select([SHOT, "verdict"]).to_pylist() if row["verdict"] == Verdict.DONE}
         found.append(RenderedRows(results, _without(one.retry, told | done), one.is_typed))
@@ -84,10 +85,12 @@ def kept(store: Store, told: Collection[str], purchases: Mapping[str, Purchase])
     return found
 
 
-def _read(store: Store, places: Iterable[str]) -> list[RenderedRows]:
+def read_kept(store: Store) -> dict[str, RenderedRows]:
+    """What is kept of each manifest by its folder, the latest first."""
+    places = {"/".join(key.split("/")[:2]) for key in store.list(FOLDER)}
     keys = [f"{place}/{name}.parquet" for place in sorted(places) for name in ("results", "retry")]
     files = store.read_many(keys)
-    found: list[tuple[float, RenderedRows]] = []
+    found: list[tuple[float, str, RenderedRows]] = []
     for key in keys[::2]:
         results, retry = _table(files.get(key)), _table(files.get(key.replace("results", "retry")))
         if results is None or SHOT not in results.column_names or "verdict" not in results.column_names:
@@ -95,8 +98,8 @@ def _read(store: Store, places: Iterable[str]) -> list[RenderedRows]:
         about: dict[bytes, bytes] = results.schema.metadata or {}
         empty = pyarrow.table({SHOT: pyarrow.array([], pyarrow.string())})
         rows = RenderedRows(results, empty if retry is None else retry, bool(about.get(_TYPED)))
-        found.append((float(about.get(_WRITTEN, b"0")), rows))
-    return [rows for _, rows in sorted(found, key=lambda pair: -pair[0])]
+        found.append((float(about.get(_WRITTEN, b"0")), key.rpartition("/")[0], rows))
+    return {place: rows for _, place, rows in sorted(found, key=lambda one: -one[0])}
 
 
 def keep_earlier_release(store: Store) -> None:
@@ -104,7 +107,7 @@ def keep_earlier_release(store: Store) -> None:
     results = None if store.folders(FOLDER) else _table(store.read("results.parquet"))
     if results is not None and {SHOT, "verdict"} <= set(results.column_names):
         empty = pyarrow.table({SHOT: pyarrow.array([], pyarrow.string())})
-        keep(store, "the results of an earlier release", RenderedRows(results, empty, is_typed=False))
+        keep(store, "the results of an earlier release", RenderedRows(results, empty, is_typed=False), {})
 
 
 def _brought_up_to_date(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pyarrow.Table:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pyarrow
 import pyarrow.parquet
 
 from longtake.domain.addresses import bucket_of, is_s3
 from longtake.domain.request import Role
-from longtake.files.json_files import read_json, write_json
+from longtake.files.json_files import write_json
 from longtake.files.store import Store
 from longtake.ledger.records import Intent, Purchase
 from longtake.manifests.formats.arrow_cells import cells_of
@@ -33,9 +33,10 @@ from longtake.planning.bought_before.retry_origin import (
     is_retry,
     known_roots,
     origin_references,
+    read_origin,
 )
 from longtake.planning.plan import Shot
-from longtake.rendering.output.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept
+from longtake.rendering.output.rendered_rows import IDENTITY, SHOT, RenderedRows, keep, kept, read_kept
 
 
 def stands_for(
@@ -45,9 +46,13 @@ def stands_for(
 
     Those of our own `retry.*` as written; of any other manifest, such as a copy of it, those with a raised take.
     """
-    told = _told_to_stand_for(store)
-    if is_retry(store, manifest.source):
-        return told
+    told = _told_to_stand_for(read_origin(store))
+    return told if is_retry(store, manifest.source) else _raised(told, shots, purchases)
+
+
+def _raised(
+    told: Mapping[str, list[str]], shots: Sequence[Shot], purchases: Mapping[str, Purchase]
+) -> dict[str, list[str]]:
     keys = {shot_key(shot): shot.row.take for shot in shots}
     return {
         key: identities
@@ -61,8 +66,8 @@ def _row_take(identity: str, purchases: Mapping[str, Purchase]) -> int:
     return bought.intent.row_take or bought.intent.take if bought and bought.intent else 1
 
 
-def _told_to_stand_for(store: Store) -> dict[str, list[str]]:
-    told: object = (read_json(store, ORIGIN) or {}).get("stands_for")
+def _told_to_stand_for(origin: Mapping[str, Any]) -> dict[str, list[str]]:
+    told: object = origin.get("stands_for")
     if not isinstance(told, dict):
         return {}
     lists = {key: value for key, value in cast("dict[str, object]", told).items() if isinstance(value, list)}
@@ -74,7 +79,7 @@ def write_results(
 ) -> None:
     """Writes the results alone: what is to be handed in next is known when a run has ended."""
     results = results_arrow(manifest, rows)
-    _write_results(store, results, kept(store, {row.shot_id for row in rows}, purchases))
+    _write_results(store, results, kept(read_kept(store), {row.shot_id for row in rows}, purchases))
 
 
 def _write_results(store: Store, results: pyarrow.Table, others: Sequence[RenderedRows]) -> None:
@@ -103,18 +108,21 @@ def write_tables(
         purchases: The ledger.
     """
     purchases = purchases or {}
-    told = {row.shot_id for row in rows}
-    others = kept(store, told, purchases)
+    kept_before = read_kept(store)
+    others = kept(kept_before, {row.shot_id for row in rows}, purchases)
     results = results_arrow(manifest, rows)
     again = retry_rows(manifest, rows, set(raise_take), _bought_takes(shots, purchases))
     retry = _with_shots(retry_table(manifest, again), again, rows)
     is_typed = manifest.typed is not None
-    keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed))
+    keep(store, manifest.source, RenderedRows(_with_identities(results, rows, shots), retry, is_typed), kept_before)
     _write_results(store, results, others)
-    roots = [*known_roots(store), _root(manifest.base)]
+    before = read_origin(store)
+    roots = [*known_roots(before), _root(manifest.base)]
     origin: dict[str, object] = {"manifest": manifest.source, "reference_roots": list(dict.fromkeys(roots))}
-    origin["references"] = sorted(origin_references(store) | _outside_references(again.values()))
-    write_json(store, ORIGIN, origin | {"stands_for": _stands_for(store, manifest, shots, again, purchases)})
+    origin["references"] = sorted(origin_references(before) | _outside_references(again.values()))
+    told = _told_to_stand_for(before)
+    stood = told if is_retry(store, manifest.source) else _raised(told, shots, purchases)
+    write_json(store, ORIGIN, origin | {"stands_for": _stand_for(told, stood, shots, again)})
     whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
     if is_typed or any(one.is_typed for one in others):
         store.write(RETRY_TYPED, _parquet(whole))
@@ -143,16 +151,12 @@ def _bought_takes(shots: Sequence[Shot], purchases: Mapping[str, Purchase]) -> d
     }
 
 
-def _stands_for(
-    store: Store,
-    manifest: Manifest,
-    shots: Sequence[Shot],
-    again: Mapping[int, object],
-    purchases: Mapping[str, Purchase],
+def _stand_for(
+    told: Mapping[str, list[str]], before: Mapping[str, list[str]], shots: Sequence[Shot], again: Mapping[int, object]
 ) -> dict[str, list[str]]:
     """As `stands_for` will find it; what was told of rows of other manifests stays told."""
-    before, here = stands_for(store, manifest, shots, purchases), {shot_key(shot) for shot in shots}
-    others = {key: identities for key, identities in _told_to_stand_for(store).items() if key not in here}
+    here = {shot_key(shot) for shot in shots}
+    others = {key: identities for key, identities in told.items() if key not in here}
     return others | {
         shot_key(shot): list(dict.fromkeys([*before.get(shot_key(shot), ()), shot.as_written]))
         for shot in shots

@@ -166,10 +166,10 @@ def test_many_files_of_an_index_become_one_and_a_stranger_s_file_stays(server, o
         store.create(key, data)
         store.keep_index()
     assert "index/notes.txt" in store.list("index")
-    assert len(store.list("index")) <= 6
+    assert len(store.list("index")) <= 3
     texts, asked = read_all(server, opened())
     assert texts == TEXTS
-    assert asked["GET"] <= 5
+    assert asked["GET"] <= 2
 
 
 def test_a_run_that_learned_nothing_writes_no_index(server, opened):

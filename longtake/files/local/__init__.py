@@ -1,1 +1,0 @@
-"""What a process keeps on this machine's own disk while it works, and leaves none of."""
