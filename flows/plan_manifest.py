@@ -18,7 +18,7 @@ from flows._observe.observer import rename_flow_run, tag_flow_run
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import Dollars, RenderOptions
+from longtake.planning.options import Dollars, RenderOptions, ReviewRule
 from longtake.planning.prepare import prepare
 from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
@@ -36,6 +36,7 @@ async def plan_manifest(
     vendor: str | None = None,
     budget_usd: Dollars | None = None,
     extension_template: str | None = None,
+    review: ReviewRule = "none",
 ) -> Any:
     """Checks every row and reference and tells what a run would buy; spends nothing.
 
@@ -48,6 +49,7 @@ async def plan_manifest(
         vendor: Vendor for rows that name none.
         budget_usd: Most that the output may cost in US dollars.
         extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
+        review: Shots that will wait for a person's decision, where their row does not say.
     """
     options = RenderOptions(
         manifest=await fill_date(manifest),
@@ -55,6 +57,7 @@ async def plan_manifest(
         vendor=vendor,
         budget_usd=budget_usd,
         extension_template=extension_template,
+        review=review,
     )
     await rename_flow_run(f"plan {options.manifest}")
     try:

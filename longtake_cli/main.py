@@ -103,9 +103,9 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     render.set_defaults(command=_render)
     if asked in ("plan", "render") or asked.startswith(COMPLETION):
         # Read off the model of a render, which other commands need not wait for.
-        from longtake_cli.options import add_extension_option, add_render_options  # noqa: PLC0415
+        from longtake_cli.options import add_plan_options, add_render_options  # noqa: PLC0415
 
-        add_extension_option(plan)
+        add_plan_options(plan)
         add_render_options(render)
 
     reconcile = commands.add_parser("reconcile", help="bring home what is paid; settle unknown outcomes; buys nothing")

@@ -55,9 +55,10 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
     )
 
 
-def add_extension_option(command: argparse.ArgumentParser) -> None:
-    """Adds `--extension-template`, the same for every command that plans."""
+def add_plan_options(command: argparse.ArgumentParser) -> None:
+    """Adds what changes a plan beside the manifest, the same for every command that plans."""
     _add(command, "extension_template")
+    _add(command, "review")
 
 
 def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def plan(chosen: argparse.Namespace) -> int:
         vendor=chosen.vendor,
         budget_usd=chosen.budget,
         extension_template=chosen.extension_template,
+        review=chosen.review,
     )
     view = asyncio.run(_prepared(options))
     print_plan(view)

@@ -92,13 +92,18 @@ class Standings:
 
     def _repair(self, shot: Shot) -> None:
         repair = self.repairs.get(shot.as_written) or (shot.kept_as if self.keep_followers else "")
-        if not repair or self._state(shot.identity) is State.DONE:
+        if not repair or (self._state(shot.identity) is State.DONE and not self._was_rejected(shot)):
             return
         if self._stands(repair):
             shot.is_kept = repair == shot.kept_as
             bought = self.purchases[repair].intent
             shot.identity, shot.is_repaired = repair, True
             shot.take = bought.take if bought else shot.take
+
+    def _was_rejected(self, shot: Shot) -> bool:
+        latest = attempts_in(shot.identity, self.purchases)[-1]
+        hashes = {latest.identity: latest.clip.clip.sha256 if latest.clip else ""}
+        return ruling_on(hashes, self.decisions.get(shot.shot_id, ()), self.now).state == "rejected"
 
     def identity_under(self, shot: Shot, reel: str, name: str, parent: str | None) -> str:
         """The identity of a shot under these names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from longtake.domain.text import counted, one_line
 from longtake.domain.violations import Violation
-from longtake.planning.plan import Shot
+from longtake.planning.plan import Shot, Standing
 from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
 
 SHOWN_ROWS = 200
@@ -21,7 +22,14 @@ SHOWN_VIOLATIONS = 1000
 WIDE = 110
 """From so many columns on there is room for the wire model."""
 UNWATCHED_WIDTH = 160
-_COLOURS = {"new": "green", "replaces": "yellow", "follows": "yellow", "held": "magenta", "refused": "red"}
+_COLOURS = {
+    "new": "green",
+    "replaces": "yellow",
+    "follows": "yellow",
+    "awaits": "cyan",
+    "held": "magenta",
+    "refused": "red",
+}
 
 
 def print_plan(view: PlanPreview, console: Console | None = None, *, shown_rows: int = SHOWN_ROWS) -> None:
@@ -52,6 +60,10 @@ def summary_line(view: PlanPreview) -> str:
     parts = [f"{counted(total.shots, 'shot')}, {total.bought:,} to buy for {price}"]
     if replaced := sum(shot.standing.buys_again for shot in view.plan.shots):
         parts.append(f"{replaced} of them bought before (--replace)")
+    if follows := view.plan.standing(Standing.FOLLOWS):
+        parts.append(f"{len(follows)} follow, {_price_of(follows)}")
+    if awaits := view.plan.standing(Standing.AWAITS):
+        parts.append(f"{len(awaits)} wait for a decision, {_price_of(awaits)}")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")
@@ -143,8 +155,14 @@ def _rows_table(view: PlanPreview, shots: list[Shot], width: int) -> Table:
     return table
 
 
+def _price_of(shots: Sequence[Shot]) -> str:
+    known = [shot.quote for shot in shots if shot.quote is not None]
+    low, high = sum(quote.low_usd for quote in known), sum(quote.high_usd for quote in known)
+    return price_words(Sum(len(shots), len(shots), low, high, len(shots) - len(known)), " USD")
+
+
 def _shot_price(shot: Shot) -> str:
-    if not shot.standing.buys:
+    if not (shot.standing.buys or shot.standing is Standing.AWAITS):
         return ""
     return _span(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "unknown"
 
