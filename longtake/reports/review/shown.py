@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from longtake.domain.identity import first_attempt
 from longtake.ledger.records import Purchase, State, attempts_in
@@ -15,7 +15,7 @@ from longtake.reviews.decisions import ReviewLog
 
 
 def shown_shots(
-    told: Sequence[ShotView],
+    told: Iterable[ShotView],
     purchases: Mapping[str, Purchase],
     decisions: Mapping[str, Sequence[Decision]],
     now: float,
