@@ -10,6 +10,7 @@ import pytest
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import KINDS, Fault
 from longtake.sandbox.settings import SandboxSettings
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
@@ -117,17 +118,18 @@ async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monk
 @pytest.mark.parametrize("kind", sorted(ACCOUNT_FAULTS))
 async def test_an_account_trouble_holds_that_vendor_after_the_first_answers(tmp_path, monkeypatch, vendor, kind):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
     other = "evolink" if vendor != "evolink" else "anyfast"
     cells = [(vendor, "submit", f"row{number}") for number in range(12)] + [(other, "submit", "row")]
     write_manifest(tmp_path / "m.csv", cells)
     with Sandbox(SandboxSettings(job_seconds=0.3, jobs_per_key=None, media="stub")) as sandbox:
         sandbox.faults.add(Fault(kind=kind, step="submit", vendor=vendor, times=None))
         load = sandbox_accounts(sandbox, max_jobs_in_flight=4)
-        end = await render_plain(tmp_path / "m.csv", tmp_path / "out", load)
+        end = await render_plain(tmp_path / "m.csv", tmp_path / "out", load, check=quick_check)
         assert sandbox.bill.count(vendor) == 0
         assert end.verdicts == {"held": 12, "done": 1}
         assert sandbox.bill.requests[vendor]["submit"] <= 4
         sandbox.faults.clear()
-        again = await render_plain(tmp_path / "m.csv", tmp_path / "out", load)
+        again = await render_plain(tmp_path / "m.csv", tmp_path / "out", load, check=quick_check)
         assert again.verdicts == {"done": 13}
         assert sandbox.bill.count() == 13
