@@ -2,18 +2,22 @@
 
 from blocks.credentials import (
     AnyfastCredentials,
+    BytePlusCredentials,
     EvoLinkCredentials,
     JimmyAICredentials,
     PowerTokensCredentials,
+    VolcengineCredentials,
     load_account,
 )
 from blocks.storage import ClipStore
 
 __all__ = [
     "AnyfastCredentials",
+    "BytePlusCredentials",
     "ClipStore",
     "EvoLinkCredentials",
     "JimmyAICredentials",
     "PowerTokensCredentials",
+    "VolcengineCredentials",
     "load_account",
 ]

@@ -93,7 +93,7 @@ class VendorCredentials(DrawnBlock, ABC):
             document=document,
             api_key=SecretStr(self.api_key.get_secret_value().strip()),  # pasted keys bring a line's end along
             upload_base_url=self.upload_base_url or (adapter.upload_base_url if own else None),
-            **{name: getattr(self, name) for name in _FIELDS if name not in ("api_key", "upload_base_url")},
+            **{name: getattr(self, name) for name in self._fields() if name not in ("api_key", "upload_base_url")},
         )
 
     def get_client(self) -> VendorClient:
@@ -128,15 +128,17 @@ class VendorCredentials(DrawnBlock, ABC):
 
     @classmethod
     def _written_in(cls, environment: Mapping[str, str]) -> dict[str, str]:
-        found = {name: environment.get(cls._variable(name), "").strip() for name in _FIELDS}
+        found = {name: environment.get(cls._variable(name), "").strip() for name in cls._fields()}
         return {name: value for name, value in found.items() if value}
+
+    @classmethod
+    def _fields(cls) -> tuple[str, ...]:
+        """What an account and this vendor's block have in common."""
+        return tuple(name for name in Account.model_fields if name in cls.model_fields)
 
     @classmethod
     def _variable(cls, field: str) -> str:
         return f"{cls.vendor}_{field}".upper()
-
-
-_FIELDS = tuple(name for name in Account.model_fields if name not in ("vendor", "document"))
 
 
 class PowerTokensCredentials(VendorCredentials):
@@ -167,9 +169,33 @@ class JimmyAICredentials(VendorCredentials):
     _logo_url = logo(200, 30, 90)  # pyright: ignore[reportAssignmentType]
 
 
+class BytePlusCredentials(VendorCredentials):
+    """A BytePlus ModelArk account. The key is of one region and project."""
+
+    vendor = "byteplus"
+    _logo_url = logo(20, 90, 220)  # pyright: ignore[reportAssignmentType]
+
+
+class VolcengineCredentials(VendorCredentials):
+    """A Volcengine Ark account. The key is of one region and project."""
+
+    vendor = "volcengine"
+    _logo_url = logo(22, 100, 255)  # pyright: ignore[reportAssignmentType]
+
+    usd_per_cny: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="What a yuan is worth in US dollars: the list is in yuan. Empty: prices are unknown.",
+    )
+
+
 CREDENTIALS: dict[str, type[VendorCredentials]] = {
     block.vendor: block
-    for block in (PowerTokensCredentials, AnyfastCredentials, EvoLinkCredentials, JimmyAICredentials)
+    for block in (
+        *(PowerTokensCredentials, AnyfastCredentials, EvoLinkCredentials, JimmyAICredentials),
+        *(BytePlusCredentials, VolcengineCredentials),
+    )
 }
 
 

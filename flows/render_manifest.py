@@ -87,7 +87,7 @@ async def render_manifest(
         manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
             {date} is the scheduled day.
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
-        vendor: Vendor for rows that name none: powertokens, anyfast, evolink or jimmyai, or vendor/DOCUMENT.
+        vendor: Vendor for rows that name none, such as evolink, or vendor/DOCUMENT; `longtake vendors` lists all.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
         on_unknown: What to do with submits whose outcome is unknown: hold them, or buy again (may pay twice).
         reels: Only these reels; patterns such as sku00* name several.

@@ -168,7 +168,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
 
     sandbox = commands.add_parser(
         "sandbox",
-        help="the four vendors on loopback; costs nothing",
+        help="all vendors on loopback; costs nothing",
         epilog="While it runs, GET /_sandbox tells its routes, what can be set about it "
         "(length of jobs, limits, links), and which faults each call can suffer, with an example.",
     )

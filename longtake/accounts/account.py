@@ -23,7 +23,10 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class Account(BaseModel):
-    """Where and how one vendor account is used. Seconds are seconds; prices are overrides of the built-in table."""
+    """Where and how one vendor account is used. Seconds are seconds; prices are overrides of the built-in table.
+
+    `usd_per_cny` is what a yuan is worth, for vendors whose list is in yuan; without it their prices are unknown.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,6 +41,7 @@ class Account(BaseModel):
     max_wait_seconds: float = Field(default=3600, gt=0)
     prices: dict[str, object] = Field(default_factory=dict)
     max_spend_usd: float | None = Field(default=None, ge=0)
+    usd_per_cny: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _check_key(self) -> Self:

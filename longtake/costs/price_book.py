@@ -24,6 +24,7 @@ class PriceBook:
 
     def __init__(self, accounts: Mapping[str, Account] | None = None) -> None:
         self._overrides: dict[str, dict[str, PriceRule]] = {}
+        self._usd_per_cny = {name: account.usd_per_cny for name, account in (accounts or {}).items()}
         for name, account in (accounts or {}).items():
             wire_models = [model.wire for model in adapter_named(account.vendor).models]
             try:
@@ -33,7 +34,10 @@ class PriceBook:
 
     def rule(self, model: Model, account: str) -> PriceRule | None:
         """The price that holds for a wire model at an account, None where none is known."""
-        return self._overrides.get(account, {}).get(model.wire, model.price)
+        own = self._overrides.get(account, {}).get(model.wire, model.price)
+        if own is None and model.cny_price is not None and (rate := self._usd_per_cny.get(account)) is not None:
+            return model.cny_price.in_usd(rate)
+        return own
 
     def __call__(self, request: ShotRequest, model: Model, account: str) -> Quote | None:
         """What a request costs at least and at most, None where the price is unknown."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.request import Reference, Role, ShotRequest
-from longtake.vendors.limits import PIXELS, Limits
+from longtake.vendors.limits import Limits
 from longtake.vendors.price_rule import PriceRule
 
 FRAMES_PER_SECOND = 24
@@ -60,7 +60,9 @@ def quote(
     if price is None or units is None:
         return None
     factor = rule.unfiltered_factor if request.content_filter is False else 1.0
-    searches = MOST_SEARCHES * rule.search_usd if request.web_search else 0.0
+    if request.web_search and rule.search_usd is None:
+        return None
+    searches = MOST_SEARCHES * (rule.search_usd or 0.0) if request.web_search else 0.0
     # Rounded so that both bounds hold the sum that a vendor works out in decimals.
     return Quote(
         low_usd=round(units.low * price * factor, 9), high_usd=round((units.high * price + searches) * factor, 9)
@@ -110,7 +112,9 @@ def _units(
     if rule.unit == "second":
         # A vendor may round the seconds of a video either way before it bills them.
         return Span(made.low + math.floor(taken.low), made.high + math.ceil(taken.high))
-    counted = _tokens(request, limits, resolution, made, taken)
+    counted = _tokens(
+        request, limits, resolution, made, taken, is_floor_sure=rule.reference_seconds == "at_least_floor"
+    )
     return Span(counted.low / 1e6, counted.high / 1e6) if counted else None
 
 
@@ -123,19 +127,26 @@ def tokens(request: ShotRequest, limits: Limits) -> Span | None:
     return _tokens(request, limits, resolution, _output_seconds(request, limits), taken)
 
 
-def _tokens(request: ShotRequest, limits: Limits, resolution: str, made: Span, taken: Span) -> Span | None:
+def _tokens(
+    request: ShotRequest, limits: Limits, resolution: str, made: Span, taken: Span, *, is_floor_sure: bool = False
+) -> Span | None:
     pixels = _pixels(request, limits, resolution)
     if pixels is None:
         return None
     if taken.high:
         # Upstream bills a least number of seconds where a video is given: 5/3 of the output's, rounded up.
-        taken = Span(taken.low, max(taken.high, math.ceil(made.high * 5 / 3) - made.high))
+        low = max(taken.low, _floor_beside(made.low)) if is_floor_sure else taken.low
+        taken = Span(low, max(taken.high, _floor_beside(made.high)))
     # A clip of s seconds has 24·s + 1 frames; upstream's own table counts 24·s of them, its bills 24·s + 1.
     frames = Span(
         FRAMES_PER_SECOND * (made.low + taken.low), math.ceil(FRAMES_PER_SECOND * (made.high + taken.high)) + 1
     )
     # Tokens are billed whole, whichever way the vendor rounds them.
     return Span(math.floor(frames.low * pixels.low / 1024), math.ceil(frames.high * pixels.high / 1024))
+
+
+def _floor_beside(made_seconds: float) -> float:
+    return math.ceil(made_seconds * 5 / 3) - made_seconds
 
 
 def _output_seconds(request: ShotRequest, limits: Limits) -> Span:
@@ -157,7 +168,7 @@ def _reference_seconds(videos: tuple[Reference, ...], limits: Limits) -> Span:
 
 
 def _pixels(request: ShotRequest, limits: Limits, resolution: str) -> Span | None:
-    sizes = PIXELS.get(resolution)
+    sizes = limits.sizes.get(resolution)
     if sizes is None:
         return None
     exact = sizes.get(limits.ratio_of(request))

@@ -115,6 +115,8 @@ class ShotRequest(BaseModel):
     return_last_frame: bool | None = None
     safety_identifier: str | None = None
     callback_url: str | None = None
+    priority: int | None = None
+    expires_after_seconds: int | None = None
     references: tuple[Reference, ...] = Field(default=())
 
     def having(self, *roles: Role) -> tuple[Reference, ...]:

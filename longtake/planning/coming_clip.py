@@ -12,7 +12,7 @@ from longtake.domain.identity import Continuation
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.vendors import Adapter, Model
-from longtake.vendors.limits import PIXELS, Limits, MediaLimits
+from longtake.vendors.limits import Limits, MediaLimits
 
 FPS = 24
 SHORTEST_REFERENCE_SECONDS = 2.0
@@ -83,7 +83,7 @@ def coming_clip(request: ShotRequest, model: Model | None) -> ComingClip:
 def _smallest_pixels(request: ShotRequest, limits: Limits) -> tuple[int | None, int | None]:
     if (exact := limits.output_pixels(request)) is not None:
         return exact
-    sizes = PIXELS.get(request.resolution or limits.default_resolution or "", {}).values()
+    sizes = limits.sizes.get(request.resolution or limits.default_resolution or "", {}).values()
     return min(sizes, key=lambda size: size[0] * size[1], default=(None, None))
 
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from longtake.domain.request import Mode
 from longtake.vendors import VENDORS, Adapter, Model, adapter_named
 from longtake.vendors.limits import MB, Limits, MediaLimits
-from longtake.vendors.price_rule import PriceRule
+from longtake.vendors.price_rule import CnyPrice, PriceRule
 
 MARKS = ("<!-- tables: made by longtake.reports.vendor_tables -->", "<!-- end of the tables -->")
 UNKNOWN_PRICE = "not published"
@@ -36,9 +36,17 @@ UNBROKEN = ("model", "wire model")
 """Headings of columns that are no use when cut."""
 LEGIBLE_COLUMNS = 16
 UNBOUNDED_COLUMNS = 10_000
+BESIDE: Mapping[str, str] = {
+    "free": "",
+    "added": "reference seconds are added",
+    "at_least_output": "reference seconds are added, at least as many as the output's",
+    "at_least_floor": "reference seconds are added, with the output's at least 5/3 of these",
+}
+"""How reference videos are billed beside the output, in words."""
 UNIT_WORDS = {"second": "s", "task": "clip", "million_tokens": "million tokens"}
 Prices = Mapping[str, PriceRule]
 """Overrides of the built-in prices, by wire model."""
+Price = PriceRule | CnyPrice | None
 
 
 class Table(NamedTuple):
@@ -51,7 +59,7 @@ class Table(NamedTuple):
 
 def tables(adapter: Adapter, prices: Prices | None = None) -> list[Table]:
     """Everything that the data says about one vendor."""
-    known = {model.wire: (prices or {}).get(model.wire, model.price) for model in adapter.models}
+    known = {model.wire: _price_of(model, prices) for model in adapter.models}
     media = ("wire model", "pictures", "videos", "sounds")
     price = ("wire model", "USD per unit", "with reference video", "beside it", "source")
     return [
@@ -72,7 +80,7 @@ def model_table(adapter: Adapter, prices: Prices | None = None) -> Table:
             ", ".join(words for mode, words in MODE_WORDS.items() if mode in model.limits.modes),
             _seconds(model.limits),
             _with_default(model.limits.resolutions, model.limits.default_resolution),
-            _price_brief((prices or {}).get(model.wire, model.price)),
+            _price_brief(_price_of(model, prices)),
         )
         for model in adapter.models
     ]
@@ -90,7 +98,8 @@ def facts(adapter: Adapter) -> list[str]:
         lines.append(f"The vendor hosts files for free: {size}, {kept}.")
     else:
         lines.append("The vendor hosts no files for free.")
-    lines.append("A job cannot be cancelled." if adapter.cancel("id") is None else "A job can be cancelled.")
+    can_cancel = adapter.cancel("id") is not None
+    lines.append(f"A job {'that stands queued can' if can_cancel else 'cannot'} be cancelled.")
     return lines + [f"Read {each.read_on}: {each.title}, {each.address}" for each in adapter.documents]
 
 
@@ -131,7 +140,7 @@ def _models_alone(adapter: Adapter, prices: Prices | None) -> list[Table]:
 def _drawing(table: Table, title: str | None) -> Drawing:
     drawing = Drawing(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for heading in table.headings:
-        drawing.add_column(heading, no_wrap=heading in UNBROKEN)
+        drawing.add_column(heading, no_wrap=heading in UNBROKEN, overflow="fold")
     for row in table.rows:
         drawing.add_row(*row)
     return drawing
@@ -260,19 +269,27 @@ def _figures(prices: Mapping[str, float]) -> str:
     return ", ".join(f"{usd:g}" if size == "*" else f"{size} {usd:g}" for size, usd in prices.items())
 
 
-def _price_brief(rule: PriceRule | None) -> str:
+def _price_of(model: Model, prices: Prices | None) -> Price:
+    return (prices or {}).get(model.wire, model.price) or model.cny_price
+
+
+def _price_brief(rule: Price) -> str:
+    if isinstance(rule, CnyPrice):
+        return f"{_figures(rule.cny)} CNY /{UNIT_WORDS['million_tokens']}"
     return f"{_figures(rule.usd)} /{UNIT_WORDS[rule.unit]}" if rule else UNKNOWN_PRICE
 
 
-def _price_cells(rule: PriceRule | None) -> tuple[str, ...]:
+def _price_cells(rule: Price) -> tuple[str, ...]:
     if rule is None:
         return UNKNOWN_PRICE, "", "", ""
+    beside = BESIDE[rule.reference_seconds]
+    if isinstance(rule, CnyPrice):
+        return _price_brief(rule), f"{_figures(rule.cny_with_video)} CNY", beside, f"{rule.source}, {rule.date}"
+    return _usd_cells(rule, [beside] if beside else [])
+
+
+def _usd_cells(rule: PriceRule, beside: list[str]) -> tuple[str, ...]:
     video = "the same" if rule.usd_with_video is None else _figures(rule.usd_with_video) or UNKNOWN_PRICE
-    beside = {
-        "free": [],
-        "added": ["reference seconds are added"],
-        "at_least_output": ["reference seconds are added, at least as many as the output's"],
-    }[rule.reference_seconds]
     if rule.unfiltered_factor != 1:
         beside = [*beside, f"×{rule.unfiltered_factor:g} with content_filter off"]
     if rule.search_usd:

@@ -1,1 +1,1 @@
-"""The four vendors on loopback, faked from their documents: strict, billed, and able to fail on request."""
+"""The vendors on loopback, faked from their documents: strict, billed, and able to fail on request."""

@@ -1,4 +1,4 @@
-"""The sandbox as one object: four vendors, a media host and a bill behind one loopback port."""
+"""The sandbox as one object: all vendors, a media host and a bill behind one loopback port."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VENDORS = tuple(DIALECTS)
 
 
 class Sandbox:
-    """The four vendors on loopback. A context manager: serves between `start` and `stop`.
+    """The vendors on loopback. A context manager: serves between `start` and `stop`.
 
     Attributes:
         bill: What was accepted and what it cost.

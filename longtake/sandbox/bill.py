@@ -36,8 +36,8 @@ class BillEntry:
 class Bill:
     """Everything that was accepted, whether or not its answer arrived.
 
-    `requests` counts every API request by vendor and step, refused ones too: `submit`, `look`, `upload`, and `account`
-    for balances, asset states and the like.
+    `requests` counts every API request by vendor and step, refused ones too: `submit`, `look`, `upload`, `list`,
+    `cancel`, and `account` for balances, asset states and the like.
     """
 
     def __init__(self) -> None:

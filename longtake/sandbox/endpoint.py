@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from longtake.sandbox.bill import BillEntry, body_hash
 from longtake.sandbox.callbacks import call_back
-from longtake.sandbox.clips.sizes import nearest_ratio, pixels
+from longtake.sandbox.clips.sizes import nearest_ratio
 from longtake.sandbox.connections import cut
 from longtake.sandbox.fault_replies import NEEDS_A_CLIP, after_acceptance, at_look, before_work, refusal
 from longtake.sandbox.faults import Step
@@ -102,7 +102,7 @@ class VendorEndpoint:
             return refusal(self.dialect, refused, model)
         back.events.emit("submit_accepted", self.name, job.job_id)
         if job.order.callback_url:
-            self._run_errand(job, _origin(request))
+            self._run_errand(job, origin_of(request))
         answer = self.dialect.accepted(job)
         spoilt = await after_acceptance(request, self.dialect, fault, answer) if fault is not None else None
         back.events.emit("submit_answered", self.name, job.job_id)
@@ -146,16 +146,29 @@ class VendorEndpoint:
 
     def _check_room(self, account: str) -> None:
         most = self.back.settings.jobs_per_key
-        if most is not None and self.back.jobs.in_flight(self.name, account) >= most:
+        if most is None:
+            return
+        in_flight = self.back.jobs.in_flight(self.name, account)
+        if self.dialect.most_queued is not None:
+            if in_flight >= most + self.dialect.most_queued:
+                raise Refused(Why.QUEUE_FULL, "too many tasks are queued")
+        elif in_flight >= most:
             raise Refused(Why.THROTTLED, "Too many requests, please try again later")
+
+    def _free_from(self, account: str, now: float) -> float:
+        """When a new job of this key may begin: now, or when enough of those before it have ended."""
+        most = self.back.settings.jobs_per_key
+        ends = sorted(job.ends for job in self.back.jobs.live(self.name, account))
+        return ends[-most] if most and self.dialect.most_queued is not None and len(ends) >= most else now
 
     def _new_job(self, number: int, account: str, order: Order, references: tuple[Fetched, ...]) -> Job:
         settings = self.back.settings
         life = life_seconds(settings, number)
         ratio = order.ratio if order.ratio != ADAPTIVE else _adapted_ratio(references)
-        width, height = pixels(order.resolution, ratio)
+        width, height = self.dialect.pixels(order, ratio)
         video = next((reference.content for reference in references if reference.kind == "video"), b"")
         now = time.monotonic()
+        free = self._free_from(account, now)
         return Job(
             number=number,
             job_id=self.dialect.new_job_id(),
@@ -167,10 +180,10 @@ class VendorEndpoint:
             width=width,
             height=height,
             references=tuple(replace(reference, content=b"") for reference in references),
-            accepted_at=time.time(),
+            accepted_at=time.time() + settings.clock_offset_seconds,
             begins=now,
-            starts=now + life * settings.queue_share,
-            ends=now + life,
+            starts=free + life * settings.queue_share,
+            ends=free + life,
             render=self.back.shelf.clip,
             echo_source=video if settings.echo_frames else b"",
             echo_frames=settings.echo_frames,
@@ -178,9 +191,17 @@ class VendorEndpoint:
 
     def _run_errand(self, job: Job, origin: str) -> None:
         def body() -> object:
-            return self.dialect.look(job, self._view(job, origin))
+            return self.dialect.look(job, self.view(job, origin))
 
-        errand = asyncio.create_task(call_back(job, body, self.back.events, self.back.settings.callbacks_to))
+        errand = asyncio.create_task(
+            call_back(
+                job,
+                body,
+                self.back.events,
+                self.back.settings.callbacks_to,
+                on_change=self.dialect.calls_back_on_change,
+            )
+        )
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
 
@@ -194,7 +215,7 @@ class VendorEndpoint:
             return refusal(self.dialect, refused)
 
         def view() -> View:
-            return self._view(job, _origin(request))
+            return self.view(job, origin_of(request))
 
         passing = frozenset[str]() if job.status == "succeeded" else NEEDS_A_CLIP
         fault = back.faults.take("look", self.name, job.order.prompt, passing=passing)
@@ -205,11 +226,12 @@ class VendorEndpoint:
 
     def _job_of(self, account: str, job_id: str) -> Job:
         job = self.back.jobs.find(job_id)
-        if job is None or (job.vendor, job.account) != (self.name, account):
+        if job is None or job.is_erased or (job.vendor, job.account) != (self.name, account):
             raise Refused(Why.UNKNOWN_JOB, f"task {job_id} does not exist")
         return job
 
-    def _view(self, job: Job, origin: str) -> View:
+    def view(self, job: Job, origin: str) -> View:
+        """A look at a job for a client that sees the sandbox at `origin`."""
         state = job.status
         if state != "succeeded":
             return View(state, job.progress, failure=job.failure)
@@ -236,7 +258,7 @@ def _json_object(raw: bytes) -> dict[str, object] | None:
     return body if isinstance(body, dict) else None
 
 
-def _origin(request: Request) -> str:
+def origin_of(request: Request) -> str:
     """The sandbox's address as this client sees it, so that links work through a port mapping too."""
     return f"http://{request.headers['host']}"
 

@@ -15,7 +15,7 @@ class Event:
     """One moment.
 
     `name` is one of submit_received (the whole body is here), submit_refused, submit_accepted, submit_answered, look,
-    media_started, media_finished, upload, account, callback. `sequence` counts from 1; `at` is Unix time.
+    media_started, media_finished, upload, account, list, cancel, callback. `sequence` counts from 1; `at` is Unix time.
     """
 
     sequence: int

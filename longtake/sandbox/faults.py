@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Step = Literal["submit", "look", "media", "upload", "audit", "account"]
+Step = Literal["submit", "look", "media", "upload", "audit", "account", "list", "cancel"]
 
 _REFUSALS = frozenset(
     {"throttled", "unauthorized", "no_balance", "model_not_allowed", "moderation", "bad_request", "server_error"}
@@ -63,6 +63,8 @@ KINDS: dict[Step, frozenset[str]] = {
     # What an asset's review comes to: refused after a while or at once, or no end; `prompt` is sought in its address.
     "audit": frozenset({"failed", "failed_item", "stuck"}),
     "account": _REFUSALS | {"reset", "html_200"},
+    "list": _REFUSALS | {"reset", "html_200"},
+    "cancel": _REFUSALS | {"reset", "html_200", "answer_lost_after_accept"},
 }
 
 # A job that never ends must not end at the second look.

@@ -20,6 +20,7 @@ class Job:
     """One accepted order. Times are of `time.monotonic`, except `accepted_at`, which is Unix time.
 
     `number` is what the frames of its clip tell; `width` and `height` are in px, `seconds` what was settled.
+    `is_erased`: its record was deleted, and no look finds it.
     `echo_source` is the reference video whose last `echo_frames` the clip repeats first.
     """
 
@@ -40,6 +41,7 @@ class Job:
     render: Callable[[Job], Path] = field(repr=False)
     ending: State = "succeeded"
     failure: Failure | None = None
+    is_erased: bool = False
     echo_source: bytes = field(default=b"", repr=False)
     echo_frames: int = 0
     media_token: str = field(default_factory=lambda: secrets.token_hex(12))
@@ -121,11 +123,15 @@ class Jobs:
 
     def in_flight(self, vendor: str, account: str) -> int:
         """How many jobs of this key have not ended."""
+        return len(self.live(vendor, account))
+
+    def live(self, vendor: str, account: str) -> list[Job]:
+        """The jobs of this key that have not ended."""
         now = time.monotonic()
         with self._lock:
             live = [job for job in self._live.get((vendor, account), ()) if job.ends > now]
             self._live[vendor, account] = live
-        return len(live)
+        return list(live)
 
     def in_flight_history(self, vendor: str) -> list[tuple[float, int]]:
         """Jobs in flight at a vendor after each change, as (monotonic time, count), up to now."""

@@ -26,7 +26,7 @@ def manual(url: str, settings: SandboxSettings) -> str:
         url: Where the sandbox listens.
         settings: As they stand.
     """
-    lines = ["Longtake's sandbox: four vendors on loopback. Nothing here costs anything.", "", "Routes"]
+    lines = ["Longtake's sandbox: all vendors on loopback. Nothing here costs anything.", "", "Routes"]
     width = max(map(len, ROUTES))
     lines += [f"  {route:<{width}}  {words}" for route, words in ROUTES.items()]
     lines += ["", "Settings, as they stand"]

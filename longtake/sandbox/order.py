@@ -21,7 +21,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Order:
-    """A request that broke no rule of its own document. `seconds` None: the vendor picks."""
+    """A request that broke no rule of its own document. `seconds` None: the vendor picks.
+
+    `is_mono`: its sound has one channel. `has_ten_bits`: its pictures are H.265 with ten bits a sample.
+    """
 
     model: str
     prompt: str
@@ -34,6 +37,11 @@ class Order:
     web_search: bool = False
     content_filter: bool = True
     callback_url: str = ""
+    safety_identifier: str = ""
+    priority: int = 0
+    expires_after_seconds: int = 172_800
+    is_mono: bool = False
+    has_ten_bits: bool = False
 
 
 class Why(StrEnum):
@@ -45,9 +53,12 @@ class Why(StrEnum):
     UNAUTHORIZED = "unauthorized"
     NO_BALANCE = "no_balance"
     MODEL_NOT_ALLOWED = "model_not_allowed"
+    UNKNOWN_MODEL = "unknown_model"
     MODERATION = "moderation"
     THROTTLED = "throttled"
+    QUEUE_FULL = "queue_full"
     UNKNOWN_JOB = "unknown_job"
+    WRONG_STATE = "wrong_state"
     SERVER_ERROR = "server_error"
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SandboxSettings(BaseModel):
-    """How the four vendors behave.
+    """How the vendors behave.
 
     Args:
         host: Address to listen on.
@@ -21,6 +21,12 @@ class SandboxSettings(BaseModel):
         numbering: Where a job's number, and so its whole clip, comes from: `arrival` counts jobs; `content` takes the
             order's body and its references' bytes, so that equal orders make equal clips in every run.
         echo_frames: How many last frames of a reference video the new clip repeats before its own.
+        clock_offset_seconds: By so much the vendors' clocks run ahead of ours.
+        list_late_seconds: So long after its acceptance a job is missing from the list of jobs, where a vendor has one.
+        list_order: In which order that list comes.
+        list_pages: `exact`, or how its pages fail: `repeating` shows jobs of the page before again, `skipping` loses
+            one between pages, as lists do that grow while they are read.
+        list_page_jobs: Most jobs of a page, however many are asked for.
         allow_loopback_references: Whether references on http and on private hosts are fetched.
         allow_loopback_callbacks: Whether callback addresses on http and private hosts are taken, against the documents.
         callbacks_to: The host:port where callbacks are really delivered, over http and with their path, as a tunnel in
@@ -38,6 +44,11 @@ class SandboxSettings(BaseModel):
     media: Literal["real", "stub"] = "real"
     numbering: Literal["arrival", "content"] = "arrival"
     echo_frames: int = Field(default=0, ge=0)
+    clock_offset_seconds: float = 0.0
+    list_late_seconds: float = Field(default=0.0, ge=0)
+    list_order: Literal["newest", "oldest", "random"] = "newest"
+    list_pages: Literal["exact", "repeating", "skipping"] = "exact"
+    list_page_jobs: int = Field(default=500, ge=1, le=500)
     allow_loopback_references: bool = True
     allow_loopback_callbacks: bool = False
     callbacks_to: str = ""

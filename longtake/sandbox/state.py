@@ -17,7 +17,8 @@ from longtake.sandbox.faults import Faults, Step
 from longtake.sandbox.inputs.assets import Assets
 from longtake.sandbox.inputs.references import ReferenceDesk
 from longtake.sandbox.inputs.uploads import Uploads
-from longtake.sandbox.jobs import Jobs
+from longtake.sandbox.jobs import Job, Jobs
+from longtake.sandbox.order import View
 from longtake.sandbox.settings import SandboxSettings
 
 
@@ -45,6 +46,10 @@ class Endpoint(Protocol):
 
     def account(self, request: Request) -> str:
         """Whose key this is; raises `Refused` where it is nobody's."""
+        ...
+
+    def view(self, job: Job, origin: str) -> View:
+        """A look at a job for a client that sees the sandbox at `origin`."""
         ...
 
     def guarded(

@@ -9,11 +9,13 @@ from longtake.vendors.answers.ids import ids_in_text, names
 from longtake.vendors.answers.moderation import flagged_input
 from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.anyfast import ADAPTER as ANYFAST
+from longtake.vendors.byteplus import ADAPTER as BYTEPLUS
 from longtake.vendors.evolink import ADAPTER as EVOLINK
 from longtake.vendors.jimmyai import ADAPTER as JIMMYAI
 from longtake.vendors.limits import Limits, MediaLimits
 from longtake.vendors.powertokens import ADAPTER as POWERTOKENS
 from longtake.vendors.price_rule import PriceRule
+from longtake.vendors.volcengine import ADAPTER as VOLCENGINE
 
 __all__ = [
     "VENDORS",
@@ -34,7 +36,9 @@ __all__ = [
     "read_create",
 ]
 
-VENDORS: dict[str, Adapter] = {adapter.name: adapter for adapter in (POWERTOKENS, ANYFAST, EVOLINK, JIMMYAI)}
+VENDORS: dict[str, Adapter] = {
+    adapter.name: adapter for adapter in (POWERTOKENS, ANYFAST, EVOLINK, JIMMYAI, BYTEPLUS, VOLCENGINE)
+}
 
 
 def adapter_named(vendor: str) -> Adapter:

@@ -20,7 +20,7 @@ from longtake.vendors.answers.looks import has_status, read_look
 from longtake.vendors.answers.replies import JSON, hidden_failure, http_failure, says, says_lost
 from longtake.vendors.answers.reply import Reply, SubmitReply
 from longtake.vendors.limits import Limits, check
-from longtake.vendors.price_rule import PriceRule
+from longtake.vendors.price_rule import CnyPrice, PriceRule
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,18 @@ class Document:
 
 @dataclass(frozen=True)
 class Model:
-    """One wire model: the neutral name it answers to (if any), what it takes, and its built-in price (if published)."""
+    """One wire model: the neutral name it answers to (if any), what it takes, and its built-in price (if published).
+
+    `endpoint` is what is sent in place of `wire`, where an account reaches the model under an id of its own.
+    """
 
     wire: str
     limits: Limits
     neutral: str | None = None
     document: str = ""
     price: PriceRule | None = None
+    cny_price: CnyPrice | None = None
+    endpoint: str = ""
 
     @property
     def calls_back(self) -> bool:

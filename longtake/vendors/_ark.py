@@ -1,4 +1,4 @@
-"""What upstream (ByteDance's Ark, behind every reseller) takes and how it refuses: bounds on media, error codes.
+"""What upstream (ByteDance's Ark, behind every reseller) takes and how it refuses: media, `content`, error codes.
 
 A vendor's own document goes before this; it stands in where that document is silent, on the strict side.
 """
@@ -17,6 +17,7 @@ from longtake.domain.errors import (
     VendorError,
     VendorUnavailableError,
 )
+from longtake.domain.request import Reference, Role, ShotRequest
 from longtake.vendors.limits import MB, MediaLimits
 
 IMAGE = MediaLimits(
@@ -92,3 +93,17 @@ def error_for(code: str) -> type[VendorError] | None:
 def quota_error(message: str) -> type[VendorError]:
     """What `QuotaExceeded` means by its words: a trial or a period's quota used up, else a queue that is full."""
     return InsufficientBalanceError if _ACCOUNTS_QUOTA.search(message) else RateLimitedError
+
+
+def content(request: ShotRequest) -> list[dict[str, object]]:
+    """The prompt and the references as Ark's `content` has them: text, pictures, videos, sounds."""
+    text: list[dict[str, object]] = [{"type": "text", "text": request.prompt}] if request.prompt.strip() else []
+    return text + [_item(each) for role in Role for each in request.having(role)]
+
+
+def _item(reference: Reference) -> dict[str, object]:
+    field, url = f"{reference.role.kind}_url", reference.wire_url
+    if reference.scheme == "data":
+        head, comma, data = url.partition(",")
+        url = f"{head.lower()}{comma}{data}"  # `data:image/PNG` is refused
+    return {"type": field, field: {"url": url}, "role": reference.role.value}

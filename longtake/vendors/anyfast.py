@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from longtake.domain.job import JobStatus
-from longtake.domain.request import Mode, Reference, ShotRequest
+from longtake.domain.request import Mode, ShotRequest
 from longtake.vendors import _ark
-from longtake.vendors._adapter import Call, Document, Model, in_wire_order, path_with
+from longtake.vendors._adapter import Call, Document, Model, path_with
 from longtake.vendors._relay import RelayAdapter
 from longtake.vendors.limits import MB, Limits, without_idle_options
 
@@ -75,11 +75,7 @@ class Anyfast(RelayAdapter):
         """`POST /v1/video/generations`; the mode follows from the roles, items go text, image, video, audio."""
         model = self.model_for(request)
         request = without_idle_options(request, model.limits)
-        content: list[dict[str, object]] = []
-        if request.prompt.strip():
-            content.append({"type": "text", "text": request.prompt})
-        content += [_item(reference) for reference in in_wire_order(request)]
-        body: dict[str, object] = {"model": model.wire, "content": content}
+        body: dict[str, object] = {"model": model.wire, "content": _ark.content(request)}
         options = {
             "duration": request.duration_seconds,
             "resolution": request.resolution,
@@ -97,11 +93,6 @@ class Anyfast(RelayAdapter):
         return Call("GET", path_with(job_id, "/v1/video/generations/"))
 
     # What upload there is (CreateAsset) is billed, so it is never made on the way: `upload` stays None.
-
-
-def _item(reference: Reference) -> dict[str, object]:
-    field = f"{reference.role.kind}_url"
-    return {"type": field, field: {"url": reference.wire_url}, "role": reference.role.value}
 
 
 ADAPTER = Anyfast()

@@ -16,9 +16,9 @@ from longtake.domain.errors import (
     VendorUnavailableError,
 )
 from longtake.domain.request import MediaKind, Role, ShotRequest
-from longtake.vendors import _jimmyai_assets
 from longtake.vendors._adapter import Adapter, AssetState, Call, Document, path_with
-from longtake.vendors._jimmyai_routes import MINI_SPECIAL, MODELS, NEWER
+from longtake.vendors._jimmyai import assets
+from longtake.vendors._jimmyai.routes import MINI_SPECIAL, MODELS, NEWER
 from longtake.vendors.answers.replies import (
     fields,
     first_link,
@@ -117,19 +117,19 @@ class JimmyAI(Adapter):
 
     def registration(self, kind: MediaKind, link: str) -> Call | None:
         """`POST /api/open-api/v1/seedance/assets/audit`, for the full route; no page names a price of it."""
-        return _jimmyai_assets.audit(kind, link)
+        return assets.audit(kind, link)
 
     def registered(self, reply: Reply) -> str:
         """The id in `{data: {items: [{assetId}]}}`."""
-        return _jimmyai_assets.audited(reply)
+        return assets.audited(reply)
 
     def asset_questions(self, asset_id: str) -> Sequence[Call]:
         """`GET /api/open-api/v1/seedance/assets/status?assetIds=…`, else the same as a POST."""
-        return _jimmyai_assets.state_calls(asset_id)
+        return assets.state_calls(asset_id)
 
     def asset_state(self, reply: Reply, asset_id: str) -> AssetState:
         """`Active`, `Failed` or `Rejected`; any other word is one of an audit at work."""
-        return _jimmyai_assets.state_of(reply, asset_id)
+        return assets.state_of(reply, asset_id)
 
 
 ADAPTER = JimmyAI()

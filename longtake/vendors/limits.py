@@ -60,6 +60,7 @@ PIXELS: dict[str, dict[str, tuple[int, int]]] = {
 }
 """Width and height of a clip by resolution and ratio, from EvoLink's overview of its nine models (the one vendor that
 publishes them)."""
+Sizes = dict[str, dict[str, tuple[int, int]]]
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 IDLE = frozenset({"web_search", "return_last_frame"})
 """Options whose `false` asks for nothing: every vendor that is not asked does so, and it is honoured by silence."""
@@ -79,6 +80,7 @@ class Limits(BaseModel):
 
     modes: frozenset[Mode] = frozenset(Mode)
     durations: tuple[int, ...] = tuple(range(4, 16))
+    sizes: Sizes = PIXELS
     auto_duration: bool = False
     default_duration_seconds: int = 5
     resolutions: tuple[str, ...] = ("480p", "720p")
@@ -99,11 +101,14 @@ class Limits(BaseModel):
     prompt_advised_cjk_characters: int = 500
     prompt_advised_words: int = 1000
     audio_with_frames: bool = False
+    audio_alone: bool = False
     last_frame_alone: bool = False
     doubts: tuple[Doubt, ...] = ()
     other_route: dict[Mode | MediaKind, str] = {}
     """Wire models that take what this one does not, by mode or kind of reference."""
     seed_range: tuple[int, int] = (-1, 4294967295)
+    priority_range: tuple[int, int] = (0, 9)
+    expires_after_seconds_range: tuple[int, int] = (3600, 259_200)
     safety_identifier_max_characters: int = 64
 
     def media(self, kind: MediaKind) -> MediaLimits:
@@ -119,7 +124,7 @@ class Limits(BaseModel):
     def output_pixels(self, request: ShotRequest) -> tuple[int, int] | None:
         """Width and height of the coming clip; None where `adaptive` or an unlisted size leaves it open."""
         resolution = request.resolution or self.default_resolution
-        return PIXELS.get(resolution or "", {}).get(self.ratio_of(request))
+        return self.sizes.get(resolution or "", {}).get(self.ratio_of(request))
 
 
 def check(request: ShotRequest, limits: Limits) -> list[Violation]:
@@ -210,9 +215,13 @@ def _check_options(request: ShotRequest, limits: Limits) -> Iterator[Violation]:
         elif request.mode not in limits.modes_of_option.get(name, frozenset(Mode)) and value is not False:
             modes = ", ".join(sorted(limits.modes_of_option[name]))
             yield refusal(name, value, f"{name} works in mode {modes} only", f"leave it empty or use mode {modes}")
-    if request.seed is not None and not limits.seed_range[0] <= request.seed <= limits.seed_range[1]:
-        span = f"{limits.seed_range[0]} to {limits.seed_range[1]}"
-        yield refusal("seed", request.seed, f"a seed lies in {span}", f"give {span}")
+    for name, value, (low, high) in (
+        ("seed", request.seed, limits.seed_range),
+        ("priority", request.priority, limits.priority_range),
+        ("expires_after_seconds", request.expires_after_seconds, limits.expires_after_seconds_range),
+    ):
+        if value is not None and not low <= value <= high:
+            yield refusal(name, value, f"a {name} lies in {low} to {high}", f"give {low} to {high}")
     longest = limits.safety_identifier_max_characters
     if request.safety_identifier is not None and len(request.safety_identifier) > longest:
         rule = f"safety_identifier has at most {longest} characters"
@@ -242,7 +251,7 @@ def _check_references(request: ShotRequest, limits: Limits) -> Iterator[Violatio
     for role in sorted(frames):
         if len(request.having(role)) > 1:
             yield refusal(role.column, len(request.having(role)), f"there is one {role.column}", "give one")
-    if roles == {Role.REFERENCE_AUDIO}:
+    if roles == {Role.REFERENCE_AUDIO} and not limits.audio_alone:
         rule = "audio cannot be the only reference"
         yield refusal("reference_audios", len(request.references), rule, "add a reference image or video")
     for kind in ("image", "video", "audio"):

@@ -1,7 +1,8 @@
 """What the vendors' documents say, field by field: a rule table that is generated from their lines, and the one list of
 places where we leave them knowingly. Nothing is read from our own tables; where a document is silent there is no rule.
 
-The documents: 000 PowerTokens, 001 Anyfast, 002 and 003 EvoLink, 004 JimmyAI; `003:361` is a line of one.
+The documents: 000 PowerTokens, 001 Anyfast, 002 and 003 EvoLink, 004 JimmyAI; `003:361` is a line of one. Of the
+makers' reference, 82379/1520757, `create:duration` is a field, `create:image` the paragraph on such files.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ SP, OFFICIAL = ("seedance2.0-sp", "seedance2.0-fast-sp"), ("seedance2.0-of-sp", 
 MD, I2V, STD = ("seedance2.0-md", "seedance2.0-fast-md"), ("seedance2.0-fast-i2v",), ("seedance2.0-std",)
 MINI, SPECIAL = ("seedance2.0-mini",), ("seedance2.0-mini-sp",)
 SIZES = ("720p", "1080p", "2k", "4k")
+MAKERS = {"byteplus": "dreamina", "volcengine": "doubao"}
 FULL = (*(f"sd2_mx_{size}" for size in SIZES), *(f"sd2_mx_fast_{size}" for size in SIZES[:2]))
 FULL_VIDEO = tuple(wire.replace("sd2_mx_", "sd2_mx_video_") for wire in FULL)
 JIMMY = (*SP, *OFFICIAL, *MD, *I2V, *STD, *MINI, *SPECIAL, *FULL, *FULL_VIDEO)
@@ -93,6 +95,9 @@ def rules() -> Iterator[Rule]:
     yield from _powertokens()
     yield from _anyfast()
     yield from _evolink()
+    for vendor, prefix in MAKERS.items():
+        for grade in ("2-0-260128", "2-0-fast-260128", "2-0-mini-260615", "2-5-260628"):
+            yield from _maker(_Table(vendor, f"{prefix}-seedance-{grade}", {}), grade)
     for wire in JIMMY:
         yield from _jimmyai(wire)
 
@@ -262,6 +267,67 @@ def _evolink_media(of: _Table, mode: str) -> Iterator[Rule]:
             yield of.one(VIDEO, f"{fps} fps", allowed, "003:314", fps=fps)
         two = tuple(reference(VIDEO, duration_seconds=8.0) for _ in range(2))
         yield of.rule("video", "16 s in all", False, "003:304", references=two)
+
+
+def _maker(of: _Table, grade: str) -> Iterator[Rule]:
+    is_next = grade.startswith("2-5")
+    longest, images, files = (30, 30, 10) if is_next else (15, 9, 3)
+    yield from of.choices(
+        "duration_seconds", (*range(1, 33), "auto"), (*range(4, longest + 1), "auto"), "create:duration"
+    )
+    sizes = {"2-0-260128": ("480p", "720p", "1080p", "4k"), "2-5-260628": ("480p", "720p", "1080p")}
+    yield from of.choices("resolution", ALL_SIZES, sizes.get(grade, ("480p", "720p")), "create:resolution")
+    yield from of.choices("ratio", ALL_RATIOS, ALL_RATIOS[:7], "create:ratio")
+    yield from of.choices("priority", (-1, 0, 9, 10), (0, 9), "create:priority")
+    seconds = (3599, 3600, 259_200, 259_201)
+    yield from of.choices("expires_after_seconds", seconds, seconds[1:3], "create:execution_expires_after")
+    yield from of.choices("safety_identifier", ("u" * 64, "u" * 65), ("u" * 64,), "create:safety_identifier")
+    names = ("generate_audio", "watermark", "web_search", "return_last_frame", "safety_identifier", "callback_url")
+    yield from of.options({name: f"create:{name}" for name in names})
+    taken = ("", "F", "FL", "I", "V", "IA", "IV", "VA", "IVA", f"I{images}", *(("A",) if is_next else ("IA3", "V3")))
+    refused = ("L", "FI", "FV", "FA", f"I{images + 1}", f"V{files + 1}", *(() if is_next else ("A",)))
+    yield from of.roles(dict.fromkeys(taken, "create:content"), dict.fromkeys(refused, "create:content"))
+    yield of.rule("prompt", "none", False, "create:content", prompt="")
+    yield of.rule("prompt", "none beside a picture", True, "create:content", prompt="", references=(reference(IMAGE),))
+    frame = (reference(Role.FIRST_FRAME),)
+    for ratio in ("16:9", "adaptive"):
+        allowed = ratio == "adaptive" or not is_next
+        yield of.rule("ratio", f"{ratio} with a frame", allowed, "create:ratio", ratio=ratio, references=frame)
+    yield from _maker_files(of, longest)
+
+
+def _maker_files(of: _Table, longest: int) -> Iterator[Rule]:
+    for role, schemes in (
+        (IMAGE, ("https", "http", "data", "asset")),
+        (VIDEO, ("https", "http", "asset")),
+        (AUDIO, ("https", "http", "data", "asset")),
+    ):
+        beside, line = "I" if role is AUDIO else "", f"create:{role.kind}"
+        for scheme in ("https", "http", "data", "asset"):
+            yield of.one(role, scheme, scheme in schemes, line, scheme, beside=beside)
+        if role is not IMAGE:
+            for seconds in (1.9, 2.0, float(longest), longest + 0.1):
+                fits = 2 <= seconds <= longest
+                yield of.one(role, f"{seconds} s", fits, line, beside=beside, duration_seconds=seconds)
+            two = tuple(reference(role, duration_seconds=longest / 2 + 1) for _ in range(2))
+            company = (reference(IMAGE),) if beside else ()
+            yield of.rule(role.kind, f"{longest + 2} s in all", False, line, references=company + two)
+        most = {"image": 30, "video": 200, "audio": 15}[role.kind]
+        for size, allowed in ((most * 10**6, True), (most * MIB, True), (most * MIB + 1, False)):
+            yield of.one(role, f"{size} bytes", allowed, line, beside=beside, size_bytes=size)
+    for name in ("jpeg", "png", "webp", "bmp", "tiff", "gif", "heic", "heif", "svg"):
+        yield of.one(IMAGE, name, name != "svg", "create:image", container=name)
+    for name in ("mp4", "mov", "webm"):
+        yield of.one(VIDEO, name, name != "webm", "create:video", container=name)
+    for name in ("wav", "mp3", "m4a"):
+        yield of.one(AUDIO, name, name != "m4a", "create:audio", beside="I", container=name)
+    for role in (IMAGE, VIDEO):
+        for width, height, allowed in ((700, 1760, False), (299, 500, False), (6001, 3000, False), (1280, 720, True)):
+            yield of.one(role, f"{width}x{height}", allowed, f"create:{role.kind}", width=width, height=height)
+    for width, height, allowed in ((854, 480, True), (640, 636, False), (3840, 2160, True), (3842, 2160, False)):
+        yield of.one(VIDEO, f"{width}x{height}", allowed, "create:video", width=width, height=height)
+    for fps, allowed in ((23.9, False), (24.0, True), (60.0, True), (61.0, False)):
+        yield of.one(VIDEO, f"{fps} fps", allowed, "create:video", fps=fps)
 
 
 def _jimmyai(wire: str) -> Iterator[Rule]:

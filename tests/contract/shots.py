@@ -92,6 +92,8 @@ def everything(limits: Limits, mode: Mode) -> dict[str, Any]:
         "return_last_frame": True,
         "safety_identifier": "u" * 64,
         "callback_url": "https://example.com/hook",
+        "priority": 9,
+        "expires_after_seconds": 3600,
     }
     chosen = {name: value for name, value in values.items() if name in limits.options}
     chosen = {
@@ -147,4 +149,6 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "callback_url": st.sampled_from(
         ["https://example.com/hook", "http://example.com", "https://10.0.0.1/", "nonsense"]
     ),
+    "priority": st.integers(-1, 10),
+    "expires_after_seconds": st.sampled_from([3599, 3600, 259_200, 259_201]),
 }

@@ -17,7 +17,7 @@ from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.plan import Shot
 from longtake.planning.planner import Planner
-from longtake.sandbox.clips.sizes import RATIOS, pixels
+from longtake.sandbox.clips.sizes import RATIOS
 from longtake.sandbox.inputs.measuring import Fetched
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.vendors import DIALECTS
@@ -79,7 +79,7 @@ def settled(shot: Shot, seconds: int, ratio: str, parent_seconds: float | None, 
     request = shot.request.model_copy(update={"references": tuple(references)})
     adapter = adapter_named(shot.vendor)
     order = DIALECTS[adapter.name].read_order(adapter.encode(request).json, loopback_callbacks=False)
-    width, height = pixels(order.resolution, order.ratio if order.ratio in RATIOS else ratio)
+    width, height = DIALECTS[adapter.name].pixels(order, order.ratio if order.ratio in RATIOS else ratio)
     tail = (
         parent_seconds
         if shot.tail_seconds is None or parent_seconds is None

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from longtake.vendors import VENDORS
 from tests.docs.pages import ROOT, Terminal, blocks_of
 
 LOCAL = ".venv/bin/python -m deployments.local"
 OPERATOR = ROOT / "docs" / "guides" / "operator.md"
 
-FOREIGN = ("PREFECT_", "POWERTOKENS_", "ANYFAST_", "EVOLINK_", "JIMMYAI_", "LONGTAKE_", "AWS_")
+FOREIGN = ("PREFECT_", "LONGTAKE_", "AWS_", *(f"{vendor.upper()}_" for vendor in VENDORS))
 COPIED = ("docs", "examples", "prefect.yaml")
 LEFT_OUT = (".git", ".venv", "build", "demo-output", "manifests")
 

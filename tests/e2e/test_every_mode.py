@@ -25,7 +25,7 @@ from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 
 BARE = {"duration_seconds": "4", "resolution": "480p", "ratio": "16:9"}
-VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
+VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai", "byteplus", "volcengine")
 
 
 async def nobody_is_called(*_) -> None:
@@ -163,6 +163,32 @@ JIMMYAI = {
     "audited video": {"model": "sd2_mx_video_720p", "resolution": "720p", "reference_videos": "asset-video"},
     "audited video fast": {"model": "sd2_mx_video_fast_720p", "resolution": "720p", "reference_images": "asset-image"},
 }
+
+
+def of_the_makers(prefix: str) -> dict[str, dict[str, str]]:
+    newest = {"model": f"{prefix}-seedance-2-5-260628", "resolution": "720p"}
+    return {
+        "standard": {"model": "seedance-2.0", "resolution": "720p"} | EVERYTHING,
+        "fast by its wire name": {"model": f"{prefix}-seedance-2-0-fast-260128"} | FRAMES,
+        "longest": {"duration_seconds": "15"},
+        "automatic length": {"duration_seconds": "auto"},
+        "options": {"watermark": "true", "generate_audio": "false", "safety_identifier": "u" * 64},
+        "in a hurry": {"priority": "9", "expires_after_seconds": "3600"},
+        "search the web": {"web_search": "true"},
+        "call me back": {"callback_url": "https://hook.invalid/done?job=1"},
+        "last frame given back": {"return_last_frame": "true"},
+        "inline picture and sound": {"reference_images": "still64", "reference_audios": "sound64"},
+        "assets": {"reference_images": "asset-image", "reference_videos": "asset-video"},
+        "an endpoint": {"model": "ep-20261101-fast1"},
+        "an endpoint of a named model": {"model": "seedance-2.0-mini@ep-20261101-mini1"} | FRAME,
+        "half a minute": newest | {"duration_seconds": "30"},
+        "sound alone": newest | {"reference_audios": "song"},
+        "a frame": newest | {"ratio": "adaptive"} | FRAME,
+        "": EVERYTHING,
+    }
+
+
+MAKERS = {"byteplus": "dreamina", "volcengine": "doubao"}
 LARGE: dict[str, dict[str, dict[str, str]]] = {
     "powertokens": {"1080p": {"model": "seedance-2.0", "resolution": "1080p"}},
     "anyfast": {
@@ -172,6 +198,14 @@ LARGE: dict[str, dict[str, dict[str, str]]] = {
     "jimmyai": {
         **{route: {"model": f"seedance2.0-{route}", "resolution": "1080p"} for route in ("sp", "mini", "of-sp")},
     },
+}
+LARGE |= {
+    vendor: {
+        "standard 1080p": {"model": "seedance-2.0", "resolution": "1080p"},
+        "standard 4k": {"model": "seedance-2.0", "resolution": "4k"},
+        "newest 1080p": {"model": f"{prefix}-seedance-2-5-260628", "resolution": "1080p"},
+    }
+    for vendor, prefix in MAKERS.items()
 }
 LARGE["jimmyai"] |= {
     f"audited {family}{size}": {"model": f"sd2_mx_{family}{size}", "resolution": size}
@@ -183,7 +217,9 @@ LARGE["jimmyai"] |= {
     )
     for size in sizes
 }
-OWN = {"powertokens": POWERTOKENS, "anyfast": ANYFAST, "evolink": EVOLINK, "jimmyai": JIMMYAI}
+OWN = {"powertokens": POWERTOKENS, "anyfast": ANYFAST, "evolink": EVOLINK, "jimmyai": JIMMYAI} | {
+    vendor: of_the_makers(prefix) for vendor, prefix in MAKERS.items()
+}
 
 
 def rows_of(vendor: str, modes: dict[str, dict[str, str]], files: Files) -> list[dict[str, str]]:
@@ -213,6 +249,8 @@ def check_job(job: Job, given: dict[str, str], files: Files) -> None:
     assert job.order.content_filter == (given.get("content_filter") != "false")
     assert job.order.callback_url == given.get("callback_url", "")
     assert job.order.return_last_frame == ("return_last_frame" in given)
+    assert job.order.priority == int(given.get("priority", 0))
+    assert job.order.expires_after_seconds == int(given.get("expires_after_seconds", 172_800))
 
 
 WIRE = {
@@ -232,6 +270,11 @@ WIRE = {
         for route in ("mini-sp", "mini", "sp", "fast-sp", "of-sp", "of-fast-sp", "md", "fast-md", "fast-i2v", "std")
     }
     | {f"sd2_mx_{family}720p" for family in ("", "fast_", "video_", "video_fast_")},
+} | {
+    vendor: {
+        f"{prefix}-seedance-{grade}" for grade in ("2-0-260128", "2-0-fast-260128", "2-0-mini-260615", "2-5-260628")
+    }
+    for vendor, prefix in MAKERS.items()
 }
 """Every model and route that the documents name; JimmyAI's full route has further ones for larger sizes."""
 
@@ -456,6 +499,24 @@ NOT_AT: dict[str, Refusals] = {
         ({"model": "sd2_mx_720p", "resolution": "720p", "duration_seconds": "13"}, "duration_seconds", "4 to 12"),
     ],
 }
+
+
+for maker, own in MAKERS.items():
+    newest_model = f"{own}-seedance-2-5-260628"
+    NOT_AT[maker] = [
+        ({"seed": "1"}, "seed", "cannot honour"),
+        ({"content_filter": "false"}, "content_filter", "cannot honour"),
+        ({"safety_identifier": "u" * 65}, "safety_identifier", "at most 64"),
+        ({"priority": "10"}, "priority", "0 to 9"),
+        ({"expires_after_seconds": "60"}, "expires_after_seconds", "3600 to 259200"),
+        ({"web_search": "true", "first_frame": "still"}, "web_search", "mode text only"),
+        ({"model": "seedance-2.0-fast", "resolution": "4k"}, "resolution", "makes 480p, 720p"),
+        ({"model": newest_model, "resolution": "4k"}, "resolution", "1080p"),
+        ({"model": newest_model, "duration_seconds": "31"}, "duration_seconds", "4 to 30"),
+        ({"model": newest_model, "first_frame": "still"}, "ratio", "adaptive alone"),
+        ({"model": "seedance-9@ep-1"}, "model", "has"),
+        ({"reference_videos": "clips/clip.mp4"}, "reference_videos", "cannot read this video"),
+    ]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

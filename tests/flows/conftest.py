@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployments.local.server.join import Places, ServerHandle, ensure_server
+from longtake.vendors import VENDORS
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def basic_login(home: Path | None = None) -> tuple[str, str]:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without any Prefect setting or vendor key, and with `home` as Prefect's."""
-    foreign = ("PREFECT_", "POWERTOKENS_", "ANYFAST_", "EVOLINK_", "JIMMYAI_", "LONGTAKE_")
+    foreign = ("PREFECT_", "LONGTAKE_", *(f"{vendor.upper()}_" for vendor in VENDORS))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"PREFECT_HOME": str(home)}
 

@@ -27,6 +27,11 @@ _VIDEO_OPTIONS = {
     # B-frames as the vendors' clips have them; closed groups so that any keyframe can start a copy.
     "x264-params": "bframes=2:b-adapt=0:keyint=48:scenecut=0:open-gop=0:stitchable=1",
 }
+_TEN_BIT_OPTIONS = {
+    "preset": "ultrafast",
+    "crf": "32",
+    "x265-params": "pools=none:frame-threads=1:keyint=48:scenecut=0:open-gop=0:log-level=error",
+}
 _AUDIO_OPTIONS = {
     "aac_coder": "fast",
     "cutoff": "8000",
@@ -51,6 +56,8 @@ def render_clip(
     fps: int = FPS,
     head_frames: Sequence[NDArray[np.uint8]] = (),
     prompt: str = "",
+    mono: bool = False,
+    ten_bits: bool = False,
 ) -> None:
     """Writes an MP4 (H.264 yuv420p with two B-frames, AAC stereo 44.1 kHz or no sound, index in front).
 
@@ -64,26 +71,30 @@ def render_clip(
         fps: Frames per second.
         head_frames: Pictures of shape (height * 3/2, width), yuv420p, shown first in place of the clip's own.
         prompt: Words that are shown at the lower edge.
+        mono: The sound has one channel.
+        ten_bits: The pictures are H.265 with ten bits a sample.
     """
     tick = Fraction(1, fps * 512)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        video: Any = container.add_stream("libx264", rate=fps)
-        video.width, video.height, video.pix_fmt, video.time_base = width, height, "yuv420p", tick
-        video.options = dict(_VIDEO_OPTIONS)
+        coder, samples = ("libx265", "yuv420p10le") if ten_bits else ("libx264", "yuv420p")
+        video: Any = container.add_stream(coder, rate=fps)
+        video.width, video.height, video.pix_fmt, video.time_base = width, height, samples, tick
+        video.options = dict(_TEN_BIT_OPTIONS if ten_bits else _VIDEO_OPTIONS)
         context = video.codec_context
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1
         sound: Any = container.add_stream("aac", rate=SAMPLE_RATE_HZ) if audio else None
         if sound is not None:
-            sound.layout, sound.bit_rate, sound.options = "stereo", 64_000, dict(_AUDIO_OPTIONS)
+            sound.layout, sound.bit_rate, sound.options = "mono" if mono else "stereo", 64_000, dict(_AUDIO_OPTIONS)
         scene = Scene(width, height, job, prompt, fps)
         for index, picture in enumerate(_pictures(scene, frames, job, head_frames)):
             # Not copied: the encoder takes what it keeps.
             frame = av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+            frame = frame.reformat(format=samples) if ten_bits else frame
             frame.pts, frame.time_base = index * 512, tick
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if sound is not None:
-            for block in _tone(frames / fps, job):
+            for block in _tone(frames / fps, job, mono=mono):
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
 
@@ -98,14 +109,15 @@ def _pictures(
         yield picture
 
 
-def _tone(seconds: float, job: int) -> Iterator[av.AudioFrame]:
+def _tone(seconds: float, job: int, *, mono: bool) -> Iterator[av.AudioFrame]:
     """A quiet tone on twelve steps of a scale, in blocks of one AAC frame."""
     total = round(seconds * SAMPLE_RATE_HZ)
     pitch_hz = 220.0 * 2 ** ((job % 12) / 12)
     wave = (0.2 * np.sin(2 * np.pi * pitch_hz * np.arange(total) / SAMPLE_RATE_HZ)).astype(np.float32)
     for start in range(0, total, 1024):
         part = wave[start : start + 1024]
-        block = av.AudioFrame.from_ndarray(np.stack([part, part]), format="fltp", layout="stereo")
+        samples, layout = (part[None], "mono") if mono else (np.stack([part, part]), "stereo")
+        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
         block.sample_rate, block.pts, block.time_base = SAMPLE_RATE_HZ, start, Fraction(1, SAMPLE_RATE_HZ)
         yield block
 

@@ -33,8 +33,10 @@ class Shelf:
         """The job's MP4, rendered if it is not there yet; blocks."""
         is_stub = self._settings.media == "stub"
         number = 0 if is_stub else job.number
-        sound = "sound" if job.order.audio else "silent"
-        path = Path(self._folder.name, f"{number}-{job.width}x{job.height}-{job.seconds}s-{sound}.mp4")
+        order = job.order
+        sound = "silent" if not order.audio else "mono" if order.is_mono else "sound"
+        depth = "-10" if order.has_ten_bits else ""
+        path = Path(self._folder.name, f"{number}-{job.width}x{job.height}-{job.seconds}s-{sound}{depth}.mp4")
         with self._locks.setdefault(path, threading.Lock()):
             if not path.exists():
                 head = []
@@ -47,7 +49,9 @@ class Shelf:
                     height=job.height,
                     frames=frame_count(job.seconds),
                     job=number,
-                    audio=job.order.audio,
+                    audio=order.audio,
+                    mono=order.is_mono,
+                    ten_bits=order.has_ten_bits,
                     head_frames=head,
                     prompt="" if is_stub else job.order.prompt,
                 )

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.routing import Route
 
+from longtake.sandbox.clips.sizes import pixels
 from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Order, Refused, Reply, View, Why
@@ -44,6 +45,8 @@ class Dialect(ABC):
     `submit_path` and `look_path` stand below the vendor's base address, `look_path` with `{job_id}`.
     `takes_bare_key`: the document also shows the key without `Bearer`.
     `upload_suffix` is `-uploads` where uploads have a host of their own.
+    `most_queued`: jobs beyond those that may run wait, up to so many in all; None: they are refused.
+    `calls_back_on_change`: a callback comes with every change of status, not with the end alone.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Dialect(ABC):
     link_seconds: float = DAY_SECONDS
     takes_bare_key: bool = False
     upload_suffix: str = ""
+    most_queued: int | None = None
+    calls_back_on_change: bool = False
 
     @abstractmethod
     def read_order(self, body: object, *, loopback_callbacks: bool) -> Order:
@@ -60,6 +65,10 @@ class Dialect(ABC):
     @abstractmethod
     def media_rules(self, order: Order) -> MediaRules:
         """The limits on this order's references."""
+
+    def pixels(self, order: Order, ratio: str) -> tuple[int, int]:
+        """Width and height in px of the order's clip, where `ratio` stands for `adaptive`."""
+        return pixels(order.resolution, ratio)
 
     @abstractmethod
     def new_job_id(self) -> str:

@@ -16,7 +16,6 @@ from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors import anyfast_files as anyfast
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
 from longtake.sandbox.vendors._relay import (
     OVERLOADED,
@@ -27,6 +26,7 @@ from longtake.sandbox.vendors._relay import (
     upstream_refusal,
     worded,
 )
+from longtake.sandbox.vendors.libraries import anyfast
 from longtake.sandbox.vendors.prices import tokens
 
 _RESOLUTIONS = {

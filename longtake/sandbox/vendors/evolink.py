@@ -20,8 +20,8 @@ from longtake.sandbox.inputs.media_rules import MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import Failure, Input, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors import evolink_files as evolink
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
+from longtake.sandbox.vendors.libraries import evolink
 from longtake.sandbox.vendors.prices import settled_usd
 
 _MOST_PROMPT_TOKENS = 10_000

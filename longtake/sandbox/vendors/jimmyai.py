@@ -17,8 +17,8 @@ from longtake.sandbox.inputs.media_rules import MIB, MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import ADAPTIVE, Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors import jimmyai_files as jimmyai
 from longtake.sandbox.vendors._dialect import DAY_SECONDS, Dialect, Wire, parse
+from longtake.sandbox.vendors.libraries import jimmyai
 
 _API = "/api/open-api/v1"
 

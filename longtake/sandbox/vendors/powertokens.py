@@ -15,7 +15,6 @@ from longtake.sandbox.inputs.media_rules import MIB, MediaRules
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.order import ADAPTIVE, Failure, Input, MediaKind, Order, Refused, Reply, View, Why, demand
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors import powertokens_files as powertokens
 from longtake.sandbox.vendors._dialect import Dialect, Wire, parse
 from longtake.sandbox.vendors._relay import (
     OVERLOADED,
@@ -26,6 +25,7 @@ from longtake.sandbox.vendors._relay import (
     upstream_refusal,
     worded,
 )
+from longtake.sandbox.vendors.libraries import powertokens
 
 _MINI = "dreamina-seedance-2-0-mini-260615"
 _FAST = "dreamina-seedance-2-0-fast-260128"

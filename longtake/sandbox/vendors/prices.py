@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +18,8 @@ class Price(BaseModel):
         usd: Price of one unit by resolution, `*` for any.
         usd_with_video: The same where a reference video is given; None: no other price.
         reference_seconds: Seconds billed beside the output's for reference videos: none (`free`), their sum (`added`),
-            or the greater of their sum and the output's (`at_least_output`, EvoLink).
+            the greater of their sum and the output's (`at_least_output`, EvoLink), or their sum, of which with the
+            output's at least 5/3 of these are billed (`at_least_floor`, the makers).
         unfiltered_factor: Factor where the content filter is off (EvoLink).
         search_usd: Price of one web search; the sandbox makes one where it is asked to.
     """
@@ -27,7 +29,7 @@ class Price(BaseModel):
     unit: Literal["second", "task", "million_tokens"]
     usd: dict[str, float]
     usd_with_video: dict[str, float] | None = None
-    reference_seconds: Literal["free", "added", "at_least_output"] = "free"
+    reference_seconds: Literal["free", "added", "at_least_output", "at_least_floor"] = "free"
     unfiltered_factor: float = 1.0
     search_usd: float = 0.0
     source: str = "the sandbox's own list, made up"
@@ -67,6 +69,16 @@ def _tokens(price: float, with_video: float) -> Price:
     )
 
 
+def _maker(prefix: str) -> dict[str, Price]:
+    grades = {"2-0-260128": 6.0, "2-0-fast-260128": 4.0, "2-0-mini-260615": 2.0, "2-5-260628": 9.0}
+    return {
+        f"{prefix}-seedance-{grade}": _tokens(price, price * 0.6).model_copy(
+            update={"reference_seconds": "at_least_floor"}
+        )
+        for grade, price in grades.items()
+    }
+
+
 PRICES: dict[str, dict[str, Price]] = {
     "powertokens": {
         "dreamina-seedance-2-0-mini-260615": _per_second(0.02),
@@ -84,6 +96,8 @@ PRICES: dict[str, dict[str, Price]] = {
         for tier, price in (("", 0.07), ("fast-", 0.05), ("mini-", 0.03))
         for mode in ("text", "image", "reference")
     },
+    "byteplus": _maker("dreamina"),
+    "volcengine": _maker("doubao"),
     "jimmyai": {
         **{f"seedance2.0-{route}": _per_second(0.05) for route in ("sp", "of-sp")},
         **{f"seedance2.0-{route}": _per_second(0.03) for route in ("fast-sp", "of-fast-sp", "mini", "mini-video")},
@@ -138,7 +152,11 @@ def settled_usd(job: Job) -> float:
 
 def tokens(job: Job) -> int:
     """Tokens as the upstream counts them, reference videos included: a "5 s" clip is 121 frames, 108,900 at 720p."""
-    return round((job.seconds * 24 + 1 + _video_seconds(job) * 24) * job.width * job.height / 1024)
+    frames = job.seconds * 24 + 1 + _video_seconds(job) * 24
+    has_video = any(reference.kind == "video" for reference in job.references)
+    if has_video and PRICES[job.vendor][job.order.model].reference_seconds == "at_least_floor":
+        frames = max(frames, 24 * math.ceil(job.seconds * 5 / 3))
+    return round(frames * job.width * job.height / 1024)
 
 
 def _video_seconds(job: Job) -> float:

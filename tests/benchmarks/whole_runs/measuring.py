@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from longtake.vendors import VENDORS
 from tests.benchmarks.whole_runs.vendors import ROOT
 
 SAMPLE_SECONDS = 0.25
@@ -123,7 +124,7 @@ def measured(command: Sequence[str], environment: Mapping[str, str], home: Path 
 
 def clean_environment(**more: str) -> dict[str, str]:
     """This process's environment without settings of Prefect, Longtake or a vendor, and `more`."""
-    foreign = ("PREFECT_", "POWERTOKENS_", "ANYFAST_", "EVOLINK_", "JIMMYAI_", "LONGTAKE_")
+    foreign = ("PREFECT_", "LONGTAKE_", *(f"{vendor.upper()}_" for vendor in VENDORS))
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | more
 
 

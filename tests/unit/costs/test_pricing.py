@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from longtake.accounts.account import Account
+from longtake.costs.price_book import PriceBook
 from longtake.costs.quote import MOST_SEARCHES, Quote, Span, price_rules, quote
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.request import MediaFacts, Reference, ShotRequest
@@ -92,9 +95,40 @@ def test_price_without_a_source_is_unknown_and_never_nothing(vendor: str, wish: 
     assert priced(vendor, **wish) is None
 
 
+MAKERS_MINI = {"duration_seconds": 4, "resolution": "720p", "ratio": "16:9"}
+
+
+def test_the_makers_bill_tokens_by_their_list() -> None:
+    assert priced("byteplus", **MAKERS_MINI) == Quote(low_usd=0.3024, high_usd=0.30555)
+    large = priced("byteplus", model="seedance-2.0", duration_seconds=5, resolution="4k", ratio="16:9")
+    assert large == Quote(low_usd=972_000 * 4 / 1e6, high_usd=980_100 * 4 / 1e6)
+
+
+def test_a_reference_video_counts_at_least_as_the_makers_floor() -> None:
+    # 4 s made and 2 s taken in are 6 s; no fewer than 7 are billed: 151,200 tokens, as the table of floors has it.
+    found = priced("byteplus", **MAKERS_MINI, references=(video(2.0),))
+    assert found == Quote(low_usd=151_200 * 2.1 / 1e6, high_usd=round(152_100 * 2.1 / 1e6, 9))
+    beyond = priced("byteplus", **MAKERS_MINI, references=(video(10.0),))
+    assert beyond is not None and beyond.low_usd == pytest.approx(14 * 21_600 * 2.1 / 1e6)
+
+
+def test_a_list_in_yuan_is_a_price_once_somebody_says_what_a_yuan_is_worth() -> None:
+    request = ShotRequest(prompt="a", **MAKERS_MINI)
+    model = VENDORS["volcengine"].model_for(request)
+    without = Account(vendor="volcengine", api_key=SecretStr("k"), base_url="http://x")
+    told = without.model_copy(update={"usd_per_cny": 0.14})
+    assert PriceBook({"volcengine/default": without})(request, model, "volcengine/default") is None
+    found = PriceBook({"volcengine/default": told})(request, model, "volcengine/default")
+    assert found == Quote(low_usd=round(86_400 * 23 * 0.14 / 1e6, 9), high_usd=round(87_300 * 23 * 0.14 / 1e6, 9))
+
+
+def test_a_search_whose_price_no_page_names_leaves_the_price_unknown() -> None:
+    assert priced("byteplus", **MAKERS_MINI, web_search=True) is None
+
+
 def test_every_built_in_price_has_source_and_date() -> None:
     rules = [model.price for adapter in VENDORS.values() for model in adapter.models if model.price]
-    assert len(rules) == 7
+    assert len(rules) == 11
     assert all(rule.source and rule.date and not rule.fictitious for rule in rules)
 
 

@@ -16,7 +16,7 @@ from longtake.sandbox.inputs.references import download
 from longtake.sandbox.inputs.uploads import Upload
 from longtake.sandbox.order import Refused, Why
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors._bodies import read_json, read_upload
+from longtake.sandbox.vendors.libraries.bodies import read_json, read_upload
 
 _FILE_LIFE_SECONDS = 72 * 3600.0
 _FILE_BYTES = 100 * MIB

@@ -15,7 +15,7 @@ from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why
 from longtake.sandbox.state import Back, Endpoint
-from longtake.sandbox.vendors._bodies import read_json
+from longtake.sandbox.vendors.libraries.bodies import read_json
 
 _LISTS: dict[str, MediaKind] = {"imageUrls": "image", "videoUrls": "video", "audioUrls": "audio"}
 _MOST_BYTES: dict[MediaKind, int] = {"image": 30 * MIB, "video": 200 * MIB, "audio": 15 * MIB}

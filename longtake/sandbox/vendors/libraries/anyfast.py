@@ -17,7 +17,7 @@ from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why, demand
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors._bodies import read_json
+from longtake.sandbox.vendors.libraries.bodies import read_json
 from longtake.sandbox.vendors.prices import ASSET_USD
 
 _KINDS: dict[str, MediaKind] = {"Image": "image", "Video": "video", "Audio": "audio"}

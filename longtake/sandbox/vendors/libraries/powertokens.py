@@ -9,7 +9,7 @@ from starlette.routing import Route
 from longtake.sandbox.inputs.measuring import measure
 from longtake.sandbox.order import MediaKind, Refused, Why
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors._bodies import read_upload
+from longtake.sandbox.vendors.libraries.bodies import read_upload
 
 
 def asset_routes(endpoint: Endpoint) -> list[Route]:

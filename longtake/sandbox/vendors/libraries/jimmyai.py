@@ -13,8 +13,8 @@ from longtake.sandbox.inputs.media_rules import MIB
 from longtake.sandbox.inputs.references import fetch_content
 from longtake.sandbox.order import MediaKind, Refused, Why
 from longtake.sandbox.state import Endpoint
-from longtake.sandbox.vendors._audit import audit_routes
-from longtake.sandbox.vendors._bodies import read_json, read_upload
+from longtake.sandbox.vendors.libraries.audit import audit_routes
+from longtake.sandbox.vendors.libraries.bodies import read_json, read_upload
 
 _API = "/api/open-api/v1"
 _FILE_LIFE_SECONDS = 72 * 3600.0

@@ -1,0 +1,1 @@
+"""The makers' two platforms, read from their API reference (create, look, list, delete, callback, errors)."""
