@@ -14,6 +14,7 @@ from deployments.local.streams import STREAMS, speak_utf8
 from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from longtake import __version__
 from longtake.domain.text import visible
+from longtake_cli.check import add_check_command, check_accounts
 from longtake_cli.columns import add_columns_command
 from longtake_cli.completion import COMPLETION, PrintCompletion
 from longtake_cli.dates import fill_dates
@@ -158,6 +159,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
 
     add_review_commands(commands, _review, _decide)
     add_prices_command(commands, _prices)
+    add_check_command(commands, _check)
 
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
     vendors.add_argument("name", nargs="?", help="one vendor alone")
@@ -281,6 +283,11 @@ def _prices(chosen: argparse.Namespace) -> int:
     with _server():
         _show(set_prices_of(chosen))
     return OK
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    with _server():
+        return OK if check_accounts(chosen.vendor, _show) else NOT_DONE
 
 
 def _vendors(chosen: argparse.Namespace) -> int:

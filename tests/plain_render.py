@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from longtake.accounts.account import Account
 from longtake.files.store import Store
+from longtake.jobs import lost_answers
 from longtake.jobs import submit as purchase
 from longtake.jobs.download import download_clip
 from longtake.jobs.gate import gate
@@ -50,6 +51,16 @@ def accounts_of(environment, **fields):
         return account, []
 
     return load
+
+
+def hasten(monkeypatch, after_seconds: float = 2.0, gap_seconds: float = 0.5) -> None:
+    """Half a minute beyond a submit's time limit guards against slow clocks, a minute between two readings of a list
+    against one that is behind; here both would only be waited.
+    """
+    for module in (purchase, lost_answers):
+        monkeypatch.setattr(module, "UNKNOWN_AFTER_SECONDS", after_seconds)
+    monkeypatch.setattr(lost_answers, "FIRST_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(lost_answers, "ABSENT_GAP_SECONDS", gap_seconds)
 
 
 async def render_plain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -59,6 +60,10 @@ class Account(BaseModel):
     def name(self) -> str:
         """`vendor/document`, as the ledger records it."""
         return f"{self.vendor}/{self.document}"
+
+    def key_mark(self, salt: str) -> str:
+        """By which two uses of the same key are known for such; it tells nothing of the key itself."""
+        return hashlib.sha256(f"{salt}:{self.api_key.get_secret_value()}".encode()).hexdigest()[:8]
 
     @property
     def limit_name(self) -> str:

@@ -37,6 +37,7 @@ from longtake.vendors import (
     read_create,
 )
 from longtake.vendors.answers.job_facts import JobFacts, facts_in
+from longtake.vendors.answers.listing import JobPage
 
 
 class VendorClient:
@@ -149,6 +150,17 @@ class VendorClient:
         reply = await self._ask(self.adapter.look(job_id))
         self.adapter.snapshot(reply)
         return facts_in(reply.body)
+
+    async def list_jobs(self, page: int) -> JobPage:
+        """A page, from 1, of the account's jobs.
+
+        Raises:
+            VendorError: It was not answered as documented, or the vendor has no such list.
+        """
+        call = self.adapter.listing(page)
+        if call is None:
+            raise UnexpectedReplyError(f"{self.adapter.title} has no list of jobs")
+        return self.adapter.listed(await self._ask(call))
 
     async def cancel(self, job_id: str) -> bool:
         """Cancels a job where the vendor documents it; False where it cannot."""

@@ -9,6 +9,7 @@ from functools import partial
 from longtake.accounts.account import Account
 from longtake.accounts.callbacks import Callbacks
 from longtake.accounts.client import VendorClient
+from longtake.accounts.job_list import JobList
 from longtake.accounts.pacing import Pace
 from longtake.accounts.poll_schedule import ENOUGH_TO_LEARN
 from longtake.accounts.polling import Poller
@@ -30,6 +31,7 @@ class AccountSession:
     poller: Poller
     slots: SlotPool
     pace: Pace
+    job_list: JobList
     callbacks: Callbacks | None = None
     trouble: VendorAccountError | None = None
 
@@ -81,4 +83,5 @@ def open_session(
         max_wait_seconds=account.max_wait_seconds,
     )
     slots = SlotPool(backend or FixedSlots(account.max_jobs_in_flight))
-    return AccountSession(account, client, poller, slots, Pace(account.submits_per_minute), callbacks)
+    pace = Pace(account.submits_per_minute)
+    return AccountSession(account, client, poller, slots, pace, JobList(client), callbacks)

@@ -107,7 +107,8 @@ def _all_homes() -> list[Home]:
 def differences(intent: Intent, facts: JobFacts) -> Iterator[str]:
     """In what a job, by its own words, is not the one that was submitted."""
     wires = {model.wire for model in adapter_named(intent.vendor).models}
-    if (told := facts.models & wires) and intent.wire_model not in told:
+    told = facts.models & wires
+    if told and intent.wire_model in wires - told:  # what stands behind an endpoint we do not know
         yield f"its model is {', '.join(sorted(told))}, ordered was {intent.wire_model}"
     ordered = _plain(str(intent.request.get("prompt") or ""))
     if facts.prompts and ordered and not any(_is_alike(ordered, _plain(prompt)) for prompt in facts.prompts):

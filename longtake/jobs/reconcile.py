@@ -15,6 +15,7 @@ from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
 from longtake.jobs.advice import command, names_of, to_settle
 from longtake.jobs.decisions import Decisions, settle
+from longtake.jobs.lost_answers import Settled, settle_lost
 from longtake.jobs.resources import RunResources
 from longtake.jobs.takeover import may_run_on, take_up_slot
 from longtake.ledger.ledger import FOLDER, Ledger, notices
@@ -91,6 +92,8 @@ async def reconcile(
     """
     report = ReconcileReport(settled=await _decided(ledger, resources, decisions) if decisions else [])
     purchases = await asyncio.to_thread(ledger.load_open)
+    if looked_up := await _look_lost_up(ledger, resources, purchases, report):
+        purchases |= looked_up
     for words in notices(purchases.values()):
         log.warning(words)
     now, names = ledger.clock(), names_of(purchases.values())
@@ -138,6 +141,29 @@ async def reconcile(
         await downloads.close()
         await asyncio.to_thread(ledger.store.keep_index)
     return report
+
+
+async def _look_lost_up(
+    ledger: Ledger, resources: RunResources, purchases: Mapping[str, Purchase], report: ReconcileReport
+) -> dict[str, Purchase]:
+    """Asks vendors that have a list of jobs what became of lost answers; the purchases as they stand then."""
+    names, now = names_of(purchases.values()), ledger.clock()
+    lost = [one for one in purchases.values() if one.state(now) is State.UNKNOWN and one.intent and one.intent.token]
+
+    async def looked_up(purchase: Purchase) -> Purchase:
+        try:
+            session = await resources.session(purchase.job.account if purchase.job else "")
+            settled = await settle_lost(purchase.identity, session, ledger)
+        except LongtakeError as error:
+            log.warning("%s: its vendor could not be asked: %s", names[purchase.identity], error)
+            return purchase
+        if settled is Settled.ABSENT:
+            words = "was not accepted: the vendor's list does not have it; the next run buys it"
+            report.settled.append(f"{names[purchase.identity]}: {words}")
+        return await asyncio.to_thread(ledger.purchase, purchase.identity)
+
+    found = await asyncio.gather(*map(looked_up, lost))
+    return {purchase.identity: purchase for purchase in found}
 
 
 async def _followed(job: Job, session: AccountSession, ledger: Ledger, await_job: AwaitJob) -> JobSnapshot:

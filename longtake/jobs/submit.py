@@ -8,10 +8,11 @@ import logging
 import os
 import socket
 import time
+import uuid
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
-from longtake.accounts.session import AccountSession
+from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.accounts.transport import PreparedCall, submit_timeout_seconds
 from longtake.costs.budget import Budget
 from longtake.domain.errors import (
@@ -29,6 +30,7 @@ from longtake.domain.job import Job, JobSnapshot
 from longtake.domain.request import ShotRequest
 from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
+from longtake.jobs.lost_answers import Settled, settle_lost, token_for
 from longtake.jobs.order import Order, stored_request
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Intent, Purchase, State, VerdictRecord
@@ -59,9 +61,11 @@ class _Ready(NamedTuple):
     call: PreparedCall
 
 
-def _ready(order: Order, session: AccountSession) -> _Ready:
+def _ready(order: Order, session: AccountSession, intent: Intent) -> _Ready:
     """Everything that can go wrong on our side does so here, before the intent is written."""
     sent = session.with_callback(order.request)
+    if intent.token:
+        sent = sent.model_copy(update={session.adapter.echoed_option: intent.token})
     return _Ready(sent, session.client.prepare(sent))
 
 
@@ -114,21 +118,20 @@ async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bu
             continue
         if time.monotonic() > give_up_at:
             raise RateLimitedError("the vendor throttled every submit; nothing was bought")
-        if session.trouble is not None:
-            raise session.trouble
+        raise_trouble(session)
         await session.pace.turn()
         if budget is not None:
             account = session.account
             await budget.reserve(order.identity, order.quote, account.name, cap_usd=account.max_spend_usd)
-        ready = _ready(order, session)
         intent = _intent(order, session, purchase.last_try + 1, ledger)
+        ready = _ready(order, session, intent)
         if not await asyncio.to_thread(ledger.intend, intent):
             continue
         if _is_too_late(intent, ledger) or (budget is not None and not budget.is_fresh):
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
         try:
-            return await _finish_when_cancelled(_submit(order, intent, ready, session, ledger))
+            return await _bought(order, intent, ready, session, ledger)
         except NotSentError:
             unsent += 1
             if unsent >= NOT_SENT_TRIES:
@@ -136,6 +139,23 @@ async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bu
             await asyncio.sleep(2.0**unsent / 4)
         except RateLimitedError as error:
             session.pace.pause(_pause_seconds(error, intent, session))
+
+
+async def _bought(order: Order, intent: Intent, ready: _Ready, session: AccountSession, ledger: Ledger) -> Job:
+    """Submits once; a lost answer is looked up in the vendor's list of jobs, where there is one."""
+    try:
+        return await _finish_when_cancelled(_submit(order, intent, ready, session, ledger))
+    except UnknownOutcomeError as error:
+        settled = await settle_lost(order.identity, session, ledger)
+        if settled is Settled.ABSENT:
+            raise NotSentError(f"{error.message}; the vendor's list of jobs does not have it") from None
+        if settled is Settled.OPEN:
+            raise
+    purchase = await asyncio.to_thread(ledger.purchase, order.identity)
+    if purchase.accepted is None:
+        raise UnknownOutcomeError(purchase.evidence_of_unknown())
+    session.expect_callback(ready.request, purchase.accepted.job.job_id)
+    return purchase.accepted.job
 
 
 def _pause_seconds(error: RateLimitedError, intent: Intent, session: AccountSession) -> float:
@@ -175,7 +195,13 @@ def _settled(purchase: Purchase, ledger: Ledger) -> Job | None:
 
 
 def _intent(order: Order, session: AccountSession, number: int, ledger: Ledger) -> Intent:
+    nonce = uuid.uuid4().hex
+    option, model = session.adapter.echoed_option, session.adapter.model_for(order.request)
+    carries = option != "" and option in model.limits.options
     return Intent(
+        nonce=nonce,
+        token=getattr(order.request, option) or token_for(nonce) if carries else "",
+        key_mark=session.account.key_mark(nonce) if carries else "",
         identity=order.identity,
         shot_id=order.shot_id,
         take=order.take,
@@ -186,7 +212,7 @@ def _intent(order: Order, session: AccountSession, number: int, ledger: Ledger) 
         vendor=session.account.vendor,
         account=session.account.name,
         base_url=session.account.base_url,
-        wire_model=session.adapter.model_for(order.request).wire,
+        wire_model=model.wire,
         request=order.written or stored_request(order.request),
         expected=order.expected,
         price_low_usd=order.quote.low_usd if order.quote else None,

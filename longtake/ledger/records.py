@@ -66,6 +66,10 @@ class Intent(Record):
     price_high_usd: float | None = None
     run: str = ""
     host: str = ""
+    token: str = ""
+    """What the submit carried for the vendor to tell again beside the job; "" where it has no list of jobs."""
+    key_mark: str = ""
+    """The mark of the key that was used, by which a later run knows whether its key sees the same jobs."""
     slot: str = ""
     """The slot in which the job begins, as the run that follows it later can take it over."""
     process: str | None = None

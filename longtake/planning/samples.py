@@ -64,7 +64,8 @@ def _wants_something(shot: Shot, options: RenderOptions) -> bool:
         case Standing.OVER if shot.is_rejected:
             return len(shot.attempts) < options.max_attempts
         case Standing.UNKNOWN:
-            return options.on_unknown == "resubmit"
+            intent = shot.purchase.intent if shot.purchase else None
+            return options.on_unknown == "resubmit" or (intent is not None and intent.token != "")
         case Standing.OVER if verdict is not None:
             return verdict.resubmitted or (verdict.again and len(shot.attempts) < options.max_attempts)
         case _:

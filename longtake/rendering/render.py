@@ -14,6 +14,7 @@ from longtake._speed import Packed, PackedMap
 from longtake.costs.spent import charges_of, spent_on
 from longtake.costs.usage import answered_twice
 from longtake.domain.verdicts import Outcome
+from longtake.jobs.cancelling import cancel_queued
 from longtake.jobs.resources import RunResources
 from longtake.ledger.job_ages import job_ages
 from longtake.ledger.ledger import FOLDER, Ledger
@@ -44,6 +45,9 @@ log = logging.getLogger("longtake.rendering.render")
 
 
 INDEX_SECONDS = 300.0
+
+MOST_TOLD = 20
+"""So many jobs that run on are named."""
 
 StitchStep = Callable[[ReelOrder], Awaitable[MadeReel]]
 
@@ -128,12 +132,27 @@ async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, repor
     beside = [asyncio.create_task(work) for work in (report.keep(run.results, ends, tables), _keep_index(prepared))]
     try:
         await run.finish(with_reel)
+    except asyncio.CancelledError:
+        await asyncio.shield(_stop_queued(prepared, run))
+        raise
     finally:
         for task in beside:
             task.cancel()
         written = asyncio.to_thread(write_up, prepared, run.results, ends.of(run.plan.reels), report, [run.options.run])
         summary = await asyncio.shield(written)
     return summary
+
+
+async def _stop_queued(prepared: PreparedRun, run: Run) -> None:
+    """Cancels what this run bought and no vendor has begun; tells what runs on. Never raises."""
+    try:
+        going_on = await cancel_queued(run.sent, run.options.run, run.resources, prepared.ledger)
+    except Exception as error:  # the run is written up all the same
+        log.exception("queued jobs were not cancelled")
+        going_on = [f"queued jobs were not cancelled: {error}"]
+    if going_on:
+        more = f"; and {len(going_on) - MOST_TOLD} more" if len(going_on) > MOST_TOLD else ""
+        _tell(prepared, f"could not be stopped, and is paid if it succeeds: {'; '.join(going_on[:MOST_TOLD])}{more}")
 
 
 async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:

@@ -28,6 +28,7 @@ from longtake.domain.machine import as_ours
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.jobs.advice import with_command
 from longtake.jobs.keeping import is_at_home
+from longtake.jobs.lost_answers import settle_lost
 from longtake.jobs.order import Order
 from longtake.jobs.resources import RunResources
 from longtake.jobs.submit import wait_for_other_run
@@ -108,6 +109,11 @@ class Run:
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
         }
         self.chooser = Chooser(plan, self.results, standings, options.output, ledger, resources)
+
+    @property
+    def sent(self) -> frozenset[str]:
+        """The identities whose submit this run has begun."""
+        return frozenset(self._buyer.sent)
 
     async def finish(self, with_reel: Bring) -> None:
         """Brings all shots to their end, reel by reel as the window opens. Never raises for a single shot.
@@ -243,11 +249,21 @@ class Run:
         if state is State.UNREADABLE:
             raise UnreadableRecordError(purchase.evidence_of_unknown())
         if state is State.UNKNOWN:
-            raise UnknownOutcomeError(purchase.evidence_of_unknown())
+            purchase = await self._looked_up(purchase)
+            if purchase.state(time.time()) is State.UNKNOWN:
+                raise UnknownOutcomeError(purchase.evidence_of_unknown())
         if state is State.OVER and purchase.verdict is not None:
             outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
             return ShotResult(shot, outcome, job=purchase.accepted.job if purchase.accepted else None)
         return await self._resume(shot, purchase.accepted.job) if purchase.accepted is not None else None
+
+    async def _looked_up(self, purchase: Purchase) -> Purchase:
+        """The purchase after its vendor was asked what became of a lost answer, where it can be asked."""
+        if purchase.intent is None or not purchase.intent.token:
+            return purchase
+        session = await self.resources.session(purchase.intent.account)
+        await settle_lost(purchase.identity, session, self.ledger)
+        return await asyncio.to_thread(self.ledger.purchase, purchase.identity)
 
     async def _done(self, shot: Shot, purchase: Purchase) -> ShotResult:
         record, accepted = purchase.clip, purchase.accepted

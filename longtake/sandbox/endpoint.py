@@ -135,7 +135,7 @@ class VendorEndpoint:
                 job_id=job.job_id,
                 at=job.accepted_at,
                 body=body,
-                body_hash=body_hash(body),
+                body_hash=body_hash({name: value for name, value in body.items() if name != "safety_identifier"}),
                 model=order.model,
                 seconds=job.seconds,
                 price_usd=settled_usd(job),
@@ -263,13 +263,18 @@ def origin_of(request: Request) -> str:
     return f"http://{request.headers['host']}"
 
 
+_NO_CONTENT = ("callback_url", "safety_identifier")
+
+
 def _content_number(body: dict[str, object], references: tuple[Fetched, ...], order: Order) -> int:
-    """A job number of 24 bits from what was ordered; addresses count by the bytes behind them, callbacks not at all."""
+    """A job number of 24 bits from what was ordered; addresses count by the bytes behind them, callbacks and tags for
+    the end user not at all.
+    """
     hashes = {given.url: fetched.sha256 for given, fetched in zip(order.inputs, references, strict=True)}
 
     def by_content(value: object) -> object:
         if isinstance(value, dict):
-            return {key: by_content(part) for key, part in value.items() if key != "callback_url"}
+            return {key: by_content(part) for key, part in value.items() if key not in _NO_CONTENT}
         if isinstance(value, list):
             return [by_content(part) for part in value]
         return hashes.get(value, value) if isinstance(value, str) else value

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from email.utils import formatdate
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from longtake.sandbox.connections import CuttableProtocol
 
@@ -38,6 +39,20 @@ class _PromptServer(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._ended.set)
 
 
+def _dated(app: ASGIApp) -> ASGIApp:
+    """The same with a `Date` in every answer, which uvicorn gives only while its own loop ticks."""
+
+    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"date", formatdate(usegmt=True).encode())]
+            await send(message)
+
+        await app(scope, receive, send_dated)
+
+    return dated
+
+
 class BackgroundServer:
     """One server on one port; `start` returns when it answers, `stop` when its thread has ended."""
 
@@ -50,7 +65,7 @@ class BackgroundServer:
         self.host, self.port = self._socket.getsockname()[:2]
         self._server = _PromptServer(
             uvicorn.Config(
-                app,
+                _dated(app),
                 http=CuttableProtocol,
                 ws="none",
                 lifespan="off",

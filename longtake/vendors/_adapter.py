@@ -16,6 +16,7 @@ from longtake.domain.job import JobSnapshot, JobStatus
 from longtake.domain.request import MediaKind, Reference, Role, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.vendors.answers.creates import certain_id
+from longtake.vendors.answers.listing import JobPage, read_page
 from longtake.vendors.answers.looks import has_status, read_look
 from longtake.vendors.answers.replies import JSON, hidden_failure, http_failure, says, says_lost
 from longtake.vendors.answers.reply import Reply, SubmitReply
@@ -37,6 +38,13 @@ class Call:
     host: Literal["api", "upload"] = "api"
     upload_field: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
+
+
+class Balance(NamedTuple):
+    """What is left of an account's money, in words, and as a number where it is one."""
+
+    words: str
+    amount: float | None = None
 
 
 class AssetState(NamedTuple):
@@ -109,6 +117,10 @@ class Adapter(ABC):
     """Codes of a failed job, or parts of its message, that the vendor's documents call worth another purchase."""
     cancelled_codes: ClassVar[Sequence[str]] = ()
     """Codes of a failed job by which the vendor tells that it was cancelled."""
+    echoed_option: ClassVar[str] = ""
+    """The option in which a submit carries a token of ours, where the vendor's list of jobs tells it again."""
+    listed_seconds: ClassVar[float] = 0.0
+    """How far back that list goes."""
 
     def model_for(self, request: ShotRequest) -> Model:
         """The wire model for a request: by wire name, else the first of its neutral name that works in its mode.
@@ -184,9 +196,34 @@ class Adapter(ABC):
         return hidden_failure(reply.status, reply.body, reply.headers, self.own_codes)
 
     def cancel(self, job_id: str) -> Call | None:
-        """The call that cancels a job, None where the vendor documents none."""
+        """The call that cancels a job that stands queued, None where the vendor documents none."""
         del job_id
         return None
+
+    def listing(self, page: int) -> Call | None:
+        """The call for a page, from 1, of the account's jobs, None where the vendor documents no free list."""
+        del page
+        return None
+
+    def listed(self, reply: Reply) -> JobPage:
+        """Reads such a page.
+
+        Raises:
+            UnexpectedReplyError: The body does not match the documents.
+        """
+        return read_page(reply, self.echoed_option)
+
+    def balance_call(self) -> Call | None:
+        """The free call that tells what is left of the account's money, None where the vendor documents none."""
+        return None
+
+    def balance(self, reply: Reply) -> Balance:
+        """Reads a successful answer to it.
+
+        Raises:
+            UnexpectedReplyError: It does not tell.
+        """
+        raise NotImplementedError
 
     def upload(self, kind: MediaKind) -> Call | None:
         """The call that hosts a local file at the vendor, None where it has no free upload for this kind."""

@@ -11,8 +11,8 @@ from longtake.domain.errors import UnexpectedReplyError
 from longtake.domain.request import MediaKind, Mode, Role, ShotRequest
 from longtake.domain.violations import Violation, refusal
 from longtake.vendors import _ark
-from longtake.vendors._adapter import Adapter, Call, Document, Model, path_with
-from longtake.vendors.answers.replies import fields, first_link
+from longtake.vendors._adapter import Adapter, Balance, Call, Document, Model, path_with
+from longtake.vendors.answers.replies import fields, figures, first_link
 from longtake.vendors.answers.reply import Reply
 from longtake.vendors.limits import MB, Doubt, Limits, without_idle_options
 from longtake.vendors.price_rule import PriceRule
@@ -165,6 +165,17 @@ class EvoLink(Adapter):
     def look(self, job_id: str) -> Call:
         """`GET /v1/tasks/{task_id}`, on another path than the submit."""
         return Call("GET", path_with(job_id, "/v1/tasks/"))
+
+    def balance_call(self) -> Call:
+        """`GET /v1/credits`, which the vendor's own client uses to check a key."""
+        return Call("GET", "/v1/credits")
+
+    def balance(self, reply: Reply) -> Balance:
+        """`{data: {remaining_credits}}`."""
+        left = figures(fields(reply.body).get("data")).get("remaining_credits")
+        if left is None:
+            raise UnexpectedReplyError("the answer tells no credits", http_status=reply.status)
+        return Balance(f"{left:,.10g} credits", left)
 
     def upload(self, kind: MediaKind) -> Call | None:
         """`POST /api/v1/files/upload/stream` on the files host; free, kept 72 hours."""

@@ -16,11 +16,12 @@ from longtake.domain.errors import (
     VendorUnavailableError,
 )
 from longtake.domain.request import MediaKind, Role, ShotRequest
-from longtake.vendors._adapter import Adapter, AssetState, Call, Document, path_with
+from longtake.vendors._adapter import Adapter, AssetState, Balance, Call, Document, path_with
 from longtake.vendors._jimmyai import assets
 from longtake.vendors._jimmyai.routes import MINI_SPECIAL, MODELS, NEWER
 from longtake.vendors.answers.replies import (
     fields,
+    figures,
     first_link,
     job_id_in,
     message_and_code,
@@ -103,6 +104,20 @@ class JimmyAI(Adapter):
             return failure
         message, _ = message_and_code(body)
         return VendorUnavailableError(message, code, reply.status, retry_after_seconds(reply.headers, message))
+
+    def balance_call(self) -> Call:
+        """`GET /api/open-api/v1/key/balance`."""
+        return Call("GET", "/api/open-api/v1/key/balance")
+
+    def balance(self, reply: Reply) -> Balance:
+        """`{data: {available_quota, unlimited}}`."""
+        data = fields(fields(reply.body).get("data"))
+        if data.get("unlimited") is True:
+            return Balance("unlimited")
+        left = figures(data).get("available_quota")
+        if left is None:
+            raise UnexpectedReplyError("the answer tells no quota", http_status=reply.status)
+        return Balance(f"{left:,.10g} of the key's quota", left)
 
     def upload(self, kind: MediaKind) -> Call | None:
         """`POST /api/open-api/v1/files/upload` on the API's own host; free, kept about three days."""

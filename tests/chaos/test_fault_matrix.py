@@ -11,9 +11,10 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import KINDS, Fault
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films
-from tests.plain_render import render_plain, sandbox_accounts
+from tests.plain_render import hasten, render_plain, sandbox_accounts
 
-VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
+MAKERS = ("byteplus", "volcengine")
+VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai", *MAKERS)
 ACCOUNT_FAULTS = {"unauthorized", "no_balance", "model_not_allowed"}
 
 # What a row is after one run with the fault, and after one more run without it.
@@ -43,12 +44,13 @@ EXPECTED = {
 }
 EXPECTED[("media", "wants_key")] = ("still_running", "done")
 HEALS = ("done", "done")
+LOST = ("unknown_outcome", "unknown_outcome")
 
 
-def faults_in_rows() -> list[tuple[str, str, str]]:
+def faults_in_rows(vendor: str) -> list[tuple[str, str, str]]:
     steps = ("submit", "look", "media")
     cells = [(step, kind) for step in steps for kind in sorted(KINDS[step]) if kind not in ACCOUNT_FAULTS]
-    return [(vendor, step, kind) for vendor in VENDORS for step, kind in cells]
+    return [(vendor, step, kind) for step, kind in cells]
 
 
 def word(vendor: str, step: str, kind: str) -> str:
@@ -80,14 +82,16 @@ def billed(sandbox) -> Counter:
 
 
 @pytest.mark.parametrize("max_attempts", [1, pytest.param(2, marks=pytest.mark.slow)])
-async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monkeypatch, max_attempts, capsys):
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monkeypatch, vendor, max_attempts, capsys):
     monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "2")
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    cells = faults_in_rows()
+    hasten(monkeypatch)
+    cells = faults_in_rows(vendor)
     write_manifest(tmp_path / "m.csv", cells)
     with Sandbox(SandboxSettings(job_seconds=0.5, jobs_per_key=None, media="stub")) as sandbox:
         add_faults(sandbox, cells)
-        load = sandbox_accounts(sandbox, max_jobs_in_flight=60, max_wait_seconds=12)
+        load = sandbox_accounts(sandbox, max_jobs_in_flight=60, max_wait_seconds=10)
         first = await render_plain(tmp_path / "m.csv", tmp_path / "out", load, max_attempts=max_attempts)
         sandbox.faults.clear()
         second = await render_plain(tmp_path / "m.csv", tmp_path / "out", load, max_attempts=max_attempts)
@@ -104,6 +108,8 @@ async def test_every_fault_at_every_vendor_is_billed_at_most_once(tmp_path, monk
             count = counts[word(*cell)]
             print(f"{vendor:<12} {step:<7} {kind:<28} {count:>6}  {got[0]} → {got[1]}")
             expected = EXPECTED.get((step, kind), HEALS)
+            if vendor in MAKERS and expected == LOST:
+                expected = HEALS  # the vendor's list of jobs tells
             allowed = 1
             # JimmyAI has no word for an expired job: it is a failure like any other, and not known to be retryable.
             retryable = kind == "failed" or (kind == "expired" and vendor != "jimmyai")

@@ -28,7 +28,7 @@ BARE = {"duration_seconds": "4", "resolution": "480p", "ratio": "16:9"}
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai", "byteplus", "volcengine")
 
 
-async def nobody_is_called(*_) -> None:
+async def nobody_is_called(*_, **__) -> None:
     """Callback addresses must be public ones, and tests stay on loopback."""
 
 

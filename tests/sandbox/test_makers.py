@@ -87,7 +87,7 @@ def test_a_finished_task_has_its_link_its_last_frame_and_its_tokens(sandbox: San
 
 @EITHER
 def test_what_may_not_run_yet_waits_as_queued(vendor: str) -> None:
-    with Sandbox(SandboxSettings(job_seconds=0.6, queue_share=0.0, jobs_per_key=1, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=60, queue_share=0.0, jobs_per_key=1, media="stub")) as sandbox:
         first, second = buy(sandbox, vendor), buy(sandbox, vendor)
         states = [call(sandbox, vendor, "GET", f"/{job_id}").json()["status"] for job_id in (first, second)]
         assert states == ["running", "queued"]

@@ -35,7 +35,8 @@ class MakerAdapter(Adapter):
 
     documents = (CREATE, ERRORS, SDK)
     retryable = ("InternalServiceError",)
-    job_seconds = 7 * 24 * 3600
+    job_seconds = listed_seconds = 7 * 24 * 3600
+    echoed_option = "safety_identifier"
 
     def model_for(self, request: ShotRequest) -> Model:
         """As for any vendor; besides, `ep-…` or `MODEL@ep-…` names an endpoint of the account's own.
@@ -89,6 +90,10 @@ class MakerAdapter(Adapter):
     def look(self, job_id: str) -> Call:
         """`GET /contents/generations/tasks/{id}`; jobs of the last seven days are known."""
         return Call("GET", path_with(job_id, f"{TASKS}/"))
+
+    def listing(self, page: int) -> Call:
+        """`GET /contents/generations/tasks`, with as many to a page as it gives."""
+        return Call("GET", TASKS, query={"page_num": str(page), "page_size": "500"})
 
     def cancel(self, job_id: str) -> Call:
         """`DELETE /contents/generations/tasks/{id}`: cancels what is queued. Of what has ended it erases the record."""

@@ -1,0 +1,84 @@
+"""What can be told of an account without spending anything: its key, its balance where told, its clock."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from longtake.accounts.account import Account
+from longtake.accounts.client import VendorClient
+from longtake.domain.errors import (
+    AuthenticationError,
+    InsufficientBalanceError,
+    LongtakeError,
+    TransientVendorError,
+    UnexpectedReplyError,
+)
+from longtake.vendors import Reply
+
+NO_JOB = "task-longtake-check-00000000"
+"""No vendor has such a job: an answer that does not know it comes from behind the check of the key."""
+MOST_CLOCK_SECONDS = 60.0
+"""Links that are signed by a clock that is further off may be dead before they are used."""
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. `is_good` None: it cannot be told."""
+
+    what: str
+    is_good: bool | None
+    words: str
+
+
+async def check_account(account: Account, client: VendorClient | None = None) -> list[Finding]:
+    """Asks the vendor what it tells for free. Never raises, never buys."""
+    async with client or VendorClient(account) as asked:
+        try:
+            reply = await asked.transport.send_again(asked.adapter.look(NO_JOB))
+        except LongtakeError as error:
+            return [Finding("address", False, f"{account.base_url} does not answer: {error}")]
+        found = [_key(asked, reply), *_clock(reply)]
+        if found[0].is_good:
+            found.append(await _balance(asked))
+        models = "which models are open no vendor tells before an order; " + ", ".join(
+            dict.fromkeys(model.neutral or model.wire for model in asked.adapter.models)
+        )
+        return [*found, Finding("models", None, models)]
+
+
+def _key(client: VendorClient, reply: Reply) -> Finding:
+    failure = client.failure(reply)
+    if isinstance(failure, AuthenticationError):
+        return Finding("key", False, f"refused: {failure}")
+    if failure is None or client.adapter.result_expired(failure) or isinstance(failure, InsufficientBalanceError):
+        return Finding("key", True, "taken")
+    if isinstance(failure, TransientVendorError | UnexpectedReplyError):
+        return Finding("address", False, f"{client.account.base_url} answers, but not as its documents say: {failure}")
+    return Finding("key", None, f"cannot be told: {failure}")
+
+
+async def _balance(client: VendorClient) -> Finding:
+    call = client.adapter.balance_call()
+    if call is None:
+        return Finding("balance", None, "not told by this vendor")
+    try:
+        reply = await client.transport.send_again(call)
+        if (failure := client.failure(reply)) is not None:
+            raise failure
+        left = client.adapter.balance(reply)
+    except LongtakeError as error:
+        return Finding("balance", None, f"cannot be told: {error}")
+    return Finding("balance", left.amount is None or left.amount > 0, left.words)
+
+
+def _clock(reply: Reply) -> list[Finding]:
+    named = {name.lower(): value for name, value in reply.headers.items()}
+    try:
+        ahead = time.time() - parsedate_to_datetime(named["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return []
+    side = "ahead of" if ahead > 0 else "behind"
+    is_good = abs(ahead) <= MOST_CLOCK_SECONDS
+    words = "as the vendor's" if is_good else f"ours is {abs(ahead):,.0f} s {side} the vendor's"
+    return [Finding("clock", is_good, words)]
