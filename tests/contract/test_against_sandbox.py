@@ -37,6 +37,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaShop]:
     shop.close()
 
 
+EACH_MODEL = pytest.mark.parametrize(
+    ("adapter", "wire"),
+    [
+        pytest.param(adapter, wire, id=wire, marks=[pytest.mark.slow] * (place % 3 > 0))
+        for place, (adapter, wire) in enumerate(MODELS)
+    ],
+)
+"""Every third model of each vendor; the others, mostly sizes and speeds of the same, run with `make slow`."""
+
+
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     settings = SandboxSettings(job_seconds=0.02, jobs_per_key=None, media="stub")
@@ -108,7 +118,7 @@ def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-@pytest.mark.parametrize(("adapter", "wire"), MODELS, ids=[wire for _, wire in MODELS])
+@EACH_MODEL
 def test_every_mode_of_every_model_is_accepted_and_finishes(
     sandbox: Sandbox, shop: MediaShop, adapter: Adapter, wire: str
 ) -> None:
@@ -125,7 +135,7 @@ def test_every_mode_of_every_model_is_accepted_and_finishes(
         assert bool(snapshot.last_frame_url) == bool(case.request.return_last_frame), case.name
 
 
-@pytest.mark.parametrize(("adapter", "wire"), MODELS, ids=[wire for _, wire in MODELS])
+@EACH_MODEL
 def test_sandbox_bills_within_the_quoted_bounds(sandbox: Sandbox, shop: MediaShop, adapter: Adapter, wire: str) -> None:
     rules = price_rules(fictitious_prices()[adapter.name], [model.wire for model in adapter.models])
     assert rules.keys() == {model.wire for model in adapter.models}

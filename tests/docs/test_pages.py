@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import LOCAL, OPERATOR, free_port
+from tests.docs.conftest import LOCAL, free_port
 from tests.docs.pages import ROOT, Block, Terminal, blocks_of, prints
 
 README = ROOT / "README.md"
 FOLLOWED = [ROOT / "docs" / "own-flows.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 """The first one starts a Prefect server that the others find running."""
-LONG = [README, OPERATOR, ROOT / "docs" / "guides" / "scheduled-production.md", ROOT / "docs" / "own-flows.md"]
-"""A minute each, and more: demo, cancelled runs, runs that wait for one another."""
 DONE_HERE = {"make setup", "make test"}
 """Lines that are not typed: the environment is there, and this is the test suite."""
 NAMED = ("csv", "python", "yaml")
@@ -53,10 +51,8 @@ def without_done(block: Block) -> Block:
     return Block(block.page, block.line, block.language, block.marks, "".join(lines), block.before)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=pytest.mark.slow if page in LONG else (), id=page.stem) for page in [*FOLLOWED, README]],
-)
+@pytest.mark.slow  # half a minute each, and more: demo, cancelled runs, runs that wait for one another
+@pytest.mark.parametrize("page", [*FOLLOWED, README], ids=lambda page: page.stem)
 def test_the_page_can_be_followed_to_its_end(page: Path, terminal: Terminal, request: pytest.FixtureRequest) -> None:
     if LOCAL in page.read_text("utf-8"):
         terminal.instead = request.getfixturevalue("local")

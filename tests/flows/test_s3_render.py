@@ -58,6 +58,7 @@ def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, 
         assert (page.parent / "reels/courier.mp4").is_file()
 
 
+@pytest.mark.slow
 def test_a_deployment_renders_into_s3_on_a_real_worker(store, project: Project):
     deployment = project.deployment("render-manifest-sandbox")
     body = {
