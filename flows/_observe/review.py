@@ -31,7 +31,7 @@ def has_reviews(prepared: PreparedRun) -> bool:
 def waiting_words(waiting: Sequence[ShotView]) -> str:
     """How many shots wait, and what follows from them, in a line."""
     verb = "awaits" if len(waiting) == 1 else "await"
-    return f"{counted(len(waiting), 'shot')} {verb} review; {_follows(waiting)}"
+    return f"{counted(len(waiting), 'shot')} {verb} a decision; {_follows(waiting)}"
 
 
 def decide_command(output: str, *given: str) -> str:

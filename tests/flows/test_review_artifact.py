@@ -29,7 +29,7 @@ def test_it_names_each_shot_its_takes_what_follows_for_how_much_and_the_command(
     shown = review(waiting, store)
     assert shown is not None
     told = str(shown.data)
-    assert told.startswith("**2 shots await review; 6 shots follow for $2.40–3.00**")
+    assert told.startswith("**2 shots await a decision; 6 shots follow for $2.40–3.00**")
     assert "| `harbour/1` | 1, 2, 3 | 3 | $1.20–1.50 |" in told
     assert "| `tram/1` | 1, 2 | 3 | $1.20–1.50 |" in told
     assert f"longtake decide --output '{tmp_path}/an out' decisions.csv" in told
@@ -58,7 +58,7 @@ def test_many_are_bounded_and_an_unknown_price_is_never_taken_for_none(tmp_path)
     assert told.count("\n| `") == MOST_ROWS
     assert "follow for a price unknown" in told
     last = waiting[0].model_copy(update={"follows": 0})
-    assert waiting_words([last]) == "1 shot awaits review; nothing waits behind"
+    assert waiting_words([last]) == "1 shot awaits a decision; nothing waits behind"
 
 
 def test_names_of_others_act_neither_in_the_artifact_nor_in_the_words(tmp_path) -> None:

@@ -117,7 +117,7 @@ function followsSum(shots) {
 
 function deskBar() {
   const by = element("input", {
-    type: "text", id: "desk-by", maxlength: "120", placeholder: "Your name", "aria-label": "Your name, for the record", autocomplete: "name",
+    type: "text", id: "desk-by", maxlength: "120", placeholder: "Name", "aria-label": "Your name, for the record", autocomplete: "name",
     oninput: () => { decided.by = by.value; store(); showBar(); },
     onchange: () => reviews.forEach(showDecision),
   });
