@@ -232,6 +232,36 @@ def test_a_decision_that_arrived_is_no_longer_ours_to_save(look: Look) -> None:
     assert visit.text("#desk-words").startswith("1 shot waits for you")
 
 
+def test_another_choice_than_the_one_in_force_says_that_what_follows_is_bought_again(look: Look) -> None:
+    visit = look(run_of([review_reel("tram", "chosen", chosen=2, follows=0)]))
+    visit.page.get_by_text("Decided, and other takes: 1 shot").click()
+    words = "What was bought after the first choice is bought again after another"
+    assert not visit.page.get_by_text(words).is_visible()
+    visit.page.get_by_role("button", name="Choose take 3").click()
+    visit.page.get_by_text(words).wait_for()
+    visit.page.get_by_role("button", name="Choose take 2").click()
+    assert not visit.page.get_by_text(words).is_visible()
+    assert visit.text("#desk-counts").startswith("Nothing decided yet")
+
+
+def test_where_nothing_can_be_kept_a_running_page_waits_for_the_unsaved_choices(browser: Any, output: Path) -> None:
+    import time
+
+    from longtake.reports.run.page import render_page
+
+    page = browser.new_page()
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('not here'); } })")
+    (output / "no-store.html").write_text(render_page(desk_run(finished=False, written_at=time.time())), "utf-8")
+    page.goto((output / "no-store.html").as_uri())
+    page.keyboard.press("j")
+    page.keyboard.press("2")
+    page.get_by_text("Refresh waits until your decisions are saved").wait_for(timeout=5000)
+    with page.expect_download():
+        page.get_by_role("button", name="Save decisions").click()
+    page.get_by_text("Refreshes every 5 s").wait_for(timeout=5000)
+    page.close()
+
+
 def test_a_take_that_cannot_be_played_leaves_a_link_and_the_others_play(look: Look) -> None:
     run = review_run(1)
     shots = list(run.reels[0].shots)

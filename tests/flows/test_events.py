@@ -175,7 +175,9 @@ class TestWithoutAServer:
         [told] = [told for name, told in emitted if name == "longtake.shot.awaiting_review"]
         assert told["prefect.resource.name"] == "r0/1"
         assert (told["takes"], told["follows"], told["follows_high_usd"]) == ([1, 2, 3], 3, 1.5)
-        assert told["words"].startswith("2 shots await a decision; 6 shots follow for $2.40–3.00: r0/1, r1/1. Choose in ")
+        assert told["words"].startswith(
+            "2 shots await a decision; 6 shots follow for $2.40–3.00: r0/1, r1/1. Choose in "
+        )
         assert "longtake decide --output " in told["words"]
         emitted.clear()
         RunEvents(prepared).awaiting_review([first, second])

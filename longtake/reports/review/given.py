@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.text import counted
 from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase
 from longtake.reports.review.shown import shown_shots
-from longtake.reports.run.rewrite import told_before
+from longtake.reports.run.reviewing import with_reviews
+from longtake.reports.run.rewrite import told_before, write_report
+from longtake.reports.run.view import ReportView
 from longtake.reviews.choices import RefusedDecisionsError, ShownTake, choices_in, decided
 from longtake.reviews.decision import Decision
 from longtake.reviews.decisions import DecidedMeanwhileError, ReviewLog
+
+logger = logging.getLogger("longtake.reports.review.given")
 
 
 @dataclass(frozen=True)
@@ -68,5 +74,15 @@ def give_decisions(
         log.write(fresh, {shot_id: shot.folder for shot_id, shot in shots.items()})
     except DecidedMeanwhileError as error:
         raise RefusedDecisionsError([str(error)]) from None
+    if fresh and told is not None and told.finished:  # a run that goes on tells it by itself
+        _show(ledger, told, purchases, log)
     shots_named = {choice.shot_id for choice in choices}
     return GivenDecisions(sorted(fresh, key=lambda one: one.shot_id), len(shots_named) - len(fresh))
+
+
+def _show(ledger: Ledger, told: ReportView, purchases: Mapping[str, Purchase], decisions: ReviewLog) -> None:
+    """The page tells what was decided; where it cannot be written the decisions stand all the same."""
+    try:
+        write_report(ledger.store, with_reviews(told, purchases, decisions.read(), ledger.clock()))
+    except Exception as error:
+        logger.warning("the report does not show the decisions yet: %s; `longtake report` does", error)

@@ -8,7 +8,7 @@ const REVIEW_WORDS = {
 const reviews = REVIEWS.map((shot) => ({ shot, card: null, films: null }));
 
 function followsWords(shot) {
-  if (!shot.follows) return "nothing waits behind it";
+  if (!shot.follows) return waits(shot) ? "nothing waits behind it" : "";
   return `${plural(shot.follows, "shot")} ${shot.follows === 1 ? "follows" : "follow"}, ${money(shot.follows_low_usd, shot.follows_high_usd) || "price unknown"}`;
 }
 
@@ -38,14 +38,17 @@ function buildReview(review) {
   });
   why.value = decided.why[shot.shot_id] ?? "";
   review.badges = element("span", { class: "badges" });
+  review.changed = element("p", { class: "note care", hidden: true },
+    "What was bought after the first choice is bought again after another: ", element("code", {}, "longtake plan"), " tells for how much, and nothing is bought without ", element("code", {}, "--replace"), ".");
   const grid = element("div", { class: shot.height > shot.width ? "takes tall" : "takes", role: "group", "aria-label": `Takes of ${shot.shot_id}` }, figures);
   append(review.card, [
     element("div", { class: "review-head" }, element("h3", {}, isolated(shot.shot_id)), review.badges,
-      element("span", { class: "follows" }, icon("next"), followsWords(shot))),
+      followsWords(shot) ? element("span", { class: "follows" }, icon("next"), followsWords(shot)) : null),
     prompt(shot),
     shot.ruling ? element("p", { class: "facts", dir: "auto" }, shot.ruling) : null,
     grid,
     review.films.films.length ? transport(review) : null,
+    review.changed,
     element("div", { class: "review-end" },
       element("button", { type: "button", class: "choose reject", "data-choice": "reject", onclick: () => act(review, "reject") }), why),
   ]);
@@ -74,5 +77,6 @@ function showDecision(review) {
     button.replaceChildren(...(pressed || choice === "reject" ? [icon(pressed ? "good" : "bad")] : []), pressed ? done : named, element("kbd", { "aria-hidden": "true" }, choice === "reject" ? "x" : choice));
     button.closest(".take")?.classList.toggle("taken", pressed);
   }
+  review.changed.hidden = !(decision && shot.review === "chosen");
   review.card.classList.toggle("decided", Boolean(stands));
 }
