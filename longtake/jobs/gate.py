@@ -9,6 +9,7 @@ from pathlib import Path
 from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
 from longtake.domain.job import Clip
 from longtake.domain.request import ShotRequest
+from longtake.jobs.asked_cuts import asks_for_a_cut
 from longtake.jobs.keeping import GateResult
 from longtake.ledger.records import Expectation
 from longtake.media.checking.inspect import Expected, Inspection, inspect_clip
@@ -25,7 +26,12 @@ FREE_SIZE = (1920, 1080)
 
 
 def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Expectation:
-    """What the clip of a request should look like; None where the vendor is free to choose."""
+    """What the clip of a request should look like; None where the vendor is free to choose.
+
+    A prompt that asks for a cut is a reason not to look for one.
+    """
+    if asks_for_a_cut(request.prompt):
+        policy = policy.model_copy(update={"cuts": "off"})
     duration = request.duration_seconds or limits.default_duration_seconds
     size = limits.output_pixels(request)
     return Expectation(

@@ -20,7 +20,7 @@ from longtake.sandbox.clips import framecode
 from tests.media import nasty_clips, scenes
 from tests.media.scenes import Picture
 
-CHECKS = ("decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped")
+CHECKS = ("decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "cuts", "silent", "clipped")
 STRICT = GatePolicy(**dict.fromkeys(CHECKS, "strict"))
 SECONDS = 3
 ASKED = Expected(duration_seconds=SECONDS, width=320, height=180, fps=Fraction(24))

@@ -84,6 +84,7 @@ def inspect_clip(clip: Path, expected: Expected | None = None, policy: GatePolic
         ("sound", _wrong_sound(viewing.facts, expected)),
         ("black", _black(viewing, policy)),
         ("frozen", _frozen(viewing, policy)),
+        ("cuts", _cuts(viewing)),
         ("silent", _silent(viewing, policy)),
         ("clipped", _clipped(viewing, policy)),
     )
@@ -179,6 +180,12 @@ def _frozen(viewing: Viewing, policy: GatePolicy) -> _Claims:
     spans = list(zip([0.0, *viewing.times], [*viewing.times[1:], viewing.seconds], strict=False))
     for stretch in _stretches(spans[: len(frozen)], frozen, policy.frozen_seconds):
         yield f"nothing moves from {stretch[0]:.2f} to {stretch[1]:.2f} s", stretch
+
+
+def _cuts(viewing: Viewing) -> _Claims:
+    for cut in viewing.cuts:
+        words = f"another scene begins at frame {cut.picture} ({cut.seconds:.2f} s), and no cut was asked for"
+        yield words, (cut.seconds, cut.seconds)
 
 
 def _silent(viewing: Viewing, policy: GatePolicy) -> _Claims:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
-Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "silent", "clipped"]
+Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "cuts", "silent", "clipped"]
 CHECKS: tuple[Check, ...] = get_args(Check)
 Strictness = Literal["strict", "warn", "off"]
 Graded = Literal["strict", "far", "warn", "off"]
@@ -20,7 +20,8 @@ class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     """What each check's findings mean: "strict" fails the clip, "warn" notes them, "off" does not look.
 
     By default a clip fails if it does not decode to its end, or is "far" from the length or size that was ordered, half
-    of it missing for example; small deviations are noted. The other findings may be what the prompt asked for.
+    of it missing for example; small deviations are noted. The other findings may be what the prompt asked for;
+    a prompt that asks for a cut turns `cuts` off.
     Stretches shorter than the `…_seconds` are not reported.
     """
 
@@ -31,6 +32,7 @@ class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     sound: Strictness = "warn"
     black: Strictness = "warn"
     frozen: Strictness = "warn"
+    cuts: Strictness = "warn"
     silent: Strictness = "warn"
     clipped: Strictness = "warn"
     black_seconds: float = 0.25

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from longtake.domain.machine import is_ours
+from longtake.media.checking.cuts import Cut, CutWatch
 from longtake.media.reading.clock import exact
 from longtake.media.reading.opening import reading
 from longtake.media.reading.parameter_sets import damage_in_units, read_parameter_sets
@@ -41,6 +42,7 @@ class Viewing:
         facts: What header and index say.
         times: When each decoded picture is shown, in order.
         black: Whether it is black.
+        cuts: The hard cuts inside it.
         still: Whether it is the same as the one before, motion too slow to see included.
         damaged: Times of the pictures that the decoder marked as damaged.
         complaints: Time and words of every packet that did not decode.
@@ -52,6 +54,7 @@ class Viewing:
     times: list[float] = field(default_factory=list[float])
     black: list[bool] = field(default_factory=list[bool])
     still: list[bool] = field(default_factory=list[bool])
+    cuts: list[Cut] = field(default_factory=list[Cut])
     damaged: list[float] = field(default_factory=list[float])
     complaints: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     loudness: list[float] = field(default_factory=list[float])
@@ -101,6 +104,7 @@ def view(clip: Path) -> Viewing:
                     raise
                 viewing.complaints.append((max(seconds, 0.0), _words(error)))
         ears.finish()
+        eyes.finish()
     return viewing
 
 
@@ -117,6 +121,7 @@ class _Eyes:
         self._anchor: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._since_pop = POP_GAP
+        self._cuts = CutWatch()
 
     def see(self, frame: VideoFrame) -> None:
         viewing = self._viewing
@@ -127,7 +132,13 @@ class _Eyes:
         dark = float((small <= BLACK_LEVEL).mean()) > BLACK_SHARE
         viewing.black.append(dark and float(small.std()) < BLACK_SPREAD)
         viewing.still.append(self._is_still(small.astype(np.float32)))
+        self._cuts.see(small, seconds)
         viewing.times.append(seconds)
+
+    def finish(self) -> None:
+        """After the last picture."""
+        self._cuts.finish()
+        self._viewing.cuts = self._cuts.found
 
     def _is_still(self, small: NDArray[np.float32]) -> bool:
         """Measured against the picture where the stillness began, so that a slow pan adds up to motion."""
