@@ -218,13 +218,16 @@ class S3Store(Store):
         except OSError as error:
             if not _stands_there(error):
                 raise
-            self._view.forget(key)
-            raise PublishConflictError(
-                f"{key}: something was put there a moment ago; the next run looks at it"
-            ) from None
-        if self._view.covers(key):
+            # A copy whose answer was lost is repeated below us and then finds itself.
+            if (there := self._look(key)) is None or there != self._look(source):
+                self._view.forget(key)
+                words = f"{key}: something was put there a moment ago; the next run looks at it"
+                raise PublishConflictError(words) from None
+            self._view.note(key, there)
+        else:
             size_bytes = self._sizes.get(source)
-            self._view.note(key, self._look(key) if size_bytes is None else seen_as(size_bytes, etag))
+            if self._view.covers(key):
+                self._view.note(key, self._look(key) if size_bytes is None else seen_as(size_bytes, etag))
 
     def _copy(self, source: str, key: str, *, only_new: bool) -> str:
         try:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ CODES = {
     500: "InternalError",
     503: "SlowDown",
 }
+WRITES = {"PUT", "COPY", "DELETE", "POST"}
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key",
     "AWS_SECRET_ACCESS_KEY": "hunter2",
@@ -64,6 +65,7 @@ class S3Server:
         lost: Keys whose first answer was lost.
         delay_seconds: Every answer waits so long.
         requests: Kind and key of all that was asked, in order.
+        on_write: Told the number of every write, before and after it was carried out.
     """
 
     url: str = ""
@@ -76,6 +78,7 @@ class S3Server:
     troubled: list[str] = field(default_factory=list)
     delay_seconds: float = 0.0
     requests: list[tuple[str, str]] = field(default_factory=list)
+    on_write: Callable[[int, bool], None] = lambda number, is_done: None
     _answered: set[str] = field(default_factory=set)
     # moto looks and writes in two steps; a real store does it in one.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
@@ -97,7 +100,18 @@ class S3Server:
         return Counter(kind for kind, _ in self.requests[since:])
 
     def __call__(self, environ, start_response):
-        self.requests.append((_kind(environ), environ["PATH_INFO"]))
+        kind = _kind(environ)
+        self.requests.append((kind, environ["PATH_INFO"]))
+        if kind not in WRITES:
+            return self._answer(environ, start_response)
+        number = sum(each in WRITES for each, _ in self.requests)
+        self.on_write(number, False)
+        try:
+            return self._answer(environ, start_response)
+        finally:
+            self.on_write(number, True)
+
+    def _answer(self, environ, start_response):
         if self.delay_seconds:
             time.sleep(self.delay_seconds)
         if self.stale_seconds and environ["REQUEST_METHOD"] == "GET" and "list-type" in environ.get("QUERY_STRING", ""):
