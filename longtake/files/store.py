@@ -11,10 +11,12 @@ import shutil
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from longtake.domain.errors import StorageError, UnsafeStoreError
+from longtake.files.local.copies import WorkingCopies
 
 PRESIGN_SECONDS = 7 * 24 * 3600 - 60.0
 """How long links live where nobody says: as long as S3 signs them for."""
@@ -40,6 +42,11 @@ class Store(ABC):
     url: str
     presign_seconds: float = PRESIGN_SECONDS
     """How long its links should live."""
+
+    @cached_property
+    def copies(self) -> WorkingCopies:
+        """The clips that a run works with, at hand on this machine."""
+        return WorkingCopies(self)
 
     @property
     def can_presign(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
 from longtake.domain.job import Clip
@@ -60,7 +62,7 @@ def gate(
             fps=Fraction(FPS),
             audio=wanted.audio,
         )
-        inspection = await _inspected(workers, path, expected, policy)
+        inspection = await _inspected(workers, path, expected, policy, await _note(workers, sha256))
         facts = inspection.facts
         clip = Clip(
             key="",
@@ -79,7 +81,19 @@ def gate(
     return check
 
 
-async def _inspected(workers: WorkerPool, path: Path, expected: Expected, policy: GatePolicy) -> Inspection:
+async def _note(workers: WorkerPool, sha256: str) -> dict[str, Any]:
+    """Where the same pass notes what later steps need of the clip; nowhere where nothing can be noted."""
+    if workers.features is None or not sha256:
+        return {}
+    try:
+        return {"note": await asyncio.to_thread(workers.features.note, sha256)}
+    except OSError:
+        return {}
+
+
+async def _inspected(
+    workers: WorkerPool, path: Path, expected: Expected, policy: GatePolicy, note: dict[str, Any]
+) -> Inspection:
     """Looks at a clip; tells a file that no decoder stands from a machine on which none works.
 
     Raises:
@@ -90,9 +104,9 @@ async def _inspected(workers: WorkerPool, path: Path, expected: Expected, policy
     failed: DecoderError | None = None
     for _ in range(DECODER_TRIES):
         try:
-            return await workers.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS)
+            return await workers.call(inspect_clip, path, expected, policy, deadline_seconds=DEADLINE_SECONDS, **note)
         except DecoderError as error:
-            failed = error
+            failed, note = error, {}  # what is done beside the gate's own work must not be the cause
         except UnreadableClipError:
             raise
         except MediaError as error:

@@ -14,7 +14,8 @@ from pathlib import Path
 from longtake.domain.errors import JobLostError, UnfitClipError, UnreadableClipError
 from longtake.domain.job import Clip, Job
 from longtake.domain.verdicts import Verdict
-from longtake.files.web.fetch import discard
+from longtake.files.local.process_folder import scratch_folder
+from longtake.files.web.fetch import discard, sha256_of
 from longtake.ledger.ledger import CLIP_NAME, Ledger, other_clip_key
 from longtake.ledger.records import ClipRecord, VerdictRecord
 
@@ -47,22 +48,25 @@ async def take_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | N
     Returns:
         None where there is none, or other bytes than were recorded: those are fetched.
     """
-    key = ledger.clip_key(job.identity)
-    if await asyncio.to_thread(ledger.store.size, key) is None:
+    key, store = ledger.clip_key(job.identity), ledger.store
+    if await asyncio.to_thread(store.size, key) is None:
         return None
-    sha256 = await asyncio.to_thread(ledger.store.sha256, key) or ""
-    recorded = await asyncio.to_thread(_recorded, job, ledger)
-    if recorded is not None:
-        return recorded if recorded.sha256 == sha256 else None
-    folder = await asyncio.to_thread(ledger.store.work_folder, key)
-    copy = folder / f"{CLIP_NAME}.{sha256[:12]}.copy"
-    try:
-        path = await asyncio.to_thread(ledger.store.fetch, key, copy)
-        checked = await check(path, sha256)
-    except (UnreadableClipError, FileNotFoundError):
-        return None
-    finally:
-        copy.unlink(missing_ok=True)
+    with scratch_folder() as folder:
+        try:
+            path = await asyncio.to_thread(store.fetch, key, folder / CLIP_NAME)
+            sha256 = await asyncio.to_thread(sha256_of, path)
+        except FileNotFoundError:
+            return None
+        recorded = await asyncio.to_thread(_recorded, job, ledger)
+        if recorded is not None and recorded.sha256 != sha256:
+            return None
+        await asyncio.to_thread(store.copies.keep, path, sha256)
+        if recorded is not None:
+            return recorded
+        try:
+            checked = await check(path, sha256)
+        except (UnreadableClipError, FileNotFoundError):
+            return None
     return await asyncio.to_thread(_record, job, ledger, checked.clip.model_copy(update={"key": key}), checked)
 
 
@@ -89,7 +93,7 @@ def keep(job: Job, ledger: Ledger, part: Path, checked: GateResult) -> Clip:
             f"the clip's file is not the one that was recorded ({known.sha256[:12]}…), and the vendor now gives other "
             f"bytes; both are kept, {key} and {beside}: put the right one at {key}"
         )
-    ledger.store.publish(part, key)
+    ledger.store.copies.publish(part, key, clip.sha256)
     discard(part)
     return _record(job, ledger, clip, checked)
 

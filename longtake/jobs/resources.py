@@ -6,6 +6,7 @@ A run opens one session per account and shares it among all of its shots; a step
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -17,14 +18,23 @@ from longtake.accounts.session import AccountSession, LoadAccount, open_session
 from longtake.accounts.slots import Scarcity, SlotBackend
 from longtake.costs.budget import Budget
 from longtake.domain.job import Alike
+from longtake.files.local.process_folder import process_folder
 from longtake.files.open_store import open_store
 from longtake.files.web.guard import GuardedClient
 from longtake.ledger.job_ages import JobAges
 from longtake.ledger.ledger import Ledger
+from longtake.media.feature_folder import FeatureFolder
 from longtake.media.workers import WorkerPool
 
 DECODERS = 2
 """Files decoded at once: each takes a core, and more would only wait for one another."""
+
+
+def _features() -> FeatureFolder | None:
+    try:
+        return FeatureFolder(process_folder("features") / uuid.uuid4().hex)
+    except OSError:  # a full disk: then each step looks for itself
+        return None
 
 
 @dataclass
@@ -37,7 +47,7 @@ class RunResources:
     sessions: dict[str, AccountSession] = field(default_factory=dict)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     budget: Budget | None = None
-    workers: WorkerPool = field(default_factory=lambda: WorkerPool(DECODERS))
+    workers: WorkerPool = field(default_factory=lambda: WorkerPool(DECODERS, features=_features()))
     callbacks: Callbacks | None = None
     ages: JobAges = field(default_factory=dict[str, Mapping[Alike, Sequence[float]]])
     """What earlier runs saw of how long jobs take; to be told before a session is opened."""
@@ -80,6 +90,8 @@ class RunResources:
         await asyncio.gather(*(session.close() for session in self.sessions.values()), return_exceptions=True)
         await self.workers.close()
         await self.media.close()
+        for ledger in self.ledgers.values():
+            await asyncio.to_thread(ledger.store.copies.clear)
 
 
 _CURRENT: ContextVar[RunResources | None] = ContextVar("longtake_resources", default=None)

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 import longtake
 from longtake.domain.errors import DecoderError, MachineError, MediaError
 from longtake.domain.machine import as_ours, death_of_decoder, is_ours, our_machine
+from longtake.media.feature_folder import FeatureFolder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,9 +92,18 @@ class WorkerPool:
         size: How many work at once.
         calls_each: A child is replaced after so many calls.
         memory_bytes: As for `in_child`.
+        features: What one call notes of a clip for later ones; None: nothing. It is cleared with the pool.
     """
 
-    def __init__(self, size: int, *, calls_each: int = 100, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        calls_each: int = 100,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        features: FeatureFolder | None = None,
+    ) -> None:
+        self.features = features
         self._turns = asyncio.Semaphore(size)
         self._calls_each = calls_each
         self._memory_bytes = memory_bytes
@@ -131,6 +141,8 @@ class WorkerPool:
         """Ends every child that waits for work."""
         while self._idle:
             await self._idle.pop().end()
+        if self.features is not None:
+            await asyncio.to_thread(self.features.clear)
 
 
 class _Child:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,15 @@ from longtake.accounts.hosting import Hosting
 from longtake.accounts.session import AccountSession
 from longtake.domain.job import Clip
 from longtake.domain.request import MediaFacts, Reference, Role, ShotRequest
+from longtake.files.local.process_folder import scratch_folder
 from longtake.ledger.ledger import Ledger
-from longtake.media.checking.drift import LinkDrift, measure_drift
+from longtake.media.checking.drift import LinkDrift
 from longtake.media.checking.policy import DriftLimits
 from longtake.media.cutting.frames import last_frame
 from longtake.media.cutting.tail import TailLimits, cut_tail
 from longtake.media.workers import WorkerPool, in_child
 from longtake.planning.coming_clip import own_video_seconds, room_for_tail, tail_to_cut
+from longtake.rendering.output.seams import drift_of, notes_of
 from longtake.vendors.limits import Limits, MediaLimits
 
 LINK_MARGIN_SECONDS = 1800.0
@@ -79,13 +80,17 @@ async def continued_from_clip(
         link = parent.link or ""
         url = await hosting.given(link, "video", session, limits.video, sha256=parent.clip.sha256)
     else:
-        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
+        with scratch_folder() as folder:
+            path = await _fetched(parent.clip, ledger, folder / "clip.mp4")
             if cut is not None:
-                path, facts = await _cut(path, cut, Path(folder) / "tail.mp4", limits.video, facts)
+                path, facts = await _cut(path, cut, folder / "tail.mp4", limits.video, facts)
             url = await hosting.link(path, "video", session, limits.video)
     video = Reference(role=Role.REFERENCE_VIDEO, source=f"clip:{parent.identity}", url=url, facts=facts)
     return request.model_copy(update={"references": (video, *request.references)})
+
+
+async def _fetched(clip: Clip, ledger: Ledger, target: Path) -> Path:
+    return await asyncio.to_thread(ledger.store.copies.fetch, clip.key, clip.sha256, target)
 
 
 async def _cut(
@@ -106,12 +111,9 @@ async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledg
 
 
 async def _drift(first: Clip, last: Clip, ledger: Ledger, workers: WorkerPool) -> LinkDrift:
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        paths = [
-            await asyncio.to_thread(ledger.store.fetch, clip.key, Path(folder) / f"{place}.mp4")
-            for place, clip in enumerate((first, last))
-        ]
-        _, drift = await workers.call(measure_drift, paths, deadline_seconds=CUT_DEADLINE_SECONDS)
+    with scratch_folder() as folder:
+        paths = [await _fetched(clip, ledger, folder / f"{place}.mp4") for place, clip in enumerate((first, last))]
+        _, drift = await drift_of(paths, await notes_of((first, last), workers), workers)
     return drift
 
 
@@ -136,9 +138,9 @@ async def continued_from_last_frame(
     if parent.last_frame_link and parent.link_is_alive:
         url = await hosting.given(parent.last_frame_link, "image", session, limits.image)
     else:
-        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-            path = await asyncio.to_thread(ledger.store.fetch, parent.clip.key, Path(folder) / "clip.mp4")
-            picture = Path(folder) / "last_frame.png"
+        with scratch_folder() as folder:
+            path = await _fetched(parent.clip, ledger, folder / "clip.mp4")
+            picture = folder / "last_frame.png"
             await in_child(last_frame, path, picture, deadline_seconds=CUT_DEADLINE_SECONDS)
             facts = facts.model_copy(update={"size_bytes": picture.stat().st_size})
             url = await hosting.link(picture, "image", session, limits.image)

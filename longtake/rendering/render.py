@@ -125,8 +125,8 @@ async def _to_the_end(prepared: PreparedRun, run: Run, stitch: StitchStep, repor
             log.warning("%s: the reel was not made: %s", reel, error)
             ends[reel] = None, f"{type(error).__name__}: {error}"
         ended = [end for shot in shots if (end := stored_end(shot, run.results)) is not None]
-        for end in ended if len(ended) == len(shots) else ():  # one that goes on may look at those before it
-            end.put_away()
+        if len(ended) == len(shots):  # one that goes on may look at those before it
+            await asyncio.to_thread(_let_go, prepared, run, ended)
 
     tables = partial(_write_results_now, prepared, report, run.results)
     beside = [asyncio.create_task(work) for work in (report.keep(run.results, ends, tables), _keep_index(prepared))]
@@ -153,6 +153,16 @@ async def _stop_queued(prepared: PreparedRun, run: Run) -> None:
     if going_on:
         more = f"; and {len(going_on) - MOST_TOLD} more" if len(going_on) > MOST_TOLD else ""
         _tell(prepared, f"could not be stopped, and is paid if it succeeds: {'; '.join(going_on[:MOST_TOLD])}{more}")
+
+
+def _let_go(prepared: PreparedRun, run: Run, ended: Sequence[ShotResult]) -> None:
+    """What was kept of a reel's clips for the steps that are over now. Blocking."""
+    hashes = [result.clip.sha256 for result in ended if result.clip is not None]
+    prepared.store.copies.release(hashes)
+    if (features := run.resources.workers.features) is not None:
+        features.forget(hashes)
+    for result in ended:
+        result.put_away()
 
 
 async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run, stitch: StitchStep) -> ReelEnd:

@@ -8,21 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
 
 import numpy as np
-from av.video.reformatter import Interpolation
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from longtake.media.checking.features import features_of
+from longtake.media.checking.looks import Look
 from longtake.media.checking.policy import DriftLimits
-from longtake.media.reading.pictures import all_pictures
-from longtake.media.reading.probe import probe_clip
-
-WIDTH, HEIGHT = 320, 180
-"""Every clip is measured at this size, so that sharpness compares across resolutions."""
-SAMPLES = 8
-"""Pictures measured per clip, evenly spread."""
 
 
 class LinkDrift(BaseModel, frozen=True):
@@ -73,22 +65,12 @@ class LinkDrift(BaseModel, frozen=True):
         return tuple(breaches)
 
 
-class _Look(NamedTuple):
-    """What a clip looks like on average."""
-
-    luma: float
-    spread: float
-    blue: float
-    red: float
-    saturation: float
-    detail: float
-
-
-def measure_drift(clips: Sequence[Path]) -> list[LinkDrift]:
+def measure_drift(clips: Sequence[Path], notes: Sequence[Path] | None = None) -> list[LinkDrift]:
     """Measures every clip of a chain against the first one.
 
     Args:
         clips: Local clips in the chain's order.
+        notes: Where what is known of each is noted, or goes; a clip with a note is not decoded.
 
     Returns:
         One entry per clip; the first is the measure and has no drift.
@@ -96,7 +78,8 @@ def measure_drift(clips: Sequence[Path]) -> list[LinkDrift]:
     Raises:
         UnreadableClipError: One of them does not decode.
     """
-    looks = [_look(clip) for clip in clips]
+    known = zip(clips, notes or [None] * len(clips), strict=True)
+    looks = [features_of(clip, note).look for clip, note in known]
     return [_compared(number, looks[0], look) for number, look in enumerate(looks)]
 
 
@@ -105,7 +88,7 @@ def first_beyond(drifts: Sequence[LinkDrift], limits: DriftLimits) -> LinkDrift 
     return next((drift for drift in drifts if drift.beyond(limits)), None)
 
 
-def _compared(number: int, first: _Look, look: _Look) -> LinkDrift:
+def _compared(number: int, first: Look, look: Look) -> LinkDrift:
     return LinkDrift(
         link=number,
         brightness=round(look.luma - first.luma, 2),
@@ -119,34 +102,3 @@ def _compared(number: int, first: _Look, look: _Look) -> LinkDrift:
 def _ratio(value: float, measure: float) -> float:
     # Half a step of 255 on both sides keeps flat pictures from dividing by nothing.
     return round((value + 0.5) / (measure + 0.5), 3)
-
-
-def _look(clip: Path) -> _Look:
-    frames = probe_clip(clip).frames
-    wanted = set(np.linspace(0, frames - 1, min(SAMPLES, frames)).round().astype(int).tolist())
-    sampled: list[_Look] = []
-    for number, frame in enumerate(all_pictures(clip)):
-        if number in wanted:
-            planes = cast(
-                NDArray[np.uint8],
-                frame.to_ndarray(
-                    format="yuv444p", width=WIDTH, height=HEIGHT, interpolation=Interpolation.AREA, threads=1
-                ),
-            )
-            sampled.append(_measured(planes.astype(np.float32)))
-    return _Look(*(float(np.mean(values)) for values in zip(*sampled, strict=True)))
-
-
-def _measured(planes: NDArray[Any]) -> _Look:
-    luma, blue, red = planes
-    # The 4-neighbour Laplacian: what is left of a picture beside its smooth parts.
-    fine = 4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1] - luma[1:-1, :-2] - luma[1:-1, 2:]
-    spread = float(luma.std())
-    return _Look(
-        luma=float(luma.mean()),
-        spread=spread,
-        blue=float(blue.mean()),
-        red=float(red.mean()),
-        saturation=float(np.hypot(blue - 128, red - 128).mean()),
-        detail=100 * float(fine.std()) / max(spread, 1.0),
-    )

@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from longtake.media.checking.features import HEIGHT, REACH, WIDTH, features_of
 from longtake.media.reading.pictures import all_pictures, grey, last_pictures
 from longtake.media.reading.probe import probe_clip
 
@@ -25,8 +26,7 @@ Pictures = NDArray[np.float32]
 Costs = NDArray[np.float32]
 """Mean squared differences, shape (pictures of the earlier clip, pictures of the later one)."""
 
-# Small enough to forget the fine detail that re-compression changes, large enough for a slow pan to show.
-WIDTH, HEIGHT, TILE = 96, 54, 6
+TILE = 6
 SPREAD = 40.0
 """Every picture is stretched to this spread, so that a shift of brightness or contrast costs nothing."""
 FLATTEST = 2.5
@@ -68,7 +68,7 @@ class _Fit(NamedTuple):
     wins: float
 
 
-def find_echo(previous: Path, clip: Path, max_frames: int = 120) -> Echo:
+def find_echo(previous: Path, clip: Path, max_frames: int = 120, *, notes: tuple[Path, Path] | None = None) -> Echo:
     """Looks for the last pictures of `previous` at the start of `clip`, to the picture.
 
     Finds repetitions that are exact, re-compressed, or shifted in brightness or contrast, in clips of any size that
@@ -78,6 +78,7 @@ def find_echo(previous: Path, clip: Path, max_frames: int = 120) -> Echo:
         previous: The earlier clip.
         clip: The clip that continues it.
         max_frames: The longest echo looked for.
+        notes: Where what is known of the two is noted, or goes; a clip with a note is not decoded.
 
     Raises:
         UnreadableClipError: One of the clips does not decode.
@@ -87,8 +88,12 @@ def find_echo(previous: Path, clip: Path, max_frames: int = 120) -> Echo:
         return _nothing(f"frame rates differ: {float(rates[0]):.3f} and {float(rates[1]):.3f}")
     # Twice the longest echo, to see whether the motion repeats itself.
     reach = 2 * max_frames + 8
-    before = _standard(deque(_thumbnails(last_pictures(previous, reach)), maxlen=reach))
-    after = _standard(islice(_thumbnails(all_pictures(clip)), reach))
+    if notes is not None and reach <= REACH:
+        before = _standard(features_of(previous, notes[0]).thumbnails[-reach:])
+        after = _standard(features_of(clip, notes[1]).thumbnails[:reach])
+    else:
+        before = _standard(deque(_thumbnails(last_pictures(previous, reach)), maxlen=reach))
+        after = _standard(islice(_thumbnails(all_pictures(clip)), reach))
     if min(len(before), len(after)) < 4:
         return _nothing("too few pictures to compare")
     if not before[-1].any() or not after[0].any():

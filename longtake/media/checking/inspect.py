@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from pydantic import BaseModel
 
+from longtake.media.checking.features import NotingWatch
 from longtake.media.checking.policy import Check, GatePolicy, Graded
 from longtake.media.checking.viewing import SOUND_BLOCK_SECONDS, Viewing, view
 from longtake.media.reading.clock import Ratio
@@ -63,19 +64,25 @@ class Inspection(BaseModel, frozen=True):
         return all(finding.severity != "strict" for finding in self.findings)
 
 
-def inspect_clip(clip: Path, expected: Expected | None = None, policy: GatePolicy | None = None) -> Inspection:
+def inspect_clip(
+    clip: Path, expected: Expected | None = None, policy: GatePolicy | None = None, *, note: Path | None = None
+) -> Inspection:
     """Decodes a clip to its end and compares it with what was asked for.
 
     Args:
         clip: A local file.
         expected: What was asked for; nothing in particular by default.
         policy: What the findings of each check mean.
+        note: Where the clip's features go, and its poster beside them; what cannot be noted is left out.
 
     Raises:
         UnreadableClipError: The file does not even open as a clip; there are no facts to judge.
     """
     expected, policy = expected or Expected(), policy or GatePolicy()
-    viewing = view(clip)
+    watch = NotingWatch(note) if note is not None else None
+    viewing = view(clip, watch)
+    if watch is not None:
+        watch.finish(is_whole=viewing.is_whole)
     found: tuple[tuple[Check, _Claims], ...] = (
         ("decodable", _undecodable(viewing)),
         ("duration", _wrong_duration(viewing, expected)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from av import AudioFrame, AudioResampler, VideoFrame
@@ -61,12 +61,29 @@ class Viewing:
     clipped: list[float] = field(default_factory=list[float])
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every picture that the index names decoded without a complaint."""
+        return not self.complaints and not self.damaged and len(set(self.times)) == self.facts.frames
+
+    @property
     def seconds(self) -> float:
         """Length of the pictures that decoded, the last one's own time included."""
         return self.times[-1] + float(1 / self.facts.fps) if self.times else 0.0
 
 
-def view(clip: Path) -> Viewing:
+class Watch(Protocol):
+    """Who looks at the pictures of the same pass for other ends; never raises."""
+
+    def begin(self, facts: ClipFacts) -> None:
+        """Before the first picture."""
+        ...
+
+    def see(self, frame: VideoFrame, seconds: float) -> None:
+        """The next picture, which is shown so many seconds after the first."""
+        ...
+
+
+def view(clip: Path, watch: Watch | None = None) -> Viewing:
     """Decodes all pictures and the first sound track; damage on the way is noted, not raised.
 
     Raises:
@@ -78,7 +95,9 @@ def view(clip: Path) -> Viewing:
         decode_strictly(video)
         streams = [video, *opened.container.streams.audio[:1]] if opened.facts.has_audio else [video]
         start = float((video.start_time or 0) * exact(video.time_base))
-        eyes, ears = _Eyes(viewing, start), _Ears(viewing, start)
+        eyes, ears = _Eyes(viewing, start, watch), _Ears(viewing, start)
+        if watch is not None:
+            watch.begin(opened.facts)
         sets = read_parameter_sets(opened.facts.video_codec, bytes(video.codec_context.extradata or b""))
         demuxed = opened.container.demux(streams)
         while True:
@@ -91,14 +110,14 @@ def view(clip: Path) -> Viewing:
                 break
             if packet is None:
                 break
-            watch = eyes.see if packet.stream is video else ears.hear
+            take = eyes.see if packet.stream is video else ears.hear
             at = packet.pts if packet.pts is not None else packet.dts
             seconds = float((at or 0) * exact(packet.time_base)) - start if at is not None else viewing.seconds
             if sets and packet.stream is video and (words := damage_in_units(bytes(packet), sets.length_bytes)):
                 viewing.complaints.append((max(seconds, 0.0), words))
             try:
                 for frame in packet.decode():
-                    watch(cast(Any, frame))
+                    take(cast(Any, frame))
             except FFmpegError as error:
                 if is_ours(error):
                     raise
@@ -115,9 +134,10 @@ def _words(error: FFmpegError) -> str:
 class _Eyes:
     """Looks at pictures one after the other."""
 
-    def __init__(self, viewing: Viewing, start_seconds: float) -> None:
+    def __init__(self, viewing: Viewing, start_seconds: float, watch: Watch | None) -> None:
         self._viewing = viewing
         self._start_seconds = start_seconds
+        self._watch = watch
         self._anchor: NDArray[np.float32] | None = None
         self._before: NDArray[np.float32] | None = None
         self._since_pop = POP_GAP
@@ -134,6 +154,8 @@ class _Eyes:
         viewing.still.append(self._is_still(small.astype(np.float32)))
         self._cuts.see(small, seconds)
         viewing.times.append(seconds)
+        if self._watch is not None:
+            self._watch.see(frame, seconds)
 
     def finish(self) -> None:
         """After the last picture."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from av import VideoFrame
@@ -12,12 +14,14 @@ from PIL import Image, ImageDraw, ImageFont
 from longtake.domain.errors import MediaError, UnreadableClipError
 from longtake.media.reading.clock import exact
 from longtake.media.reading.colour import SCREEN, check_convertible
+from longtake.media.reading.keyframes import POSTER_WIDTH_PX, NearestKeyframe, save_poster
 from longtake.media.reading.opening import reading
-from longtake.media.reading.pictures import PictureFacts, as_seen, last_pictures, save_picture
+from longtake.media.reading.pictures import PictureFacts, as_seen, last_pictures, published, save_picture
 from longtake.media.reading.probe import open_clip, probe_clip
 
 _INK, _PAPER, _EMPTY = (232, 232, 232), (24, 24, 24), (64, 64, 64)
 _GAP_PX, _LABEL_PX = 8, 15
+POSTER_SUFFIX = ".jpg"
 
 
 def last_frame(clip: Path, target_png: Path) -> PictureFacts:
@@ -38,7 +42,14 @@ def last_frame(clip: Path, target_png: Path) -> PictureFacts:
     return save_picture(as_seen(frame, facts.sample_aspect), target_png, at_seconds)
 
 
-def poster(clip: Path, target_jpeg: Path, at_seconds: float | None = None, width_px: int = 640) -> PictureFacts:
+def poster(
+    clip: Path,
+    target_jpeg: Path,
+    at_seconds: float | None = None,
+    width_px: int = POSTER_WIDTH_PX,
+    *,
+    ready: Path | None = None,
+) -> PictureFacts:
     """Writes the keyframe nearest to a moment; quick, because nothing else is decoded.
 
     Args:
@@ -46,14 +57,17 @@ def poster(clip: Path, target_jpeg: Path, at_seconds: float | None = None, width
         target_jpeg: Where the picture goes, whole or not at all.
         at_seconds: The moment, from the first picture on; the middle of the clip if None.
         width_px: Width of the result; never wider than the clip.
+        ready: Where this picture may lie already, from a pass over the whole clip; then it is taken as it is.
 
     Raises:
         UnreadableClipError: No keyframe decodes.
     """
+    if ready is not None and (shown := _opened(ready)) is not None:
+        with published(target_jpeg) as draft:
+            shutil.copyfile(ready, draft)
+        return PictureFacts(width_px=shown.width, height_px=shown.height, bytes=target_jpeg.stat().st_size)
     frame, pixel_ratio, seconds = _keyframe(clip, at_seconds)
-    upright = frame.height if frame.rotation % 180 else round(frame.width * max(pixel_ratio, 1))
-    image = as_seen(frame, pixel_ratio, min(width_px, upright))
-    return save_picture(image, target_jpeg, seconds)
+    return save_poster(frame, pixel_ratio, seconds, target_jpeg, width_px)
 
 
 def contact_sheet(
@@ -68,7 +82,7 @@ def contact_sheet(
     A clip that does not decode is an empty place, so that the others keep theirs.
 
     Args:
-        clips: Local clips, at least one.
+        clips: Local clips or their posters, at least one.
         target_jpeg: Where the sheet goes, whole or not at all.
         columns: Most pictures side by side.
         labels: A line of text under each picture. The font at hand has Latin letters only.
@@ -93,6 +107,10 @@ def contact_sheet(
 
 
 def _small(clip: Path, width_px: int) -> Image.Image | None:
+    if clip.suffix == POSTER_SUFFIX:
+        shown = _opened(clip)
+        size = (width_px, max(1, round(shown.height * width_px / shown.width))) if shown else (0, 0)
+        return shown.resize(size, Image.Resampling.LANCZOS) if shown else None
     try:
         frame, pixel_ratio, _ = _keyframe(clip, None)
         return as_seen(frame, pixel_ratio, width_px)
@@ -100,7 +118,16 @@ def _small(clip: Path, width_px: int) -> Image.Image | None:
         return None
 
 
-def _keyframe(clip: Path, at_seconds: float | None) -> tuple[VideoFrame, float, float]:
+def _opened(poster_file: Path) -> Image.Image | None:
+    """A poster that was written before; None where it is missing or damaged."""
+    try:
+        with Image.open(poster_file, formats=["JPEG"]) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _keyframe(clip: Path, at_seconds: float | None) -> tuple[VideoFrame, Fraction, float]:
     """The keyframe nearest to a moment, its pixel ratio, and its time from the first picture on."""
     with reading(clip), open_clip(clip) as opened:
         tick = float(exact(opened.video.time_base))
@@ -108,16 +135,14 @@ def _keyframe(clip: Path, at_seconds: float | None) -> tuple[VideoFrame, float, 
         wanted = opened.facts.duration_seconds / 2 if at_seconds is None else at_seconds
         opened.container.seek(first + round(wanted / tick), stream=opened.video, backward=True)
         opened.video.codec_context.skip_frame = "NONKEY"
-        found: list[tuple[float, VideoFrame, float]] = []
+        nearest = NearestKeyframe(wanted)
         for frame in opened.container.decode(opened.video):
-            seconds = ((frame.pts or 0) - first) * tick
-            if not frame.is_corrupt:
-                found.append((abs(seconds - wanted), frame, seconds))
-            if seconds >= wanted or len(found) > 1:
+            nearest.see(frame, ((frame.pts or 0) - first) * tick)
+            if nearest.is_decided:
                 break
-        if found:
-            _, frame, seconds = min(found, key=lambda candidate: candidate[0])
-            return frame, float(opened.facts.sample_aspect), seconds
+        if nearest.found is not None:
+            frame, seconds = nearest.found
+            return frame, opened.facts.sample_aspect, seconds
         raise UnreadableClipError("no keyframe decodes")
 
 

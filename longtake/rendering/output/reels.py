@@ -3,58 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Sequence
 from glob import escape
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.domain.errors import PublishConflictError, UnfitClipError
-from longtake.domain.job import Clip
+from longtake.domain.errors import PublishConflictError
 from longtake.files.json_files import read_json, write_json
+from longtake.files.local.process_folder import scratch_folder
 from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
 from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
-from longtake.media.checking.drift import measure_drift
-from longtake.media.checking.echo import find_echo
-from longtake.media.checking.joint import measure_joint
 from longtake.media.checking.policy import DriftLimits
 from longtake.media.stitching.film import Progress
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
 from longtake.rendering.output.outputs import reel_key, sidecar_key
+from longtake.rendering.output.seams import ReelPart, Seams, notes_of
 
 SECONDS_PER_CLIP = 30.0
 """Deadline for a stitch: so long per clip, two minutes at least."""
 OTHER_RUN_PAUSE_SECONDS = 0.5
-SURE = 0.6
-"""Below this confidence nothing is trimmed."""
-
-
-class ReelPart(BaseModel):
-    """One clip of a reel.
-
-    Attributes:
-        continues: It was made to go on from the clip before it, so it may repeat its end.
-        linked: It was made from the clip before it or from its last frame, so it may drift.
-        joined_anew: It, or the clip before it, was taken anew while what follows was kept: its joint is measured.
-        take: Which of its shot's takes it is, as people choose among them.
-        chosen: Who chose it and why, where somebody did.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    shot_id: str
-    clip: Clip
-    continues: bool = False
-    linked: bool = False
-    joined_anew: bool = False
-    take: int = 1
-    chosen: str = ""
 
 
 class ReelOrder(BaseModel):
@@ -186,14 +157,16 @@ async def _stitch(
 ) -> tuple[dict[str, Any], str]:
     """Joins and publishes. Returns the receipt, and what is told of a person's film."""
     deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+    with scratch_folder() as folder:
         paths = [
-            await asyncio.to_thread(store.fetch, part.clip.key, Path(folder) / f"{place:05}.mp4")
-            for place, part in enumerate(order.parts)
+            await asyncio.to_thread(store.copies.fetch, each.clip.key, each.clip.sha256, folder / f"{place:05}.mp4")
+            for place, each in enumerate(order.parts)
         ]
-        options, echoes = await _without_echoes(order, paths, workers)
-        joints = await _joints(order, paths, options.trims, workers)
-        drift = await _drift(order, paths, workers)
+        notes = await notes_of([each.clip for each in order.parts], workers)
+        seams = Seams(order.parts, paths, notes, workers)
+        options, echoes = await seams.without_echoes(order.options)
+        joints = await seams.joints(options.trims, order.joint_limits)
+        drift = await seams.drift()
         film = part.with_suffix(".film.part")
         try:
             made = await workers.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
@@ -215,63 +188,3 @@ async def _stitch(
         "drift": drift,
     }
     return receipt, kept
-
-
-async def _joints(
-    order: ReelOrder, paths: Sequence[Path], trims: Sequence[tuple[int, int]], workers: WorkerPool
-) -> list[dict[str, Any]]:
-    """The steps at joints that no vendor has seen both sides of.
-
-    Raises:
-        UnfitClipError: One of them passes the limits.
-    """
-    joints: list[dict[str, Any]] = []
-    breaches: list[str] = []
-    trimmed = list(trims) or [(0, 0)] * len(paths)
-    for place, part in enumerate(order.parts):
-        if place == 0 or not part.joined_anew:
-            continue
-        step = await workers.call(
-            measure_joint,
-            paths[place - 1],
-            paths[place],
-            trimmed_tail=trimmed[place - 1][1],
-            trimmed_head=trimmed[place][0],
-            deadline_seconds=2 * SECONDS_PER_CLIP,
-        )
-        joints.append({"shot_id": part.shot_id} | step.model_dump())
-        if order.joint_limits is not None:
-            breaches += [f"{part.shot_id}: {words}" for words in step.beyond(order.joint_limits)]
-    if breaches:
-        raise UnfitClipError("the film is held by its drift limits: " + "; ".join(breaches))
-    return joints
-
-
-async def _drift(order: ReelOrder, paths: Sequence[Path], workers: WorkerPool) -> list[dict[str, Any]]:
-    """How far each link of each chain has moved from the chain's first clip."""
-    heads = [place for place, part in enumerate(order.parts) if not part.linked]
-    drift: list[dict[str, Any]] = []
-    for head, end in pairwise([*heads, len(paths)]):
-        if end - head > 1:
-            links = await workers.call(measure_drift, paths[head:end], deadline_seconds=SECONDS_PER_CLIP * (end - head))
-            drift += [{"shot_id": order.parts[head + link.link].shot_id} | link.model_dump() for link in links]
-    return drift
-
-
-async def _without_echoes(
-    order: ReelOrder, paths: Sequence[Path], workers: WorkerPool
-) -> tuple[StitchOptions, list[dict[str, Any]]]:
-    """Options that drop the pictures with which a continued clip repeats the end of the one before it."""
-    trims = list(order.options.trims) or [(0, 0)] * len(paths)
-    echoes: list[dict[str, Any]] = []
-    for place, part in enumerate(order.parts):
-        if not part.continues or place == 0:
-            continue
-        echo = await workers.call(find_echo, paths[place - 1], paths[place], deadline_seconds=120.0)
-        trimmed = echo.verdict == "found" and echo.confidence >= SURE
-        echoes.append({"shot_id": part.shot_id, "trimmed": trimmed} | echo.model_dump(mode="json"))
-        if trimmed and echo.frames < part.clip.frames:
-            trims[place] = (max(trims[place][0], echo.frames), trims[place][1])
-    if not any(sum(trim) for trim in trims):
-        return order.options, echoes
-    return order.options.model_copy(update={"trims": tuple(trims)}), echoes

@@ -1,0 +1,1 @@
+"""What a process keeps on this machine's own disk while it works, and leaves none of."""
