@@ -14,18 +14,31 @@ import uuid
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from longtake.domain.errors import StorageError
 from longtake.files.local.process_folder import process_folder
-
-if TYPE_CHECKING:
-    from longtake.files.store import Store
 
 MOST_BYTES = 2**30
 """So much all copies of a store may take; those that were used longest ago go first."""
 ROOM_BYTES = 2**28
 """So much of the disk stays free for what cannot be done without: the clips that are being fetched."""
+
+
+class ClipStore(Protocol):
+    """What is needed of an output store here."""
+
+    def local(self, key: str) -> Path | None:
+        """An object as a local file, None where the store is remote."""
+        ...
+
+    def publish(self, local: Path, key: str) -> None:
+        """Moves a finished local file to its key."""
+        ...
+
+    def fetch(self, key: str, target: Path) -> Path:
+        """A local copy of an object."""
+        ...
 
 
 class WorkingCopies:
@@ -36,7 +49,7 @@ class WorkingCopies:
         most_bytes: How much they may take together.
     """
 
-    def __init__(self, store: Store, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, store: ClipStore, most_bytes: int = MOST_BYTES) -> None:
         self._store = store
         self._most_bytes = most_bytes
         self._is_local = store.local("clip.mp4") is not None
