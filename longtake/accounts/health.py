@@ -68,7 +68,8 @@ async def _balance(client: VendorClient) -> Finding:
             raise failure
         left = client.adapter.balance(reply)
     except LongtakeError as error:
-        return Finding("balance", None, f"cannot be told: {error}")
+        is_good = False if isinstance(error, InsufficientBalanceError) else None
+        return Finding("balance", is_good, f"cannot be told: {error}" if is_good is None else f"used up: {error}")
     return Finding("balance", left.amount is None or left.amount > 0, left.words)
 
 

@@ -130,10 +130,12 @@ async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bu
         if _is_too_late(intent, ledger) or (budget is not None and not budget.is_fresh):
             await asyncio.to_thread(ledger.void, intent, "this process slept before it could submit")
             continue
+        begun = time.monotonic()
         try:
             return await _bought(order, intent, ready, session, ledger)
         except NotSentError:
             unsent += 1
+            give_up_at += time.monotonic() - begun  # what a proof takes is no time that the vendor throttled us
             if unsent >= NOT_SENT_TRIES:
                 raise
             await asyncio.sleep(2.0**unsent / 4)

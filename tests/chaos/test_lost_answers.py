@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import httpx
 import pytest
 
 from longtake.files.open_store import open_store
@@ -132,6 +133,42 @@ async def test_the_next_run_finds_what_this_one_could_not_ask_for(tmp_path, sand
     sandbox.faults.clear()
     second = await render_plain(path, tmp_path / "out", load)
     assert second.verdicts == {"done": 1}
+    assert sandbox.bill.count() == 1
+
+
+async def test_a_run_that_was_killed_before_it_could_tell_is_settled_by_the_next_one(tmp_path, sandbox):
+    path, load = manifest(tmp_path, rows=2), sandbox_accounts(sandbox)
+    sandbox.faults.add(Fault(kind="server_error", step="list", times=None))
+    lose(sandbox)
+    lose(sandbox, "reset_before_accept")
+    assert (await render_plain(path, tmp_path / "out", load)).verdicts == {"unknown_outcome": 2}
+    told = list((tmp_path / "out").glob("ledger/*/try-1.unknown.json"))
+    assert len(told) == 2
+    for record in told:
+        record.unlink()  # as if it had been killed while it waited
+    sandbox.faults.clear()
+    assert (await render_plain(path, tmp_path / "out", load)).verdicts == {"done": 2}
+    assert sandbox.bill.count() == 2
+
+
+async def test_a_submit_that_something_sent_twice_is_for_a_person(tmp_path, sandbox):
+    path, load = manifest(tmp_path), sandbox_accounts(sandbox)
+    sandbox.faults.add(Fault(kind="server_error", step="list", times=None))
+    lose(sandbox)
+    await render_plain(path, tmp_path / "out", load)
+    headers = {"Authorization": f"Bearer {sandbox.api_key('byteplus')}"}
+    address = f"{sandbox.base_url('byteplus')}/contents/generations/tasks"
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.post(address, json=sandbox.bill.entries[0].body, headers=headers)).is_success
+    sandbox.faults.clear()
+    assert (await render_plain(path, tmp_path / "out", load)).verdicts == {"unknown_outcome": 1}
+    assert sandbox.bill.count() == 2
+
+
+async def test_a_proof_may_take_longer_than_the_account_waits(tmp_path, sandbox):
+    lose(sandbox, "reset_before_accept")
+    load = sandbox_accounts(sandbox, max_wait_seconds=2)
+    assert (await render_plain(manifest(tmp_path), tmp_path / "out", load)).verdicts == {"done": 1}
     assert sandbox.bill.count() == 1
 
 

@@ -19,7 +19,7 @@ from blocks import (
     ClipStore,
     EvoLinkCredentials,
     JimmyAICredentials,
-    PowerTokensCredentials,
+    VolcengineCredentials,
     load_account,
 )
 from blocks.credentials import CREDENTIALS, VendorCredentials, set_prices
@@ -27,7 +27,7 @@ from longtake.domain.errors import ConfigurationError, MissingCredentialsError, 
 from longtake.vendors import VENDORS
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
 
-EVERY_BLOCK = [PowerTokensCredentials, AnyfastCredentials, EvoLinkCredentials, JimmyAICredentials, ClipStore]
+EVERY_BLOCK = [*CREDENTIALS.values(), ClipStore]
 
 
 @pytest.mark.parametrize("block", EVERY_BLOCK)
@@ -66,6 +66,14 @@ def test_the_environment_fills_every_field(vendor: str) -> None:
     assert (account.max_jobs_in_flight, account.submits_per_minute) == (7, 30)
     assert (account.poll_interval_seconds, account.max_wait_seconds) == (0.1, 60)
     assert (account.prices, account.max_spend_usd) == ({"m": {"unit": "task"}}, 12.5)
+
+
+def test_what_a_yuan_is_worth_stands_with_the_vendor_whose_list_is_in_yuan_alone() -> None:
+    written = {"VOLCENGINE_API_KEY": "k", "VOLCENGINE_USD_PER_CNY": "0.14"}
+    assert VolcengineCredentials.from_environment(written).account().usd_per_cny == 0.14
+    assert "usd_per_cny" not in EvoLinkCredentials.model_fields
+    with pytest.raises(ConfigurationError, match="VOLCENGINE_USD_PER_CNY"):
+        VolcengineCredentials.from_environment(written | {"VOLCENGINE_USD_PER_CNY": "0"})
 
 
 def test_a_key_alone_is_enough_and_an_empty_variable_counts_as_unset() -> None:

@@ -56,7 +56,7 @@ async def test_an_address_without_a_vendor_is_told_as_bad(sandbox):
 async def test_an_empty_balance_and_a_clock_that_is_off_are_told_as_bad(sandbox, monkeypatch):
     sandbox.faults.add(Fault(kind="no_balance", step="account", vendor="evolink"))
     found = {each.what: each for each in await check_account(account(sandbox, "evolink"))}
-    assert found["balance"].is_good is not True
+    assert found["balance"].is_good is False
     monkeypatch.setattr("longtake.accounts.health.time", SimpleNamespace(time=lambda: 1_000_000_000.0))
     found = {each.what: each for each in await check_account(account(sandbox, "evolink"))}
     assert found["clock"].is_good is False
