@@ -39,7 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = "project" if shares_project else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
     turn = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: turn.get(item.path.parent.name, len(turn)))
+    # The deployed project's tests are the longest group.
+    items.sort(
+        key=lambda item: (
+            turn.get(item.path.parent.name, len(turn)),
+            "deployed" not in getattr(item, "fixturenames", ()),
+        )
+    )
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -6,10 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
-
-import pandas
-import pyarrow
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from longtake.domain.identity import WrittenRow
 from longtake.domain.request import DEFAULT_MODEL, NEUTRAL_MODELS, RATIOS
@@ -29,6 +26,10 @@ from longtake.manifests.cells import (
     parse_vendor,
     parse_word,
 )
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 Cell = str | list[str]
 """A cell as text; a list where Parquet had one. Empty text or an empty list means "not given"."""
@@ -243,6 +244,9 @@ class Manifest:
     @cached_property
     def frame(self) -> pandas.DataFrame:
         """All rows in order, the columns as given and with their types (Arrow types, so that nothing is lost)."""
+        import pandas  # noqa: PLC0415 - half a second, which status and report do not need
+        import pyarrow  # noqa: PLC0415
+
         table = self.typed
         if table is None:
             table = pyarrow.table({name: pyarrow.array(cells, pyarrow.string()) for name, cells in self.cells.items()})

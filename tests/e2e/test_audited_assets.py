@@ -173,6 +173,7 @@ def test_no_library_that_bills_is_ever_registered_with():
             assert (adapter.registration(kind, "https://x") is None) == (name != "jimmyai")
 
 
+@pytest.mark.slow  # `test_every_mode` has each mode once
 async def test_every_name_of_jimmyai_is_done_in_every_mode_of_it(tmp_path, quick, write_manifest):
     still(tmp_path / "a.png")
     shop = opened_shop(tmp_path / "shop")

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tests.house.test_rooms import ROOMS, ROOT
+from tests.house.test_what_a_change_touches import LAST_RELEASE
 
 HEAVY = {"pandas", "pyarrow", "av", "prefect", "numpy", "httpx", "s3fs", "botocore"}
 USED = {
@@ -79,8 +80,12 @@ def test_a_room_costs_nothing_before_a_name_of_it_is_asked_for(room: str) -> Non
     assert HEAVY & set(json.loads(in_a_new_process(code))) == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["plan", "--help"]], ids=" ".join)
-def test_help_is_shown_without_what_only_a_run_needs(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["render", "--help"], ["plan", "--help"], ["vendors"], ["status", f"{LAST_RELEASE / 'output'}"]],
+    ids=lambda words: " ".join(words[:2] if words[0] != "status" else words[:1]),
+)
+def test_what_only_tells_is_told_without_what_only_a_run_needs(arguments: list[str]) -> None:
     code = f"""
 import json, sys
 sys.argv = ["longtake", *{arguments!r}]
