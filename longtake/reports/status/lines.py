@@ -33,6 +33,7 @@ def status_lines(output: str, status: OutputStatus) -> list[str]:
     lines += _list("in flight", [_in_flight(one, status) for one in status.in_flight])
     waiting = [shot for shot in status.shots if shot.verdict == ShotStage.QUEUED.value]
     lines += _list("waiting for a slot", [_waiting(shot) for shot in waiting])
+    lines += _list("for a person to decide", [_to_decide(output, shot) for shot in status.shots if shot.is_waiting])
     lines += _list("unknown outcome, for a person to settle", [_unknown(output, one) for one in status.unknown])
     # What is in flight or unknown was told by its purchase.
     rest = [shot for shot in status.shots if not (shot.facts.is_done or shot.facts.goes_on)]
@@ -86,6 +87,12 @@ def _in_flight(one: OpenPurchase, status: OutputStatus) -> str:
 
 def _waiting(shot: ShotView) -> str:
     return one_line(f"{shot.shot_id}  {shot.evidence or f'at {shot.vendor}'}")
+
+
+def _to_decide(output: str, shot: ShotView) -> str:
+    takes = f"{len(shot.takes)} takes" if len(shot.takes) > 1 else "its clip"
+    follows = f", {shot.follows} follow" if shot.follows else ""
+    return f"{one_line(shot.shot_id)}  {takes}{follows}\n    next: longtake review {shlex.quote(output)}"
 
 
 def _unknown(output: str, one: OpenPurchase) -> str:

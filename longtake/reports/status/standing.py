@@ -14,8 +14,10 @@ from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, attempts_in
 from longtake.planning.forecast import JobTimes, learned_times
 from longtake.reports.run.retold import brought_up_to_date
+from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before
 from longtake.reports.run.view import ReportView, ShotView
+from longtake.reviews.decisions import ReviewLog
 
 SILENT_SECONDS = 150.0
 """A run says at least so often that it goes on, however long its jobs take."""
@@ -57,8 +59,12 @@ class OutputStatus:
 
     @property
     def is_done(self) -> bool:
-        """Whether every shot is done and nothing is open."""
-        return all(shot.facts.is_done for shot in self.shots) and not self.in_flight and not self.unknown
+        """Whether every shot is done, nothing is open and nothing waits for a person."""
+        return (
+            all(shot.facts.is_done and not shot.is_waiting for shot in self.shots)
+            and not self.in_flight
+            and not self.unknown
+        )
 
 
 def output_status(ledger: Ledger) -> OutputStatus | None:
@@ -71,7 +77,11 @@ def output_status(ledger: Ledger) -> OutputStatus | None:
     names = names_of(still_open)
     standing = [OpenPurchase(names[one.identity], one.state(now), one) for one in still_open]
     pulse = _pulse(told, now)
-    shots = brought_up_to_date(told, ledger).shots if told is not None else _shots_of(purchases)
+    if told is not None:
+        decisions = ReviewLog(ledger.store).read() if any(shot.takes for shot in told.shots) else {}
+        shots = with_reviews(brought_up_to_date(told, ledger), purchases, decisions, now).shots
+    else:
+        shots = _shots_of(purchases)
     return OutputStatus(
         shots=[_now(shot, purchases, now, pulse) for shot in shots],
         in_flight=[one for one in standing if one.state in _IN_FLIGHT],
