@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import random
+import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from longtake.files.open_store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.planning.plan import Shot
 from longtake.planning.turns import chain_seconds
 from tests.benchmarks.whole_runs.measuring import Homes, clean_environment, measured, prefect_homes, spread
@@ -108,8 +112,22 @@ def simulated(make: Callable[[int], Manifest], order: str, seeds: int, home_seco
     return ratios
 
 
-def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> tuple[float, float, float]:
-    """Wall ÷ bound of the whole command, and from its first job on; and looks per job."""
+def between_links(output: str, job_seconds: float) -> list[float]:
+    """Median seconds from a job's end to its being noticed, to its clip, to the next link's intent, to that's job."""
+    bought = {one.accepted.job.shot_id: one for one in Ledger(open_store(output)).load().values() if one.accepted}
+    gaps: list[list[float]] = []
+    for shot_id, after in bought.items():
+        reel, _, number = shot_id.partition("/")
+        before = bought.get(f"{reel}/{int(number) - 1}")
+        if before and before.accepted and before.terminal and before.clip and after.intent and after.accepted:
+            moments = [before.terminal.at, before.clip.at, after.intent.at, after.accepted.at]
+            ends = [before.accepted.job.submitted_at + job_seconds, *moments]
+            gaps.append([later - earlier for earlier, later in itertools.pairwise(ends)])
+    return [statistics.median(each) for each in zip(*gaps, strict=True)]
+
+
+def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> tuple[float, float, float, list[float]]:
+    """Wall ÷ bound of the whole command, and from its first job on; looks per job; seconds between two links."""
     with tempfile.TemporaryDirectory() as folder, running_vendors(job_seconds=job_seconds) as vendors:
         path, home = Path(folder) / "manifest.csv", homes.new()
         manifest.write(path)
@@ -121,7 +139,8 @@ def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> tu
         requests, stay, shots = vendors.requests(), vendors.stay(), len(manifest.shots())
         assert requests["submit"] == shots, f"{requests['submit']} submits for {shots} shots"
         from_first_job = usage.ended - stay.first_accepted
-        return usage.wall_seconds / bound, from_first_job / bound, requests["look"] / shots
+        lost = between_links(f"{folder}/out", job_seconds)
+        return usage.wall_seconds / bound, from_first_job / bound, requests["look"] / shots, lost
 
 
 def main() -> None:
@@ -142,13 +161,15 @@ def main() -> None:
     if not chosen.real:
         return
     print(f"\nReal, jobs of {chosen.job_seconds:g} s: wall ÷ lower bound; target 1.15\n")
-    print("| manifest | order | whole command | from its first job on | looks per job |")
-    print("| --- " * 5 + "|")
+    print("| manifest | order | whole command | from its first job on | looks per job |", end="")
+    print(" s from a job's end to noticing + clip + next intent + next job |")
+    print("| --- " * 6 + "|")
     with prefect_homes() as homes:
         for name in chosen.manifests:
             for order in chosen.orders:
-                whole, made, looks = real(MANIFESTS[name](0), order, chosen.job_seconds, homes)
-                print(f"| {name} | {order} | {whole:.2f} | {made:.2f} | {looks:.1f} |", flush=True)
+                whole, made, looks, lost = real(MANIFESTS[name](0), order, chosen.job_seconds, homes)
+                steps = " + ".join(f"{each:.1f}" for each in lost)
+                print(f"| {name} | {order} | {whole:.2f} | {made:.2f} | {looks:.1f} | {steps} |", flush=True)
 
 
 if __name__ == "__main__":

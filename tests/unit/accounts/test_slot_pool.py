@@ -141,6 +141,43 @@ async def test_a_slot_that_comes_free_is_passed_on_while_the_backend_is_slow_to_
     assert backend.held == 0
 
 
+async def test_a_slot_that_the_backend_gives_goes_to_the_most_urgent_though_another_asked_for_it():
+    backend = SlowSlots(1)
+    pool = SlotPool(backend)
+    first = asyncio.create_task(pool.acquire(7))
+    await asyncio.sleep(0.05)
+    assert backend.asking
+    urgent = asyncio.create_task(pool.acquire(2))
+    await asyncio.sleep(0)
+    backend.answering.set()
+    pool.release(await asyncio.wait_for(urgent, 2))
+    pool.release(await asyncio.wait_for(first, 2))
+    await pool.close()
+    assert backend.held == 0
+
+
+@pytest.mark.parametrize("moment", range(8))
+async def test_waiters_that_give_up_one_after_another_lose_no_slot(moment):
+    backend = FixedSlots(2)
+    pool = SlotPool(backend, linger_seconds=0.02)
+
+    async def work(priority):
+        pool.release(await pool.acquire(priority))
+
+    waiters = [asyncio.create_task(work(priority)) for priority in (3, 1, 2, 5, 4)]
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    for waiter in waiters[:4]:
+        waiter.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait_for(waiters[4], 5)
+    await asyncio.gather(*waiters, return_exceptions=True)
+    async with asyncio.timeout(5):
+        while backend.held:  # noqa: ASYNC110 - it is looked at from outside
+            await asyncio.sleep(0.01)
+    await pool.close()
+
+
 async def test_the_backend_is_asked_for_one_slot_at_a_time():
     backend = SlowSlots(5)
     backend.answering.set()
