@@ -113,7 +113,7 @@ def simulated(make: Callable[[int], Manifest], order: str, seeds: int, home_seco
 
 
 def between_links(output: str, job_seconds: float) -> list[float]:
-    """Median seconds from a job's end to its being noticed, to its clip, to the next link's intent, to that's job."""
+    """Mean seconds from a job's end to its being noticed, to its clip, to the next link's intent, to that's job."""
     bought = {one.accepted.job.shot_id: one for one in Ledger(open_store(output)).load().values() if one.accepted}
     gaps: list[list[float]] = []
     for shot_id, after in bought.items():
@@ -123,11 +123,33 @@ def between_links(output: str, job_seconds: float) -> list[float]:
             moments = [before.terminal.at, before.clip.at, after.intent.at, after.accepted.at]
             ends = [before.accepted.job.submitted_at + job_seconds, *moments]
             gaps.append([later - earlier for earlier, later in itertools.pairwise(ends)])
-    return [statistics.median(each) for each in zip(*gaps, strict=True)]
+    return [statistics.mean(each) for each in zip(*gaps, strict=True)]
 
 
-def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> tuple[float, float, float, list[float]]:
-    """Wall ÷ bound of the whole command, and from its first job on; looks per job; seconds between two links."""
+@dataclass(frozen=True)
+class Real:
+    """One run of the command. `lost` are the seconds between two links of a chain."""
+
+    wall_seconds: float
+    bound_seconds: float
+    before_seconds: float
+    after_seconds: float
+    looks: float
+    lost: list[float]
+
+    @property
+    def line(self) -> str:
+        """Its cells of the table."""
+        whole = self.wall_seconds / self.bound_seconds
+        made = (self.wall_seconds - self.before_seconds) / self.bound_seconds
+        ends = f"{self.before_seconds:.1f} + {self.after_seconds:.1f}"
+        return (
+            f"{whole:.2f} | {made:.2f} | {ends} | {' + '.join(f'{each:.1f}' for each in self.lost)} | {self.looks:.1f}"
+        )
+
+
+def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> Real:
+    """Renders a manifest with the command."""
     with tempfile.TemporaryDirectory() as folder, running_vendors(job_seconds=job_seconds) as vendors:
         path, home = Path(folder) / "manifest.csv", homes.new()
         manifest.write(path)
@@ -135,12 +157,16 @@ def real(manifest: Manifest, order: str, job_seconds: float, homes: Homes) -> tu
         environment |= vendors.environment(manifest.slots, 0.02 * job_seconds)
         command = ["-m", "longtake_cli.main", "render", str(path), "--output", f"{folder}/out", "--order", order]
         usage = measured(command, environment, home)
-        bound = manifest.bound_seconds(lambda shot: job_seconds)
         requests, stay, shots = vendors.requests(), vendors.stay(), len(manifest.shots())
         assert requests["submit"] == shots, f"{requests['submit']} submits for {shots} shots"
-        from_first_job = usage.ended - stay.first_accepted
-        lost = between_links(f"{folder}/out", job_seconds)
-        return usage.wall_seconds / bound, from_first_job / bound, requests["look"] / shots, lost
+        return Real(
+            wall_seconds=usage.wall_seconds,
+            bound_seconds=manifest.bound_seconds(lambda shot: job_seconds),
+            before_seconds=stay.first_accepted - usage.began,
+            after_seconds=usage.ended - stay.last_ended,
+            looks=requests["look"] / shots,
+            lost=between_links(f"{folder}/out", job_seconds),
+        )
 
 
 def main() -> None:
@@ -161,15 +187,14 @@ def main() -> None:
     if not chosen.real:
         return
     print(f"\nReal, jobs of {chosen.job_seconds:g} s: wall ÷ lower bound; target 1.15\n")
-    print("| manifest | order | whole command | from its first job on | looks per job |", end="")
-    print(" s from a job's end to noticing + clip + next intent + next job |")
-    print("| --- " * 6 + "|")
+    print("| manifest | order | whole command | from its first job on | s before that + after the last job", end="")
+    print(" | s from a link's end to noticing + clip + next intent + next job | looks per job |")
+    print("| --- " * 7 + "|")
     with prefect_homes() as homes:
         for name in chosen.manifests:
             for order in chosen.orders:
-                whole, made, looks, lost = real(MANIFESTS[name](0), order, chosen.job_seconds, homes)
-                steps = " + ".join(f"{each:.1f}" for each in lost)
-                print(f"| {name} | {order} | {whole:.2f} | {made:.2f} | {looks:.1f} | {steps} |", flush=True)
+                run = real(MANIFESTS[name](0), order, chosen.job_seconds, homes)
+                print(f"| {name} | {order} | {run.line} |", flush=True)
 
 
 if __name__ == "__main__":
