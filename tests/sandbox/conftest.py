@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 import time
@@ -21,7 +22,7 @@ import pytest
 from PIL import Image
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.clips.film import render_clip
+from longtake.sandbox.clips import shelf
 
 TRUST = httpx.create_ssl_context(trust_env=False)
 PATHS = {
@@ -206,6 +207,7 @@ class MediaShop:
         return self._made(f"image-{width}x{height}.{kind}", lambda: self.image_bytes(width, height, kind))
 
     @staticmethod
+    @functools.cache
     def image_bytes(width: int = 640, height: int = 480, kind: str = "png") -> bytes:
         target = io.BytesIO()
         Image.new("RGB", (width, height), "teal").save(target, kind.upper())
@@ -214,13 +216,17 @@ class MediaShop:
     def video(self, width: int = 864, height: int = 496, frames: int = 72, fps: int = 24) -> str:
         name = f"video-{width}x{height}-{frames}-{fps}.mp4"
         if not (self.folder / name).exists():
-            render_clip(self.folder / name, width=width, height=height, frames=frames, job=1, audio=False, fps=fps)
+            # By the shelf's name, under which the tests keep what they encode.
+            shelf.render_clip(
+                self.folder / name, width=width, height=height, frames=frames, job=1, audio=False, fps=fps
+            )
         return self.url(name)
 
     def wav(self, seconds: float = 3) -> str:
         return self._made(f"sound-{seconds}.wav", lambda: self.wav_bytes(seconds))
 
     @staticmethod
+    @functools.cache
     def wav_bytes(seconds: float = 3) -> bytes:
         target = io.BytesIO()
         with wave.open(target, "wb") as sound:
