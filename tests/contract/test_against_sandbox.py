@@ -155,7 +155,7 @@ def test_sandbox_bills_within_the_quoted_bounds(sandbox: Sandbox, shop: MediaSho
 
 
 @ADAPTERS
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_has_no_violation_the_sandbox_accepts(
     sandbox: Sandbox, shop: MediaShop, adapter: Adapter, data: st.DataObject

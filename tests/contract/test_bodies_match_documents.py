@@ -77,7 +77,7 @@ def test_neutral_models_work_in_the_modes_that_all_vendors_share(case: Case) -> 
 
 
 @pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_request_without_violations_becomes_a_body_that_the_documents_allow(
     adapter: Adapter, data: st.DataObject
