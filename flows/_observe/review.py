@@ -9,6 +9,7 @@ from flows._observe.artifacts import MOST_ROWS, Shown, address_of, code
 from flows._observe.past_runs import MOST_PICTURES, picture
 from longtake.domain.text import counted, one_line
 from longtake.files.store import Store
+from longtake.media.cutting.side_by_side import side_by_side
 from longtake.planning.prepare import PreparedRun
 from longtake.reports.figures import money, total_of
 from longtake.reports.run.rewrite import PAGE
@@ -71,15 +72,10 @@ def review(waiting: Sequence[ShotView], store: Store) -> Shown | None:
         f"or, of one shot, {code(decide_command(store.url, f'{waiting[0].shot_id}=1'), 500)}, or run the deployment "
         "`decide` with the same words. Render again, or press *Retry*: it goes on where a decision has come.",
     ]
-    shown = 0
-    for shot in waiting:
-        pictures = [(take.number, picture(store.read(take.poster))) for take in shot.takes if take.poster]
-        if not any(seen for _, seen in pictures) or shown + len(pictures) > MOST_PICTURES:
-            continue
-        shown += len(pictures)
-        cells = [(f"take {number}", seen or "–") for number, seen in pictures]
-        lines += ["", code(shot.shot_id), "", f"| {' | '.join(head for head, _ in cells)} |", f"|{'---|' * len(cells)}"]
-        lines += [f"| {' | '.join(seen for _, seen in cells)} |"]
+    for shot in waiting[:MOST_PICTURES]:
+        posters = [(f"take {take.number}", store.read(take.poster)) for take in shot.takes if take.poster]
+        if seen := picture(side_by_side(posters)):
+            lines += ["", code(shot.shot_id), "", seen]
     return Shown("markdown", "\n".join(lines), "What waits for a person's decision")
 
 

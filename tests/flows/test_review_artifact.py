@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 
+from PIL import Image
+
 from flows._observe.artifacts import MOST_ROWS
-from flows._observe.past_runs import MOST_PICTURES
+from flows._observe.past_runs import MOST_PICTURE_BYTES, MOST_PICTURES
 from flows._observe.review import notice_words, review, waiting_words, what_waits
 from longtake.files.open_store import open_store
 from tests.unit.reports.report_runs import EVIL, reel_of, run_of
 from tests.unit.reports.review_runs import review_reel, review_run
-
-JPEG = b"\xff\xd8\xff picture"
 
 
 def test_nothing_that_waits_is_no_artifact(tmp_path) -> None:
@@ -36,18 +37,37 @@ def test_it_names_each_shot_its_takes_what_follows_for_how_much_and_the_command(
     assert f"`longtake decide --output '{tmp_path}/an out' harbour/1=1`" in told
 
 
-def test_posters_of_the_first_shots_takes_are_shown_as_data_within_bounds(tmp_path) -> None:
+def test_the_first_shots_takes_are_shown_side_by_side_as_one_small_picture_each(tmp_path) -> None:
     store = open_store(str(tmp_path))
-    run = review_run(5)
+    colours = [(200, 30, 30), (30, 160, 30), (30, 30, 200)]
     waiting = []
-    for shot in what_waits(run):
+    for shot in what_waits(review_run(MOST_PICTURES + 2)):
         takes = [take.model_copy(update={"poster": f"posters/{shot.reel}-{take.number}.jpg"}) for take in shot.takes]
-        for take in takes:
-            store.write(str(take.poster), JPEG + str(take.number).encode())
+        for take, colour in zip(takes, colours, strict=True):
+            store.write(str(take.poster), jpeg(colour))
         waiting.append(shot.model_copy(update={"takes": takes}))
+    store.write(str(waiting[0].takes[1].poster), b"<svg onload=x>")
     found = [base64.b64decode(data) for data in re.findall(r"base64,([^)]*)\)", str(review(waiting, store).data))]
-    assert found == [JPEG + str(number).encode() for _ in range(2) for number in (1, 2, 3)]
     assert len(found) == MOST_PICTURES
+    assert max(map(len, found)) < MOST_PICTURE_BYTES
+    with Image.open(io.BytesIO(found[1])) as picture:
+        assert picture.size == (640, 118)
+        seen = [picture.convert("RGB").getpixel((x, 90)) for x in (100, 320, 540)]
+    for pixel, colour in zip(seen, colours, strict=True):
+        assert max(abs(one - other) for one, other in zip(pixel, colour, strict=True)) < 12
+    with Image.open(io.BytesIO(found[0])) as picture:
+        assert picture.convert("RGB").getpixel((320, 90)) == (64, 64, 64)
+
+
+def test_takes_without_posters_are_told_in_words_alone(tmp_path) -> None:
+    told = str(review(what_waits(review_run(1)), open_store(str(tmp_path))).data)
+    assert "base64" not in told
+
+
+def jpeg(colour: tuple[int, int, int]) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (640, 360), colour).save(written, "JPEG")
+    return written.getvalue()
 
 
 def test_many_are_bounded_and_an_unknown_price_is_never_taken_for_none(tmp_path) -> None:

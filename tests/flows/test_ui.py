@@ -202,6 +202,47 @@ def guide(deployed: Project) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def waiting(deployed: Project) -> dict[str, Any]:
+    """A run that ends with two takes of a shot waiting for a person."""
+    deployed.sandbox.faults.clear()
+    deployed.sandbox.settings.job_seconds = 0.5
+    columns = f"{COLUMNS.strip()},continue_from,variants,review\n"
+    rows = 'quay,1,evolink,"a quay in the rain",4,480p,,2,wait\nquay,2,evolink,"a ferry lands",4,480p,clip,,\n'
+    (deployed.folder / "quay.csv").write_text(columns + rows)
+    return deployed.run_here("render-manifest-sandbox", manifest="quay.csv", output="reels-quay")
+
+
+def test_what_waits_for_a_person_is_an_artifact_and_an_event_with_takes_price_and_command(
+    deployed: Project, waiting: dict[str, Any]
+) -> None:
+    assert waiting["state_type"] == "FAILED"
+    output = f"{deployed.folder}/reels-quay"
+    told = artifacts(deployed, waiting["id"])["longtake-review"]["data"]
+    assert told.startswith("**1 shot awaits a decision; 1 shot follows for $")
+    assert "| `quay/1` | 1, 2 | 1 | $" in told
+    assert f"longtake decide --output {output} quay/1=1" in told
+    assert told.count("![](data:image/jpeg;base64,") == 1
+
+    body = {"filter": {"event": {"prefix": ["longtake.shot.awaiting_review"]}}, "limit": 50}
+    wait_for(lambda: output in deployed.call("POST", "/events/filter", body).text, 30)
+    found = deployed.call("POST", "/events/filter", body).json()["events"]
+    [event] = [one for one in found if one["resource"]["longtake.output"] == output]
+    assert event["resource"]["prefect.resource.name"] == "quay/1"
+    assert (event["payload"]["takes"], event["payload"]["follows"]) == ([1, 2], 1)
+    assert "1 shot awaits a decision" in event["payload"]["words"]
+
+
+def test_the_form_of_decide_tells_what_to_write(deployed: Project) -> None:
+    form = deployed.deployment("decide-sandbox")["parameter_openapi_schema"]
+    fields = form["properties"]
+    assert list(fields) == ["output", "decisions", "by", "why", "then_render"]
+    assert fields["decisions"]["type"] == "array"
+    assert "reel/shot=2" in fields["decisions"]["description"]
+    assert all(field["description"] for field in fields.values())
+    assert form["required"] == ["output", "decisions"]
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -289,6 +330,20 @@ class TestInTheBrowser:
             for each in words:
                 page.get_by_text(each).first.wait_for()
             kept_picture(page, name, tmp_path)
+
+    def test_what_waits_and_the_form_that_decides_have_pages(
+        self, deployed: Project, waiting: dict[str, Any], page: Any, tmp_path: Path
+    ) -> None:
+        root = deployed.api_url.removesuffix("/api")
+        shown = artifacts(deployed, waiting["id"])["longtake-review"]["id"]
+        page.goto(f"{root}/artifacts/artifact/{shown}")
+        page.get_by_text("1 shot awaits a decision").first.wait_for()
+        assert page.locator("img[src^='data:image/jpeg']").count() == 1
+        kept_picture(page, "ui-review", tmp_path)
+        page.goto(f"{root}/deployments/deployment/{deployed.deployment('decide-sandbox')['id']}/run")
+        for words in ("decisions", "then_render", "reel/shot=2 for take 2"):
+            page.get_by_text(words).first.wait_for()
+        kept_picture(page, "ui-decide", tmp_path)
 
     @pytest.mark.parametrize("ui", ["", pytest.param("/v2", marks=pytest.mark.slow)], ids=["v1", "v2"])
     def test_hostile_names_and_messages_are_only_text(self, told: Told, page: Any, ui: str) -> None:
