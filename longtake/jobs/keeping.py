@@ -49,7 +49,7 @@ async def take_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | N
         None where there is none, or other bytes than were recorded: those are fetched.
     """
     key, store = ledger.clip_key(job.identity), ledger.store
-    if await asyncio.to_thread(store.size, key) is None:
+    if not await asyncio.to_thread(ledger.has_film, job.identity):
         return None
     with scratch_folder() as folder:
         try:
@@ -93,6 +93,7 @@ def keep(job: Job, ledger: Ledger, part: Path, checked: GateResult) -> Clip:
             f"the clip's file is not the one that was recorded ({known.sha256[:12]}…), and the vendor now gives other "
             f"bytes; both are kept, {key} and {beside}: put the right one at {key}"
         )
+    ledger.note_film(job.identity)
     ledger.store.copies.publish(part, key, clip.sha256)
     discard(part)
     return _record(job, ledger, clip, checked)

@@ -139,6 +139,15 @@ class Ledger:
         texts = self._recent.get(identity)
         return self.purchase(identity) if texts is None else self._assembled(identity, texts)
 
+    def has_film(self, identity: str) -> bool:
+        """Whether a film stands in a purchase's folder, as this process knows it; asked for where it does not."""
+        known = self._recent.get(identity)
+        return CLIP_NAME in known if known is not None else self.store.size(self.clip_key(identity)) is not None
+
+    def note_film(self, identity: str) -> None:
+        """A film is about to be put into a purchase's folder."""
+        self._recent.add(identity, CLIP_NAME, None)
+
     def before_buying(self, identity: str) -> Purchase:
         """As `purchase`; one of which `load` found no trace is taken for new without a question.
 

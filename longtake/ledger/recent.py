@@ -33,7 +33,7 @@ class Recent:
             while len(self._files) > MOST_PURCHASES:
                 self._files.popitem(last=False)
 
-    def add(self, identity: str, name: str, data: bytes) -> None:
+    def add(self, identity: str, name: str, data: bytes | None) -> None:
         """Takes in one more file, just written; nothing where the others are not known."""
         with self._lock:
             if (files := self._files.get(identity)) is not None:

@@ -116,7 +116,7 @@ class RunReport:
                 seen, beaten = self._changes, begun
                 try:
                     await asyncio.to_thread(self.write, ended, made, self._known, finished=False)
-                    if changed:
+                    if changed and seen:  # before anything has happened they say what they said
                         await asyncio.to_thread(self._unless_finished, partial(write_results, self._known))
                 except Exception as error:  # S3 errors are of many families; the next writing may do
                     log.warning("the report could not be written now: %s", error)

@@ -126,7 +126,7 @@ def write_tables(
     whole = _for_people([retry.drop_columns([SHOT]), *(one.retry for one in others)], SHOT)
     if is_typed or any(one.is_typed for one in others):
         store.write(RETRY_TYPED, _parquet(whole))
-    else:
+    elif not kept_before or any(one.is_typed for one in kept_before.values()):
         store.remove(RETRY_TYPED)
     rest = [row for one in others for row in _texts(one.retry)]
     store.write(RETRY, codecs.BOM_UTF8 + rows_csv(whole.column_names, [*again.values(), *rest]))
