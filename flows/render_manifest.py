@@ -71,6 +71,7 @@ async def render_manifest(
     skip_refused: bool = False,
     replace: bool = False,
     keep_followers: bool = False,
+    verify: bool = False,
     max_attempts: AtLeastOne = 1,
     review: ReviewRule = "none",
     choose: Choose = "first",
@@ -100,6 +101,7 @@ async def render_manifest(
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.
         keep_followers: Keep what follows a shot whose take was raised, and join it to the new take.
+        verify: Read each clip that is on S3 in full and compare its hash; without, its size tells.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
         review: Shots that wait for a person's decision before anything continues from them and before their reel is
             made, where their row does not say: none, the first of each reel, all that another continues from, or all.
@@ -125,6 +127,7 @@ async def render_manifest(
         skip_refused=skip_refused,
         replace=replace,
         keep_followers=keep_followers,
+        verify=verify,
         max_attempts=max_attempts,
         review=review,
         choose=choose,

@@ -35,11 +35,12 @@ CheckClip = Callable[[Path, str], Awaitable[GateResult]]
 """Looks at a downloaded file, given its SHA-256; raises `UnreadableClipError` where it is no sound video."""
 
 
-def is_at_home(ledger: Ledger, clip: Clip) -> bool:
-    """Whether a recorded clip's file is there, whole: by hash where the store is local, by size where it is remote."""
+def is_at_home(ledger: Ledger, clip: Clip, *, in_full: bool = False) -> bool:
+    """Whether a recorded clip's file is there, whole: by hash where the store is local or `in_full`, else by size."""
     if ledger.store.size(clip.key) != clip.size_bytes:
         return False
-    return ledger.store.local(clip.key) is None or ledger.store.sha256(clip.key) == clip.sha256
+    by_size = ledger.store.local(clip.key) is None and not in_full
+    return by_size or ledger.store.sha256(clip.key) == clip.sha256
 
 
 async def take_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:

@@ -31,7 +31,7 @@ CLIP_NAME = "clip.mp4"
 RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
 """Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-READ_AT_ONCE = 200
+READ_AT_ONCE = 1000
 """Purchases whose texts are in memory together while all are read."""
 
 

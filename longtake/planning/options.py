@@ -56,6 +56,8 @@ class RenderOptions(BaseModel):
     """buy changed shots again without a raised take"""
     keep_followers: bool = False
     """keep what follows a shot whose take was raised, and join it to the new take"""
+    verify: bool = False
+    """read each clip on S3 in full and compare its hash; without, its size tells (in a folder, always the hash)"""
     max_attempts: AtLeastOne = 1
     """purchases of one shot take in all"""
     review: ReviewRule = "none"

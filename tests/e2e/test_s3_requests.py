@@ -132,6 +132,24 @@ async def test_a_record_that_was_torn_since_the_index_was_written_is_not_taken_f
     assert sandbox.bill.count() == 3
 
 
+async def test_a_clip_that_was_changed_in_its_own_size_is_found_by_verify_and_fetched_again(
+    sandbox, server, write_manifest, monkeypatch
+):
+    output, load = "s3://requests/changed", sandbox_accounts(sandbox)
+    await rendered(write_manifest, sandbox, output, monkeypatch, lone=2)
+    store = open_store(output)
+    clip = next(key for key in store.list("ledger") if key.endswith("clip.mp4"))
+    whole = store.read(clip)
+    store.write(clip, whole[:-1] + bytes([whole[-1] ^ 1]))
+    manifest = write_manifest(rows_of(2))
+    since = len(server.requests)
+    end = await render_plain(manifest, output, load, check=quick_check, verify=True)
+    assert end.all_done, [row.error for row in end.rows]
+    assert server.counts(since)["GET"] >= 2
+    assert store.read(clip) == whole
+    assert (end.bought_now, sandbox.bill.count()) == (0, 2)
+
+
 async def test_lost_answers_of_every_create_change_no_bill(sandbox, server, write_manifest, monkeypatch):
     server.loses_answers = True
     for _ in range(2):

@@ -163,6 +163,7 @@ def wished() -> RenderOptions:
         "skip_refused": True,
         "replace": True,
         "keep_followers": True,
+        "verify": True,
         "review": "all",
         "choose": "best",
         "max_attempts": 3,
