@@ -272,7 +272,7 @@ class Run:
         in_full = self.options.verify
         is_listed = purchase.clip_bytes == record.clip.size_bytes and not in_full
         if is_listed or await asyncio.to_thread(is_at_home, self.ledger, record.clip, in_full=in_full):
-            return ShotResult(shot, done, purchase.job, record.clip, record.at)
+            return ShotResult(shot, DONE, purchase.job, record.clip, record.at)
         if accepted is None:
             raise UnreadableRecordError("the clip is not there, and the record of its job cannot be read")
         log.warning("%s: the clip's file is missing or damaged; it is fetched again, not bought again", shot.shot_id)
