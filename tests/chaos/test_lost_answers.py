@@ -66,7 +66,12 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("how", LISTS)
+IN_SUITE = ("behind by a while", "in pages of two, some jobs twice", "by a clock that is a day behind")
+
+
+@pytest.mark.parametrize(
+    "how", [how if how in IN_SUITE else pytest.param(how, marks=pytest.mark.slow) for how in LISTS]
+)
 async def test_a_job_is_found_among_those_of_other_runs_whatever_the_list_is_like(tmp_path, sandbox, how):
     path, load = manifest(tmp_path), sandbox_accounts(sandbox)
     others = await render_plain(manifest(tmp_path, rows=4), tmp_path / "others", load)
