@@ -273,19 +273,22 @@ def test_links_die_soon_when_most_of_their_day_has_passed(left_alone: str) -> No
 
 
 @pytest.mark.usefixtures("switched_on")
-def test_automations_that_are_switched_on_tell_of_rows_budget_account_and_links(
+def test_automations_that_are_switched_on_tell_of_rows_budget_account_links_and_review(
     project: Project, webhook: tuple[str, list[str]], left_alone: str, monkeypatch
 ) -> None:
     project.sandbox.faults.add(Fault(kind="unauthorized", step="submit", vendor="anyfast", times=None))
     rendered(project, "away", ["away,1,anyfast,notify 3 end,4,480p"])
     rendered(project, "poor", ["first,1,evolink,a,4,480p", "second,1,evolink,b,4,480p"], budget_usd=0.13)
+    rows = "quay,1,evolink,a,4,480p,wait\nmole,1,evolink,b,4,480p,wait\n"
+    (project.folder / "look.csv").write_text(COLUMNS.strip() + ",review\n" + rows)
+    project.run_here("render-manifest-sandbox", manifest="look.csv", output="out-look")
     monkeypatch.setattr(reconcile_flow, "dying_links", partial(dying_links, within_seconds=1e9))
     asyncio.run(reconcile_flow.reconcile_jobs(left_alone, return_state=True))
 
     def told(words: str) -> list[str]:
         return [text for text in list(webhook[1]) if text.startswith(f"Longtake: {words}\n")]
 
-    kinds = ("rows failed", "budget reached", "an account refuses", "links are dying")
+    kinds = ("rows failed", "budget reached", "an account refuses", "links are dying", "shots await review")
     wait_for(lambda: all(told(words) for words in kinds), 60)
     # A set, because Prefect delivers at least once.
     [poor] = {text for text in told("rows failed") if "render poor.csv: 1/2 rows done" in text}
@@ -293,6 +296,8 @@ def test_automations_that_are_switched_on_tell_of_rows_budget_account_and_links(
     assert any("anyfast/default refuses: Invalid token" in text for text in told("an account refuses"))
     assert any("second/1 is held: the budget: " in text for text in told("budget reached"))
     assert any("1 paid clips are not here yet; the first link dies at " in text for text in told("links are dying"))
+    [waiting] = set(told("shots await review"))
+    assert "2 shots await a decision; nothing waits behind: quay/1, mole/1. Choose in report.html" in waiting
     stored = project.call("POST", "/block_documents/filter", {}).text
     assert "longtake-notify" in stored
     assert "T0P-SECRET" not in stored
