@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas
@@ -31,6 +31,8 @@ _TYPES: dict[str, pyarrow.DataType] = {
     "chosen_take": pyarrow.int64(),
     "finished_at": _TIME,
 }
+ROWS_AT_ONCE = 1000
+"""Of a table that is not in memory whole in more than one form."""
 RESULT_COLUMNS: tuple[str, ...] = tuple(name for name in RowResult.model_fields if name != "row")
 """The columns that results add, in their order."""
 
@@ -46,16 +48,34 @@ def results_table(manifest: Manifest, results: Sequence[RowResult]) -> pandas.Da
         A frame of Arrow types; references stand in it without signatures and inline data. A manifest column
         with the name of a result column is called `manifest_<name>`.
     """
-    told: dict[str, list[Any]] = {name: [None] * len(manifest) for name in RESULT_COLUMNS}
-    for result in results:
-        for name, values in told.items() if 0 < result.row <= len(manifest) else ():
-            values[result.row - 1] = getattr(result, name)
     own = without_signatures(manifest.frame).rename(columns=_new_names(list(manifest.cells)))
-    columns: dict[str, Any] = {}
-    for name in RESULT_COLUMNS:
-        columns[name] = pyarrow.array(told.pop(name), _TYPES.get(name, pyarrow.string()))
-    added = pyarrow.table(columns).to_pandas(types_mapper=pandas.ArrowDtype)
+    added = _told(len(manifest), results).to_pandas(types_mapper=pandas.ArrowDtype)
     return pandas.concat([own, added], axis=1)
+
+
+def _told(rows: int, results: Iterable[RowResult]) -> pyarrow.Table:
+    """The columns that results add, a row for each of the manifest's; few rows at a time are more than columns."""
+    batches: list[pyarrow.RecordBatch] = []
+    places = [-1] * rows
+    waiting: list[RowResult] = []
+
+    def put() -> None:
+        columns = [
+            pyarrow.array([getattr(result, name) for result in waiting], _TYPES.get(name, pyarrow.string()))
+            for name in RESULT_COLUMNS
+        ]
+        batches.append(pyarrow.RecordBatch.from_arrays(columns, names=list(RESULT_COLUMNS)))
+        waiting.clear()
+
+    for number, result in enumerate(results):
+        if 0 < result.row <= rows:
+            places[result.row - 1] = number
+        waiting.append(result)
+        if len(waiting) == ROWS_AT_ONCE:
+            put()
+    put()
+    where = pyarrow.array([None if place < 0 else place for place in places], pyarrow.int64())
+    return pyarrow.Table.from_batches(batches).take(where).combine_chunks()
 
 
 def _new_names(columns: Sequence[str]) -> dict[str, str]:
@@ -86,12 +106,12 @@ def table_files(table: pyarrow.Table) -> tuple[bytes, bytes]:
     """A table of results as Parquet and as CSV."""
     parquet = io.BytesIO()
     pyarrow.parquet.write_table(table, parquet, compression="zstd")
-    harmless = pyarrow.table(
-        [_harmless(as_text(column)) for column in table.columns],
-        names=[str(_harmless(pyarrow.chunked_array([[name]]))[0]) for name in table.column_names],
-    )
+    names = [str(_harmless(pyarrow.chunked_array([[name]]))[0]) for name in table.column_names]
     text = io.BytesIO()
-    pyarrow.csv.write_csv(harmless, text)
+    for start in range(0, max(1, len(table)), ROWS_AT_ONCE):
+        some = table.slice(start, ROWS_AT_ONCE)
+        harmless = pyarrow.table([_harmless(as_text(column)) for column in some.columns], names=names)
+        pyarrow.csv.write_csv(harmless, text, pyarrow.csv.WriteOptions(include_header=start == 0))
     return parquet.getvalue(), text.getvalue()
 
 

@@ -86,7 +86,8 @@ def running_vendors(**settings: Any) -> Iterator[Vendors]:
             # One line points all vendors at it at once; the slots of each are told to each.
             if line.startswith("export ") and "LONGTAKE_SANDBOX_URL" not in line:
                 name, _, value = line.removeprefix("export ").strip().partition("=")
-                exports[name] = value
+                if name != "LONGTAKE_SANDBOX_URL":  # it would stand for the addresses below, with slots of its own
+                    exports[name] = value
                 if name == "JIMMYAI_POLL_INTERVAL_SECONDS":
                     break
         url = exports["EVOLINK_BASE_URL"].removesuffix("/evolink")
