@@ -19,6 +19,8 @@ from flows._proxies import LOOPBACK
 
 GONE_AFTER_SECONDS = 10.0
 """A server of this machine that refuses for so long is gone; the local one is started again sooner."""
+ANSWER_STANDS_SECONDS = 0.25
+"""Steps that begin within so long of an answer do not ask again: each costs the server a connection."""
 _CONNECT_SECONDS = 2.0
 _WORDS = "the Prefect server does not answer: the steps of what is bought go on without task runs"
 
@@ -28,11 +30,14 @@ class _Detour:
 
     def __init__(self) -> None:
         self.taken = False
+        self._answered_at = float("-inf")
 
     async def is_needed(self) -> bool:
         """Whether the server refuses; asked of another machine's only once a step could not begin."""
         parts = urlsplit(get_current_settings().api.url or "")
         if not parts.hostname or not (self.taken or parts.hostname in LOOPBACK):
+            return False
+        if not self.taken and time.monotonic() - self._answered_at < ANSWER_STANDS_SECONDS:
             return False
         port = parts.port or (443 if parts.scheme == "https" else 80)
         until = time.monotonic() + (0.0 if self.taken else GONE_AFTER_SECONDS)
@@ -41,7 +46,7 @@ class _Detour:
                 self.take()
                 return True
             await asyncio.sleep(1.0)
-        self.taken = False
+        self.taken, self._answered_at = False, time.monotonic()
         return False
 
     def take(self) -> None:

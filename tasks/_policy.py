@@ -27,7 +27,9 @@ STEP: StepPolicy = {"retries": 0, "cache_policy": NO_CACHE, "persist_result": Fa
 
 
 def tells_news(record: logging.LogRecord) -> bool:
-    """Whether a line of a task's log stays: the state it ends in tells of an error raised on purpose, in one line."""
+    """Whether a line of a task's log stays: that it ended well its state tells, as it tells of an error on purpose."""
+    if record.levelno <= logging.INFO and str(record.msg).startswith("Finished in state Completed"):
+        return False
     return not (record.exc_info and isinstance(record.exc_info[1], LongtakeError))
 
 

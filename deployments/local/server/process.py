@@ -140,7 +140,9 @@ def _serve(watch: _Watch, listener: socket.socket) -> None:
     from deployments.local.server.database import take_turns  # noqa: PLC0415
 
     take_turns()
-    config = uvicorn.Config(guarded(create_app(final=True)), log_level="warning", timeout_graceful_shutdown=2)
+    app = guarded(create_app(final=True))
+    # Every event of every task run comes over a websocket of this machine, where packing saves nothing.
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, ws_per_message_deflate=False)
     watch.server = uvicorn.Server(config)
     watch.server.run(sockets=[listener])
 
