@@ -1,9 +1,10 @@
 """Peak memory of a plan and of a render at 100, 1,000 and 10,000 rows.
 
-    python -m tests.benchmarks.bench_memory [--plan 100 1000 10000] [--render 100 400]
+    python -m tests.benchmarks.bench_memory [--plan 100 1000 10000] [--render 100 400] [--without-decoding]
 
-Renders of many rows take long: `bench_scale --rows 10000` tells the memory of one. What a render has at its start (the
-libraries and the plan) is told apart from what it grows by while shots come and go.
+Renders of many rows take long, 10,000 of them half an hour. What a render has at its start (the libraries and the plan)
+is told apart from what it grows by while shots come and go. `--without-decoding` believes the clips' headers and makes
+no posters: decoders are processes of their own and no part of these figures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from tests.benchmarks.whole_runs.measuring import Usage, clean_environment, measured, prefect_homes
 from tests.benchmarks.whole_runs.vendors import running_vendors, write_rows
 
-SLOTS = {"evolink": 10, "anyfast": 6, "powertokens": 4}
+SLOTS = {"evolink": 50, "anyfast": 30, "powertokens": 20}
 
 
 def grown_mib(usage: Usage) -> float:
@@ -29,7 +30,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--plan", type=int, nargs="*", default=[100, 1000, 10_000])
     parser.add_argument("--render", type=int, nargs="*", default=[100])
+    parser.add_argument("--without-decoding", action="store_true")
     chosen = parser.parse_args()
+    program = "tests.benchmarks.whole_runs.undecoded" if chosen.without_decoding else "longtake_cli.main"
     print("| | rows | peak MiB | ÷ the least rows | KiB per further row | grew after a third MiB | server's peak MiB |")
     print("| --- " * 7 + "|")
     sizes = [("plan", rows) for rows in chosen.plan] + [("render", rows) for rows in chosen.render]
@@ -39,7 +42,7 @@ def main() -> None:
             manifest, home = Path(folder) / f"{rows}.csv", homes.new()
             write_rows(manifest, rows, SLOTS)
             environment = clean_environment(PREFECT_HOME=str(home)) | vendors.environment(SLOTS, 0.5)
-            arguments = ["-m", "longtake_cli.main", command, str(manifest), "--output", f"{folder}/{command}-{rows}"]
+            arguments = ["-m", program, command, str(manifest), "--output", f"{folder}/{command}-{rows}"]
             usage = measured(arguments, environment, home)
             few, least = first.setdefault(command, (rows, usage.peak_mib))
             each = f"{1024 * (usage.peak_mib - least) / (rows - few):.1f}" if rows > few else "–"
