@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from longtake._speed import Packed
+from longtake._speed import Packed, give_back_memory
 from longtake.accounts.slots import Scarcity
 from longtake.domain.events import STAGE_AFTER, RunEvent
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
@@ -165,6 +165,7 @@ class RunReport:
             if any(shot.takes for shot in view.shots):
                 view = with_reviews(view, purchases, self._reviews.read(), time.time())
             write_report(prepared.store, view)
+            give_back_memory()
             self._is_finished = finished
             return view.totals
 

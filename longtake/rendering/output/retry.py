@@ -14,6 +14,7 @@ from typing import Any, cast
 import pyarrow
 import pyarrow.parquet
 
+from longtake._speed import give_back_memory
 from longtake.domain.addresses import bucket_of, is_s3
 from longtake.domain.request import Role
 from longtake.files.json_files import write_json
@@ -86,6 +87,8 @@ def _write_results(store: Store, results: pyarrow.Table, others: Sequence[Render
     parquet, table = table_files(_for_people([results, *(one.results for one in others)], IDENTITY))
     store.write("results.parquet", parquet)
     store.write("results.csv", codecs.BOM_UTF8 + table)
+    pyarrow.default_memory_pool().release_unused()
+    give_back_memory()
 
 
 def write_tables(

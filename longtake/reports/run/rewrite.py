@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from longtake._speed import give_back_memory
 from longtake.domain.errors import ConfigurationError
 from longtake.files.names import file_name
 from longtake.files.open_store import open_store
@@ -23,6 +24,7 @@ PAGE, DATA = "report.html", "report.json"
 def write_report(store: Store, view: ReportView) -> None:
     """Writes `report.html` and, for `longtake report`, the same as data."""
     store.write(DATA, _bytes(view.json_pieces()))
+    give_back_memory()
     store.write(PAGE, _bytes(page_pieces(view)))
 
 
