@@ -151,10 +151,7 @@ class Shot:
     @property
     def awaits(self) -> RowChoice | None:
         """The choice of an earlier shot of its chain that a person has yet to make, the first of them."""
-        if self.parent is None:
-            return None
-        own = self.parent.choice
-        return self.parent.awaits or (own if own is not None and own.needs_decision else None)
+        return None if self.choice is None else self.choice.awaited
 
     @property
     def account(self) -> str:
@@ -202,7 +199,8 @@ class RowChoice:
     """Which take of a row reel and chain go by, and what people said of its takes.
 
     `takes` are all of the row, `chosen` is the one that counts; while nobody has chosen, the one that would.
-    `reviewed`: a person must choose. `is_open`: the run chooses the best once the takes are here.
+    `reviewed`: a person must choose. `is_open`: the run chooses the best once the takes are here. `awaited` is the
+    first choice above it in its chain that a person has yet to make.
     """
 
     takes: list[Shot]
@@ -210,6 +208,7 @@ class RowChoice:
     reviewed: bool = False
     ruling: Ruling = UNDECIDED
     is_open: bool = False
+    awaited: RowChoice | None = None
 
     @property
     def is_told(self) -> bool:

@@ -15,7 +15,7 @@ from longtake.manifests.schema import ManifestRow
 from longtake.planning.bought_before.kept import bought_behind
 from longtake.planning.options import Choose, ReviewRule
 from longtake.planning.plan import RowChoice, Shot
-from longtake.reviews.decision import Decision, Ruling, ruling_on
+from longtake.reviews.decision import Decision, ruling_on
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class Standings:
             self.shots.extend(takes)
             follower = rows[place + 1] if place + 1 < len(rows) else None
             follower = follower if follower is not None and follower.written.continue_from else None
-            before = self._choice(takes, follower, is_first=place == 0, shot_of=shot_of)
+            choice = self._choice(takes, follower, is_first=place == 0, shot_of=shot_of)
+            choice.awaited = _awaited(before) if row.written.continue_from else None
+            before = choice
 
     def identify(self, shot: Shot, parent: Shot | None) -> None:
         """Says who a shot is that continues this one, and what was bought of it.
@@ -179,14 +181,17 @@ class Standings:
                 self.identify(shot, before.chosen if is_chained and before is not None else None)
             self.rule(choice)
             choice.is_open = choice.is_open and choice.ruling.state != "chosen"
+            choice.awaited = _awaited(before) if is_chained else None
             before = choice
 
     def rule(self, choice: RowChoice) -> None:
         """Puts what people decided into force on the takes as they are now."""
-        takes = {shot.purchase.identity: shot for shot in choice.takes if shot.purchase is not None}
         given = self.decisions.get(choice.takes[0].shot_id, ())
+        if not given:
+            return
+        takes = {shot.purchase.identity: shot for shot in choice.takes if shot.purchase is not None}
         hashes = {identity: _hash(shot) for identity, shot in takes.items()}
-        choice.ruling = ruling = ruling_on(hashes, given, self.now) if given else Ruling()
+        choice.ruling = ruling = ruling_on(hashes, given, self.now)
         refused = frozenset(one for each in given if each.choice == "reject" for one in each.seen)
         for shot in choice.takes:
             shot.generation = self._generation(shot, refused)
@@ -228,6 +233,13 @@ class Standings:
                 if any(purchase.is_charged for purchase in attempts_in(identity, self.purchases)):
                     return parent
         return None
+
+
+def _awaited(before: RowChoice | None) -> RowChoice | None:
+    """The first choice that a person has yet to make, of a row and those above it in its chain."""
+    if before is None:
+        return None
+    return before.awaited or (before if before.needs_decision else None)
 
 
 def is_of_take(intent: Intent, shot: Shot) -> bool:

@@ -83,6 +83,8 @@ class Chooser:
 
     async def settle_before(self, shot: Shot) -> None:
         """Makes every choice above a shot of a chain: until then nobody knows what it continues, and who it is."""
+        if self.standings is None or self.standings.rules.choose == "first":
+            return
         line: list[RowChoice] = []
         link = shot.parent
         while link is not None:

@@ -152,6 +152,18 @@ async def test_a_plan_tells_what_waits_and_what_follows_a_changed_choice_with_it
     plan = await planned(chain(3))
     assert [shot.standing.value for shot in plan.plan.shots] == ["done", "done", "done", "follows", "follows"]
     assert "2 follow, 0.2880–0.3240 USD" in summary_line(plan)
+    [notice] = [words for words in plan.notices if "--keep-followers" in words]
+    assert "ad/1 take 1: nothing alone with --keep-followers, at most 0.3240 USD with the 2" in notice
+
+
+async def test_a_changed_choice_keeps_what_followed_the_former_one_where_that_is_asked(tmp_path, sandbox, render):
+    await render(chain(3))
+    decide(tmp_path / "out", "ad/1=2")
+    await render(chain(3))
+    decide(tmp_path / "out", "ad/1=1")
+    end = await render(chain(3), keep_followers=True)
+    assert sandbox.bill.count() == 5
+    assert (end.all_done, end.rows[0].chosen_take) == (True, 1)
 
 
 async def test_a_rejected_shot_is_bought_again_only_where_attempts_or_a_raised_take_allow_it(tmp_path, sandbox, render):

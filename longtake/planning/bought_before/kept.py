@@ -34,10 +34,19 @@ def retake_prices(shots: Sequence[Shot]) -> list[str]:
         if shot.standing is Standing.FOLLOWS and shot.kept_as:
             behind.setdefault(_taken_anew(shot), []).append(shot)
     return [
-        f"{shot.name}: {at_most([shot])} alone with --keep-followers, {at_most([shot, *followers])} with the "
+        f"{shot.name}: {_alone(shot)} alone with --keep-followers, {at_most([*_bought(shot), *followers])} with the "
         f"{len(followers)} bought before that follow from it"
         for shot, followers in behind.items()
     ]
+
+
+def _alone(shot: Shot) -> str:
+    return at_most([shot]) if shot.standing.buys else "nothing"
+
+
+def _bought(shot: Shot) -> list[Shot]:
+    """The shot where a run buys it; another of its takes that was chosen is here already."""
+    return [shot] if shot.standing.buys else []
 
 
 def kept_words(shots: Sequence[Shot]) -> list[str]:
