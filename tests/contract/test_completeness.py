@@ -76,7 +76,7 @@ def insert(path: Path, before: str, words: str) -> bool:
 def tree(tmp_path: Path) -> Path:
     """A copy of what a vendor lives in."""
     for part in NEEDED:
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "fifth"))
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("fifth"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
     return tmp_path
 

@@ -44,7 +44,7 @@ def tree(tmp_path: Path) -> Path:
     """A copy of what a vendor lives in, and of a render without Prefect."""
     tree = tmp_path / "tree"
     for part in NEEDED:
-        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__", "fifth"))
+        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("fifth"))
     for name in ("pyproject.toml", "tests/plain_render.py", "tests/__init__.py"):
         shutil.copy(ROOT / name, tree / name)
     (tmp_path / "m.csv").write_text(MANIFEST)
