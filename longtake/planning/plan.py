@@ -194,7 +194,7 @@ def at_most(shots: Iterable[Shot]) -> str:
     return f"at most {sum(known):.4f} USD" if len(known) == len(quotes) else "price unknown"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class RowChoice:
     """Which take of a row reel and chain go by, and what people said of its takes.
 
