@@ -11,15 +11,15 @@ import pytest
 from longtake.files.open_store import open_store
 from longtake.jobs.decisions import Decisions
 from longtake.jobs.download import download_clip
-from longtake.jobs.gate import gate
 from longtake.jobs.reconcile import ReconcileReport, reconcile
 from longtake.jobs.resources import open_resources
 from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import Expectation, State
+from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 TEARS = {
@@ -46,6 +46,7 @@ STRAYS = {
 def sandbox(monkeypatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     monkeypatch.setattr("longtake.jobs.adoption.PAUSE_SECONDS", 0.05)
+    without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
         yield running
 
@@ -58,9 +59,8 @@ def manifest(tmp_path) -> Path:
 
 
 async def rendered(manifest: Path, sandbox: Sandbox, **options) -> str:
-    end = await render_plain(
-        manifest, manifest.parent / "out", sandbox_accounts(sandbox, max_wait_seconds=5), **options
-    )
+    load = sandbox_accounts(sandbox, max_wait_seconds=5)
+    end = await render_plain(manifest, manifest.parent / "out", load, check=quick_check, **options)
     [verdict] = end.verdicts
     return verdict
 
@@ -81,10 +81,8 @@ async def settled(manifest: Path, sandbox: Sandbox, decisions: Decisions | None 
             return await await_end(job, await resources.session(job.account), ledger, taken_up=taken_up)
 
         async def download(job, link):
-            looked = gate(Expectation(), resources.workers)
-            return await download_clip(
-                job, await resources.session(job.account), ledger, resources.media, looked, link=link
-            )
+            session = await resources.session(job.account)
+            return await download_clip(job, session, ledger, resources.media, quick_check, link=link)
 
         return await reconcile(ledger, resources, decisions or Decisions(), await_job=follow, download=download)
 
