@@ -67,7 +67,7 @@ def test_every_length_of_echo_is_found_to_the_picture(seam: Seam, change: str) -
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", ["pan", "zoom"])
+@pytest.mark.parametrize("name", ["pan", pytest.param("zoom", marks=pytest.mark.slow)])
 def test_a_single_repeated_picture_is_found_in_clear_motion(name: str, change: str, tmp_path: Path) -> None:
     pictures = scenes.pan(76, 2.0, seed=5) if name == "pan" else scenes.zoom(76, 0.008, seed=6)
     seam = Seam(tmp_path, pictures)
@@ -111,7 +111,13 @@ STILL = {
 
 
 @pytest.mark.parametrize("name", STILL)
-@pytest.mark.parametrize("change", ["clean", "crf 32", "brightened, flatter, noisy, crf 28"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "clean",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("crf 32", "brightened, flatter, noisy, crf 28")),
+    ],
+)
 def test_nothing_is_invented_where_nothing_moves(name: str, change: str, tmp_path: Path) -> None:
     seam = Seam(tmp_path, STILL[name]())
     for length in (0, 5):
@@ -122,7 +128,7 @@ def test_nothing_is_invented_where_nothing_moves(name: str, change: str, tmp_pat
 
 
 @pytest.mark.parametrize("speed", [0.03, 0.08, 0.15, 0.3, 0.6, 1.2])
-@pytest.mark.parametrize("crf", [18, 32])
+@pytest.mark.parametrize("crf", [pytest.param(18, marks=pytest.mark.slow), 32])
 def test_no_echo_is_invented_where_a_slow_pan_goes_on(speed: float, crf: int, tmp_path: Path) -> None:
     pictures = scenes.pan(100, speed, seed=31)
     before = scenes.write_clip(tmp_path / "a.mp4", pictures[:64], crf=crf)
