@@ -15,6 +15,7 @@ from longtake.domain.text import counted
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
+from longtake.planning.bought_before.repairs import remember
 from longtake.planning.plan import Plan, RowChoice, Shot
 from longtake.planning.standings import Standings
 from longtake.rendering.chaining import drift_score
@@ -24,6 +25,8 @@ from longtake.reviews.decision import BEST, Decision, ruling_on
 from longtake.reviews.decisions import ReviewLog
 
 log = logging.getLogger("longtake.rendering.choosing")
+
+_DECIDED = ("chosen", "rejected")
 
 Results = Mapping[Shot, asyncio.Future[ShotResult]]
 
@@ -52,7 +55,20 @@ def missing_choice(choice: RowChoice | None, takes: Sequence[ShotResult]) -> str
         return ""
     if choice.needs_decision:
         return f"{choice.takes[0].shot_id} {AWAITS}"
+    if any(result.shot.is_chosen and result.is_done and _was_rejected(result) for result in takes):
+        return f"{choice.takes[0].shot_id} was rejected"
     return f"the best take of {choice.takes[0].shot_id} is not chosen yet" if choice.is_open else ""
+
+
+def _was_rejected(result: ShotResult) -> bool:
+    """Whether a person has rejected what a shot ended with, also while the run went on."""
+    choice, job = result.shot.choice, result.job
+    return choice is not None and job is not None and job.identity in choice.ruling.rejected
+
+
+def _rejected_outcome(shot: Shot) -> Outcome:
+    decision = shot.choice.ruling.decision if shot.choice is not None else None
+    return Outcome(verdict=Verdict.BLOCKED, evidence=f"{shot.shot_id}: {decision.words if decision else 'rejected'}")
 
 
 class _Look(NamedTuple):
@@ -109,25 +125,51 @@ class Chooser:
             found = {result.job.identity: result for result in done if result.job is not None}
             hashes = {identity: result.clip.sha256 for identity, result in found.items() if result.clip is not None}
             choice.ruling = ruling_on(hashes, decisions, time.time())
-            choice.is_open = False
+            # Where some takes were rejected meanwhile, the next run chooses among those that are left.
+            choice.is_open = choice.ruling.state not in _DECIDED
             if choice.ruling.state == "chosen" and choice.ruling.decision is not None:
                 choice.chosen = found[choice.ruling.decision.purchase].shot
             await self._follow(choice)
 
     async def outcome_before(self, shot: Shot) -> Outcome | None:
-        """Why a shot must wait for the choice of the one before it; None where it need not."""
+        """Why a shot must wait for a choice among those before it; None where it need not."""
         choice = shot.parent.choice if shot.parent is not None else None
         if shot.parent is None or choice is None:
             return None
         before = await asyncio.shield(self.results[shot.parent])
         if before.outcome.verdict is Verdict.AWAITING_REVIEW:
             return before.outcome
+        if (above := await self._outcome_above(shot)) is not None:
+            return above
+        if before.is_done and _was_rejected(before):
+            return _rejected_outcome(shot.parent)
         if choice.is_open:
             words = f"the best take of {shot.parent.shot_id} is chosen when all of them have ended"
             return Outcome(verdict=Verdict.BLOCKED, evidence=words)
         self._hold_to_bytes(choice, before)
         here = sum(result.is_done for result in await self._ended(choice)) if choice.needs_decision else 0
         return waiting_outcome(choice, self.output, here) if here else None
+
+    async def _outcome_above(self, shot: Shot) -> Outcome | None:
+        """Why a shot waits though the one before it is here: further up its chain one waits or was rejected.
+
+        What came between was bought before anybody said so; it stays, and nothing more is paid for.
+        """
+        awaited = shot.awaits
+        if awaited is not None and awaited.needs_decision and shot.parent not in awaited.takes:
+            ends = await self._ended(awaited)
+            if here := sum(result.is_done for result in ends):
+                return waiting_outcome(awaited, self.output, here)
+            words = f"{awaited.chosen.shot_id} is {ends[awaited.takes.index(awaited.chosen)].outcome.verdict}"
+            return Outcome(verdict=Verdict.BLOCKED, evidence=words)
+        if self.standings is None or not self.standings.decisions:
+            return None
+        link = shot.parent.parent if shot.parent is not None else None
+        while link is not None:
+            if link.is_rejected and not (await asyncio.shield(self.results[link])).is_done:
+                return _rejected_outcome(link)
+            link = link.parent
+        return None
 
     def _hold_to_bytes(self, choice: RowChoice, chosen: ShotResult) -> None:
         """A take that was chosen and then fetched again, with other bytes, is not the one that was chosen."""
@@ -175,9 +217,9 @@ class Chooser:
         reviews = ReviewLog(self.ledger.store)
         before = reviews.read().get(shot.shot_id, [])
         seen = {one.job.identity: one.clip.sha256 for one in done if one.job is not None and one.clip is not None}
-        if ruling_on(seen, before, time.time()).state != "none":
+        identity, ruling = best.job.identity if best.job is not None else "", ruling_on(seen, before, time.time())
+        if ruling.state in _DECIDED or identity in ruling.rejected:
             return before  # a person has decided meanwhile, or another run
-        identity = best.job.identity if best.job is not None else ""
         decision = Decision(
             shot_id=shot.shot_id,
             choice="approve",
@@ -209,5 +251,7 @@ class Chooser:
                 before = shot.parent.choice or before
             was = shot.identity
             self.standings.identify(shot, before.chosen)
+            if shot.is_kept:
+                await asyncio.to_thread(remember, self.ledger.store, [shot], {})
             if shot.identity != was and self.resources.budget is not None:
                 await self.resources.budget.release(was)

@@ -101,8 +101,9 @@ def _remember(prepared: PreparedRun) -> None:
     """What was rendered here before stays told, and what a `retry.*` buys stands for its first manifest. Blocking."""
     store = prepared.store
     keep_earlier_release(store)
-    shots = [shot for shot in prepared.rendered_shots if not shot.standing.is_bought]
-    if not shots:  # whoever bought them has remembered
+    # Whoever bought a shot has remembered it; what is kept was bought for another take of the shot before.
+    shots = [shot for shot in prepared.rendered_shots if shot.is_kept or not shot.standing.is_bought]
+    if not shots:
         return
     remember(store, shots, stands_for(store, prepared.manifest, shots, prepared.purchases))
 

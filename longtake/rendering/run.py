@@ -160,7 +160,10 @@ class Run:
         return with_command(outcome, self.options.output, purchase, shot.shot_id, is_alone=shot.row.variants == 1)
 
     async def _shot(self, shot: Shot) -> ShotResult:
-        await self.chooser.settle_before(shot)
+        try:
+            await self.chooser.settle_before(shot)
+        except Exception as error:  # what it goes on from is not known, so that nothing is bought
+            return await self._by_the_ledger(_fault(shot, error), max(1, len(shot.attempts)))
         number = max(1, len(shot.attempts))
         while True:
             result = await self._tried(shot, number)
@@ -182,10 +185,7 @@ class Run:
         except LongtakeError as error:
             result = ShotResult(shot, outcome_of(error), cause=error)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
-            log.exception("%s: unexpected %s", shot.shot_id, type(error).__name__)
-            ours = isinstance(error, OSError | MemoryError)
-            words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
-            result = ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))
+            result = _fault(shot, error)
         result = await self._by_the_ledger(result, number)
         if identity in self._buyer.sent:
             trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
@@ -383,6 +383,13 @@ def _end(result: ShotResult) -> RunEvent:
     if result.is_done:
         return RunEvent.DONE
     return RunEvent.BEYOND if result.beyond_limit else RunEvent.ENDED
+
+
+def _fault(shot: Shot, error: Exception) -> ShotResult:
+    log.error("%s: unexpected %s", shot.shot_id, type(error).__name__, exc_info=error)
+    ours = isinstance(error, OSError | MemoryError)
+    words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
+    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))
 
 
 def _beyond_limit(shot: Shot) -> ShotResult:

@@ -53,18 +53,24 @@ class ReviewLog:
         for key, number in numbers.items():
             folder = key.rpartition("/")[0]
             self._highest[folder] = max(number, self._highest.get(folder, 0))
-        there = [(numbers[key], one) for key in numbers if (one := self._known.get(key)) is not None]
+        there = [(key, one) for key in numbers if (one := self._known.get(key)) is not None]
         written = Counter(one.batch for _, one in there)
+        # One that cannot be read has overruled what stood before it: what it said, nobody knows.
+        lost: dict[str, int] = {}
+        for key in numbers.keys() & set(self.unreadable):
+            folder = key.rpartition("/")[0]
+            lost[folder] = max(numbers[key], lost.get(folder, 0))
         found: dict[str, list[tuple[int, Decision]]] = defaultdict(list)
-        for number, one in there:
+        for key, one in there:
             # What was killed while it was being written, or met another's decision, counts for nothing.
-            if not one.batch or written[one.batch] >= one.batch_count:
-                found[one.shot_id].append((number, one))
+            is_whole = not one.batch or written[one.batch] >= one.batch_count
+            if is_whole and numbers[key] > lost.get(key.rpartition("/")[0], -1):
+                found[one.shot_id].append((numbers[key], one))
         return {shot_id: _in_order(each) for shot_id, each in found.items()}
 
     @property
     def unreadable(self) -> list[str]:
-        """Keys of records that cannot be read, as of the last reading: nobody has decided by them."""
+        """Keys of records that cannot be read, as of the last reading: nobody has decided by them, nor before them."""
         return sorted(key for key, one in self._known.items() if one is None)
 
     def write(self, decisions: Sequence[Decision], places: Mapping[str, str]) -> None:
@@ -103,5 +109,5 @@ def _parsed(key: str, data: bytes) -> Decision | None:
     try:
         return Decision.model_validate_json(data)
     except (ValidationError, ValueError) as error:
-        log.warning("%s cannot be read and decides nothing (%s)", key, type(error).__name__)
+        log.warning("%s cannot be read; what was decided before it does not count (%s)", key, type(error).__name__)
         return None
