@@ -197,8 +197,7 @@ async def prepare(
     planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
     log = ReviewLog(ledger.store)
     planner.decisions = await asyncio.to_thread(log.read) if options.output else {}
-    lost = "cannot be read, and what was decided before it does not count: decide anew"
-    notices += [f"{key} {lost}" for key in log.unreadable]
+    notices += log.notices
     reels, found = checked.reels(), checked.violations
     options = options.model_copy(update={"reels": named_reels(options.reels, reels)})
     standings = planner.stand(reels, purchases, time.time())

@@ -24,7 +24,6 @@ from longtake.domain.errors import (
 from longtake.domain.events import RunEvent
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Clip, Job, JobSnapshot
-from longtake.domain.machine import as_ours
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.jobs.advice import with_command
 from longtake.jobs.keeping import is_at_home
@@ -48,7 +47,7 @@ from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
-from longtake.rendering.shot_result import DONE, ShotResult, by_the_ledger, rejected_result
+from longtake.rendering.shot_result import DONE, ShotResult, by_the_ledger, fault_result, rejected_result
 
 log = logging.getLogger("longtake.rendering.run")
 
@@ -163,7 +162,7 @@ class Run:
         try:
             await self.chooser.settle_before(shot)
         except Exception as error:  # what it goes on from is not known, so that nothing is bought
-            return await self._by_the_ledger(_fault(shot, error), max(1, len(shot.attempts)))
+            return await self._by_the_ledger(fault_result(shot, error), max(1, len(shot.attempts)))
         number = max(1, len(shot.attempts))
         while True:
             result = await self._tried(shot, number)
@@ -185,7 +184,7 @@ class Run:
         except LongtakeError as error:
             result = ShotResult(shot, outcome_of(error), cause=error)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
-            result = _fault(shot, error)
+            result = fault_result(shot, error)
         result = await self._by_the_ledger(result, number)
         if identity in self._buyer.sent:
             trouble = self._brake.note(shot.account, identity, shot.shot_id, result.outcome)
@@ -383,13 +382,6 @@ def _end(result: ShotResult) -> RunEvent:
     if result.is_done:
         return RunEvent.DONE
     return RunEvent.BEYOND if result.beyond_limit else RunEvent.ENDED
-
-
-def _fault(shot: Shot, error: Exception) -> ShotResult:
-    log.error("%s: unexpected %s", shot.shot_id, type(error).__name__, exc_info=error)
-    ours = isinstance(error, OSError | MemoryError)
-    words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
-    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))
 
 
 def _beyond_limit(shot: Shot) -> ShotResult:

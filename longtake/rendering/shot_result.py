@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 
 from longtake._speed import Packer
 from longtake.domain.errors import LongtakeError
 from longtake.domain.job import Clip, Job, JobSnapshot
+from longtake.domain.machine import as_ours
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.ledger.records import Purchase, State
 from longtake.planning.plan import Shot
 
+log = logging.getLogger("longtake.rendering.run")
 DONE = Outcome(verdict=Verdict.DONE)
 _PACKER = Packer["tuple[Job | None, Clip | None, JobSnapshot | None]"]()
 
@@ -88,3 +91,11 @@ def by_the_ledger(result: ShotResult, purchase: Purchase, *, sent: bool) -> Shot
         case _:  # bought, and this run or another goes on with it
             outcome = Outcome(verdict=Verdict.STILL_RUNNING, evidence=evidence)
     return ShotResult(result.shot, outcome, job, cause=result.cause)
+
+
+def fault_result(shot: Shot, error: Exception) -> ShotResult:
+    """A shot that a fault of ours kept from being begun, told loudly."""
+    log.error("%s: unexpected %s", shot.shot_id, type(error).__name__, exc_info=error)
+    ours = isinstance(error, OSError | MemoryError)
+    words = str(as_ours(error)) if ours else f"{type(error).__name__}: {error}"
+    return ShotResult(shot, Outcome(verdict=Verdict.NOT_STARTED, evidence=words))

@@ -73,6 +73,12 @@ class ReviewLog:
         """Keys of records that cannot be read, as of the last reading: nobody has decided by them, nor before them."""
         return sorted(key for key, one in self._known.items() if one is None)
 
+    @property
+    def notices(self) -> list[str]:
+        """What people should know of the last reading."""
+        lost = "cannot be read, and what was decided before it does not count: decide anew"
+        return [f"{key} {lost}" for key in self.unreadable]
+
     def write(self, decisions: Sequence[Decision], places: Mapping[str, str]) -> None:
         """Writes what was decided in one go, by what the last reading showed: all of it counts, or nothing.
 
