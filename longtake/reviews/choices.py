@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import re
 import time
@@ -112,6 +113,12 @@ def _rows(text: str, separator: str, place: str, wrong: list[str]) -> list[Choic
                 continue
             if not header:
                 header = [name.strip().lower() for name in cells]
+                wrong += [f"{place}: it names the column {name} twice" for name in _twice(header)]
+                wrong += [f"{place}: no column is called {one_line(name, 40)}; {_NAMES}" for name in _foreign(header)]
+                continue
+            if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+                # Of a file that was cut off, or whose commas stand unquoted, nobody knows what its cells mean.
+                wrong.append(f"{place} line {lines.line_num}: it has {len(cells)} cells, the header {len(header)}")
                 continue
             row = dict(zip(header, map(_unguarded, cells), strict=False))
             found.append(
@@ -130,6 +137,19 @@ def _rows(text: str, separator: str, place: str, wrong: list[str]) -> list[Choic
     except csv.Error as error:
         wrong.append(f"{place} line {lines.line_num}: this is no table ({error})")
     return found
+
+
+_NAMES = f"there are {', '.join(COLUMNS)}"
+
+
+def _twice(header: Sequence[str]) -> list[str]:
+    return [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+
+
+def _foreign(header: Sequence[str]) -> list[str]:
+    """Names that look like one of ours, wrongly written; other columns are the writer's own."""
+    own = [name for name in dict.fromkeys(header) if name and name not in COLUMNS]
+    return [name for name in own if difflib.get_close_matches(name, COLUMNS, 1, 0.7)]
 
 
 def _unguarded(cell: str) -> str:
@@ -197,7 +217,7 @@ def _checked(
     if word == "reject":
         taken = _seen(choice, shot)
     elif word == "approve" or (word.isascii() and word.isdecimal()):
-        taken = (_meant(choice, shot, int(word) if word != "approve" else None),)
+        taken = (_meant(choice, shot, _number(word) if word != "approve" else None),)
     else:
         raise _RefusedError(f"{choice.choice!r} is no choice: approve, reject, or the number of a take")
     for take in taken:
@@ -249,7 +269,7 @@ def _meant(choice: Choice, shot: ShownShot, number: int | None) -> ShownTake:
     if number is None and choice.take and not named:
         if not choice.take.isascii() or not choice.take.isdecimal():
             raise _RefusedError(f"take {choice.take!r} is no number")
-        number = int(choice.take)
+        number = _number(choice.take)
     if number is not None:
         takes = tuple(take for take in takes if take.number == number)
         if not takes:
@@ -270,6 +290,10 @@ def _meant(choice: Choice, shot: ShownShot, number: int | None) -> ShownTake:
     if choice.hashes:
         _same_bytes(takes, choice.hashes)
     return take
+
+
+def _number(digits: str) -> int:
+    return int(digits[:9])  # no shot has as many takes as more digits would name
 
 
 def _same_bytes(takes: Sequence[ShownTake], hashes: Sequence[str]) -> None:

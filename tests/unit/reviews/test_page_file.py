@@ -41,3 +41,25 @@ def test_a_rejection_is_of_the_takes_that_were_looked_at_and_not_of_one_that_cam
     new = (*TAKES, ShownTake(3, "1-cc", "c" * 64, "done"))
     [decision] = decided_by(f"ad/1,reject,,1-aa|1-bb,{'a' * 64}|{'b' * 64},,,\r\n", "ad/1", takes=new)
     assert dict(decision.purchases) == {"1-aa": "a" * 64, "1-bb": "b" * 64}
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("shot_id,choice,choice\nad/1,1,2\n", "names the column choice twice"),
+        (HEADER + "ad/1,2\n", "line 2: it has 2 cells, the header 8"),
+        ("shot_id,choice,why\nad/1,1,calm, bright,2030-01-01\n", "line 2: it has 5 cells, the header 3"),
+        ("shot_id,choice,expires\nad/1,1,2030-01-01\n", "no column is called expires"),
+        (HEADER + "ad/1," + "9" * 5000 + ",,,,,,\n", "it has no take 9"),
+        (HEADER + "ad/1,approve," + "9" * 5000 + ",,,,,\n", "it has no take 9"),
+    ],
+)
+def test_a_table_that_is_not_whole_or_not_understood_is_refused_before_anything_is_decided(table: str, reason: str):
+    shots = {"ad/1": ShownShot("ad/1", "decisions/ad/1", 1, TAKES)}
+    with pytest.raises(RefusedDecisionsError, match=reason):
+        decided(choices_in([table]), shots, now=1.8e9)
+
+
+def test_empty_cells_that_a_spreadsheet_adds_at_the_end_of_a_line_are_no_fault():
+    [decision] = decided_by(f"ad/1,2,2,1-bb,{'b' * 64},Ana,,,,,\r\n", "ad/1")
+    assert decision.variant == 2
