@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -162,3 +163,60 @@ async def test_one_rejected_amid_its_chain_is_bought_alone_where_its_followers_a
     for attempts in (1, 2, 3):
         assert (await render(chain(4), max_attempts=attempts)).all_done
     assert sandbox.bill.count() == 5
+
+
+async def test_a_take_keeps_its_number_where_one_before_it_was_never_bought_and_no_report_tells_of_it(
+    render, sandbox, tmp_path
+):
+    out, rows = tmp_path / "out", chain(2, variants=3, review="wait")
+    await render(rows)
+    ledger = Ledger(open_store(str(out)))
+    takes = {one.intent.variant or 1: one.identity for one in ledger.load().values()}
+    shutil.rmtree(out / "ledger" / takes[1])
+    await render([SHOT | {"reel": "other", "shot": 1, "prompt": "alone"}], "other.csv")
+    decide(out, "ad/1=2")
+    decision = json.loads((out / "decisions/ad/1/0001.json").read_bytes())
+    assert (decision["purchase"], decision["variant"]) == (takes[2], 2)
+
+
+async def test_variants_that_come_and_go_never_move_a_decision_to_another_take(render, sandbox, tmp_path):
+    out = tmp_path / "out"
+
+    def rows(variants, **more):
+        return chain(3, variants=variants, review="wait", **more)
+
+    await render(rows(3))
+    decide(out, "ad/1=3")
+    assert (await render(rows(3))).all_done
+    assert sandbox.bill.count() == 5
+    await render(rows(2))  # its take is no more asked for: a person decides
+    assert sandbox.bill.count() == 5
+    end = await render(rows(4))
+    assert (end.all_done, end.rows[0].chosen_take) == (True, 3)
+    assert sandbox.bill.count() == 6
+    end = await render(rows(2, take=2), keep_followers=True)
+    assert sandbox.bill.count() == 8
+    assert not end.reels_made
+    decide(out, "ad/1=2")
+    for _ in range(2):
+        assert (await render(rows(2, take=2), keep_followers=True)).all_done
+    assert (await render(rows(2, take=2))).all_done
+    assert sandbox.bill.count() == 8
+
+
+async def test_one_rejected_chosen_and_rejected_again_under_a_limit_is_bought_from_once_it_is_chosen(
+    render, sandbox, tmp_path
+):
+    out, rows = tmp_path / "out", chain(2, variants=3, review="wait")
+    for bill in (1, 2, 3, 3):
+        await render(rows, limit=1)
+        assert sandbox.bill.count() == bill
+    decide(out, "ad/1=reject")
+    decide(out, "ad/1=2")
+    decide(out, "ad/1=reject")
+    end = await render(rows, limit=1)
+    assert sandbox.bill.count() == 3
+    assert [row.verdict.value for row in end.rows] == ["bad_clip", "blocked"]
+    decide(out, "ad/1=2")
+    assert (await render(rows, limit=1)).all_done
+    assert sandbox.bill.count() == 4

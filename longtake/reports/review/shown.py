@@ -31,12 +31,12 @@ def shown_shots(
     views: dict[str, list[ShotView]] = defaultdict(list)
     for view in told:
         views[view.shot_id].append(view)
-    identities = {shot_id: [view.identity for view in each] for shot_id, each in views.items()}
+    identities = {shot_id: list(enumerate((view.identity for view in each), 1)) for shot_id, each in views.items()}
     for shot_id, each in _by_the_ledger(purchases, identities.keys()).items():
         identities[shot_id] = each
     shots: dict[str, ShownShot] = {}
     for shot_id, each in identities.items():
-        latest = [(number, one) for number, one in enumerate(_latest(each, purchases), 1) if one is not None]
+        latest = _latest(each, purchases)
         if not latest:
             continue
         view = views[shot_id][0] if shot_id in views else None
@@ -57,22 +57,22 @@ def in_force(ruling: Ruling) -> Decision | None:
     return ruling.decision if ruling.state in ("chosen", "rejected") else None
 
 
-def _latest(identities: Sequence[str], purchases: Mapping[str, Purchase]) -> list[Purchase | None]:
-    attempts = [attempts_in(identity, purchases) for identity in identities]
-    return [each[-1] if each else None for each in attempts]
+def _latest(numbered: Iterable[tuple[int, str]], purchases: Mapping[str, Purchase]) -> list[tuple[int, Purchase]]:
+    attempts = ((number, attempts_in(identity, purchases)) for number, identity in numbered)
+    return [(number, each[-1]) for number, each in attempts if each]
 
 
-def _by_the_ledger(purchases: Mapping[str, Purchase], known: Collection[str]) -> dict[str, list[str]]:
+def _by_the_ledger(purchases: Mapping[str, Purchase], known: Collection[str]) -> dict[str, list[tuple[int, str]]]:
     """The takes of shots that no report tells of: of the highest take, the latest purchase of each variant."""
     found: dict[str, dict[tuple[int, int], Purchase]] = defaultdict(dict)
     for one in sorted(purchases.values(), key=lambda each: each.intent.at if each.intent else 0.0):
         if one.intent is not None and one.is_charged and one.shot_id not in known:
             found[one.shot_id][_row_take(one), one.intent.variant or 1] = one
-    takes: dict[str, list[str]] = {}
+    takes: dict[str, list[tuple[int, str]]] = {}
     for shot_id, bought in found.items():
         highest = max(take for take, _ in bought)
         own = sorted((variant, one) for (take, variant), one in bought.items() if take == highest)
-        takes[shot_id] = [first_attempt(one.identity) for _, one in own]
+        takes[shot_id] = [(variant, first_attempt(one.identity)) for variant, one in own]
     return takes
 
 
