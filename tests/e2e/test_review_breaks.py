@@ -15,6 +15,7 @@ from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.rendering.choosing import Chooser
 from longtake.reports.review.given import give_decisions
+from longtake.reports.review.shown import shown_shots
 from longtake.reviews.decisions import ReviewLog
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
@@ -173,10 +174,8 @@ async def test_a_take_keeps_its_number_where_one_before_it_was_never_bought_and_
     ledger = Ledger(open_store(str(out)))
     takes = {one.intent.variant or 1: one.identity for one in ledger.load().values()}
     shutil.rmtree(out / "ledger" / takes[1])
-    await render([SHOT | {"reel": "other", "shot": 1, "prompt": "alone"}], "other.csv")
-    decide(out, "ad/1=2")
-    decision = json.loads((out / "decisions/ad/1/0001.json").read_bytes())
-    assert (decision["purchase"], decision["variant"]) == (takes[2], 2)
+    shot = shown_shots((), Ledger(open_store(str(out))).load(), {}, time.time())["ad/1"]
+    assert [(take.number, take.purchase) for take in shot.takes] == [(2, takes[2]), (3, takes[3])]
 
 
 async def test_variants_that_come_and_go_never_move_a_decision_to_another_take(render, sandbox, tmp_path):
