@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -60,13 +60,13 @@ class ReviewLog:
         for key in numbers.keys() & set(self.unreadable):
             folder = key.rpartition("/")[0]
             lost[folder] = max(numbers[key], lost.get(folder, 0))
-        found: dict[str, list[tuple[int, Decision]]] = defaultdict(list)
+        found: dict[str, dict[str, list[tuple[int, Decision]]]] = defaultdict(lambda: defaultdict(list))
         for key, one in there:
             # What was killed while it was being written, or met another's decision, counts for nothing.
             is_whole = not one.batch or written[one.batch] >= one.batch_count
             if is_whole and numbers[key] > lost.get(key.rpartition("/")[0], -1):
-                found[one.shot_id].append((numbers[key], one))
-        return {shot_id: _in_order(each) for shot_id, each in found.items()}
+                found[one.shot_id][key.rpartition("/")[0]].append((numbers[key], one))
+        return {shot_id: _in_order(each.values()) for shot_id, each in found.items()}
 
     @property
     def unreadable(self) -> list[str]:
@@ -107,8 +107,10 @@ class ReviewLog:
             )
 
 
-def _in_order(numbered: Sequence[tuple[int, Decision]]) -> list[Decision]:
-    return [one for _, one in sorted(numbered, key=lambda pair: (pair[0], pair[1].at))]
+def _in_order(folders: Iterable[list[tuple[int, Decision]]]) -> list[Decision]:
+    """By number in a folder. A name with a slash, decided while no report told its reel, has two: the later rules."""
+    each = [[one for _, one in sorted(numbered, key=lambda pair: (pair[0], pair[1].at))] for numbered in folders]
+    return [one for decisions in sorted(each, key=lambda them: them[-1].at) for one in decisions]
 
 
 def _parsed(key: str, data: bytes) -> Decision | None:

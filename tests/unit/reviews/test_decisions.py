@@ -236,3 +236,12 @@ def test_a_decision_about_another_take_leaves_the_one_that_is_asked_for_alone():
     first = Decision(shot_id="ad/1", choice="approve", purchase="1-aa", sha256="a")
     of_take_two = Decision(shot_id="ad/1", choice="reject", seen={"1-tt": "t"}, take=2)
     assert ruling_on({"1-aa": "a"}, [first, of_take_two], NOW).state == "chosen"
+
+
+def test_of_a_name_with_a_slash_that_was_decided_in_two_folders_the_later_decision_rules(tmp_path):
+    log, shot = ReviewLog(DirectoryStore(tmp_path)), "ad/b/1"
+    own, other = "decisions/ad/b-1", "decisions/ad-b/1"
+    for at, (take, folder) in enumerate((("1-aa", own), ("1-bb", own), ("1-cc", other))):
+        log.read()
+        log.write([Decision(shot_id=shot, choice="approve", purchase=take, sha256="a", at=float(at))], {shot: folder})
+    assert [one.purchase for one in log.read()[shot]] == ["1-aa", "1-bb", "1-cc"]
