@@ -56,7 +56,8 @@ def keep(store: Store, source: str, rows: RenderedRows, kept_before: Mapping[str
 
 
 def _is_same(one: RenderedRows, other: RenderedRows) -> bool:
-    return one.results.equals(other.results) and one.retry.equals(other.retry) and one.is_typed == other.is_typed
+    tables = ((one.results, other.results), (one.retry, other.retry))
+    return one.is_typed == other.is_typed and all(before.equals(now) for before, now in tables)
 
 
 def with_spent(results: pyarrow.Table, purchases: Mapping[str, Purchase]) -> pyarrow.Table:
