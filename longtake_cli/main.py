@@ -21,6 +21,7 @@ from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
 from longtake_cli.review import add_review_commands, decide, show_reviews
+from longtake_cli.usage import CommandParser
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -79,7 +80,7 @@ def _show(words: str) -> None:
 
 
 def _parser(asked: str = "render") -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="longtake", description="From a prompt manifest to finished Seedance 2.0 reels, paying once per shot."
     )
     parser.add_argument("--version", action="version", version=f"longtake {__version__}")
@@ -94,8 +95,6 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
         "manifest", help="CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://"
     )
     plan.add_argument("--output", help="directory or s3://; its ledger tells which rows are done")
-    plan.add_argument("--vendor", help="vendor for rows that name none")
-    plan.add_argument("--budget", type=float, metavar="USD", help="most that the output may cost")
     plan.add_argument("--json", metavar="FILE", help="write the plan as JSON")
     plan.add_argument("--parquet", metavar="FILE", help="write the plan's rows as Parquet")
     plan.set_defaults(command=_plan)

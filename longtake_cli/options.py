@@ -1,4 +1,4 @@
-"""The options of `longtake render`, and the flow's parameters that they stand for."""
+"""The options of `longtake render`, those of them that `plan` takes too, and the parameters that they stand for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ from longtake.planning.options import RenderOptions
 DRIFT_LIMITS = tuple(DriftLimits.model_fields)
 _OF_SEVERAL_OPTIONS = frozenset({"reel_style", "gate", "drift_limits"})
 _NOT_ASKED = frozenset({"run"})
+PLANNED = (
+    "vendor",
+    "budget_usd",
+    "reels",
+    "limit_reels",
+    "order",
+    "replace",
+    "keep_followers",
+    "max_attempts",
+    "review",
+    "choose",
+    "extension_template",
+)
+"""What changes which shots a plan tells as bought, their price, or how long they take."""
 _SPELLED: dict[str, tuple[str, dict[str, Any]]] = {
     "manifest": ("manifest", {}),
     "output": ("--output", {"required": True}),
@@ -55,10 +69,16 @@ def add_render_options(render: argparse.ArgumentParser) -> None:
     )
 
 
-def add_plan_options(command: argparse.ArgumentParser) -> None:
-    """Adds what changes a plan beside the manifest, the same for every command that plans."""
-    _add(command, "extension_template")
-    _add(command, "review")
+def add_plan_options(plan: argparse.ArgumentParser) -> None:
+    """Adds to the parser of `longtake plan` what changes a plan beside the manifest and the output."""
+    for name in PLANNED:
+        _add(plan, name)
+
+
+def plan_options(chosen: argparse.Namespace) -> RenderOptions:
+    """What a plan is asked for."""
+    asked = {name: getattr(chosen, name) for name in PLANNED}
+    return RenderOptions(manifest=chosen.manifest, output=chosen.output or "", **asked | {"reels": chosen.reels or ()})
 
 
 def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:

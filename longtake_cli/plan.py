@@ -14,6 +14,7 @@ from longtake.planning.prepare import prepare
 from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import plan_figures
 from longtake.reports.plan.table import plan_json, plan_rows, print_plan
+from longtake_cli.options import plan_options
 
 
 def plan(chosen: argparse.Namespace) -> int:
@@ -27,15 +28,7 @@ def plan(chosen: argparse.Namespace) -> int:
         ConfigurationError: The output, the credentials or the extension template cannot be used, or a file that was
             asked for cannot be written.
     """
-    options = RenderOptions(
-        manifest=chosen.manifest,
-        output=chosen.output or "",
-        vendor=chosen.vendor,
-        budget_usd=chosen.budget,
-        extension_template=chosen.extension_template,
-        review=chosen.review,
-    )
-    view = asyncio.run(_prepared(options))
+    view = asyncio.run(_prepared(plan_options(chosen)))
     print_plan(view)
     if chosen.json:
         _write(chosen.json, json.dumps(plan_json(view), ensure_ascii=False, indent=1).encode())

@@ -55,7 +55,7 @@ class RenderOptions(BaseModel):
     replace: bool = False
     """buy changed shots again without a raised take"""
     keep_followers: bool = False
-    """keep what follows a shot whose take was raised, and join it to the new take"""
+    """keep what follows a shot whose take was raised or whose choice was changed, and join it to the new take"""
     verify: bool = False
     """read each clip on S3 in full and compare its hash; without, its size tells (in a folder, always the hash)"""
     max_attempts: AtLeastOne = 1

@@ -105,17 +105,25 @@ class PreparedRun:
 
     async def forecast(self) -> PlanPreview:
         """The plan with all that is known beforehand: what the budget would hold, how long it takes."""
-        budget = self.budget()
-        held = await (await budget.open(self.purchases)).preview(needs_of(self.plan)) if budget else {}
+        plan, budget = self._asked_plan(), self.budget()
+        held = await (await budget.open(self.purchases)).preview(needs_of(plan)) if budget else {}
         learned = learned_times(self.purchases.values())
         return PlanPreview(
-            plan=self.plan,
+            plan=plan,
             held=held,
-            forecast=forecast(self.plan.shots, self.accounts, learned, held=held, order=self.options.order),
+            forecast=forecast(plan.shots, self.accounts, learned, held=held, order=self.options.order),
             notices=self.notices,
             budget_usd=self.options.budget_usd,
             spent_usd=budget.spent_usd if budget else None,
         )
+
+    def _asked_plan(self) -> Plan:
+        """The plan of the reels asked for, with what is wrong with the manifest as a whole."""
+        if not self.options.reels:
+            return self.plan
+        shots = self.asked_shots
+        rows = {shot.row.row for shot in shots} | {0}
+        return Plan(shots, [violation for violation in self.plan.violations if violation.row in rows])
 
     @property
     def asked_shots(self) -> list[Shot]:
@@ -133,8 +141,7 @@ class PreparedRun:
     @property
     def refusals(self) -> list[Violation]:
         """Violations, warnings left aside, of the manifest as a whole and of the reels asked for."""
-        rows = {shot.row.row for shot in self.asked_shots} | {0}
-        return [violation for violation in self.plan.refusals if violation.row in rows]
+        return self._asked_plan().refusals
 
 
 class WouldReplaceError(LongtakeError):
@@ -143,7 +150,11 @@ class WouldReplaceError(LongtakeError):
     def __init__(self, shots: Sequence[Shot] = ()) -> None:
         ids = [f"{shot.shot_id} (bought as {shot.bought_as})" if shot.bought_as else shot.shot_id for shot in shots]
         some = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
-        keep = "; --keep-followers keeps those that follow a new take" if any(shot.kept_as for shot in shots) else ""
+        keep = (
+            "; --keep-followers keeps those that follow a new or newly chosen take"
+            if any(shot.kept_as for shot in shots)
+            else ""
+        )
         super().__init__(
             f"{len(ids)} shot(s) that were bought already would be bought again ({at_most(shots)}): {some}. "
             f"Raise their `take`, or render with --replace{keep}"

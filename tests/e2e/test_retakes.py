@@ -49,8 +49,7 @@ async def test_both_prices_are_told_and_nothing_that_follows_is_bought_unasked(b
     alone, whole = price["2"], price["2"] + price["3"] + price["4"]
     words = next(notice for notice in prepared.notices if "--keep-followers" in notice)
     assert words == (
-        f"r/2: at most {alone:.4f} USD alone with --keep-followers, "
-        f"at most {whole:.4f} USD with the 2 bought before that follow from it"
+        f"r/2: at most {alone:.4f} USD with --keep-followers; with --replace at most {whole:.4f} USD (2 shots again)"
     )
     with pytest.raises(WouldReplaceError, match="--keep-followers"):
         await render_plain(manifest, bought, sandbox_accounts(sandbox))

@@ -153,7 +153,9 @@ async def test_a_plan_tells_what_waits_and_what_follows_a_changed_choice_with_it
     assert [shot.standing.value for shot in plan.plan.shots] == ["done", "done", "done", "follows", "follows"]
     assert "2 follow, 0.2880–0.3240 USD" in summary_line(plan)
     [notice] = [words for words in plan.notices if "--keep-followers" in words]
-    assert "ad/1 take 1: nothing alone with --keep-followers, at most 0.3240 USD with the 2" in notice
+    assert notice == (
+        "ad/1 take 1: costs nothing with --keep-followers; with --replace at most 0.3240 USD (2 shots again)"
+    )
 
 
 async def test_a_changed_choice_keeps_what_followed_the_former_one_where_that_is_asked(tmp_path, sandbox, render):

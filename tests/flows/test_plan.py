@@ -142,6 +142,21 @@ def test_the_command_writes_every_row_as_parquet_and_tells_violations_by_its_exi
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_plan_takes_the_options_of_a_render_that_change_what_is_bought(sandbox, write, tmp_path, capsys):
+    manifest = write([{"reel": reel, "shot": 1, "prompt": reel} for reel in ("a", "b", "c")])
+
+    def reels(*options):
+        assert main(["plan", manifest, "--parquet", str(tmp_path / "p"), *options]) == 0
+        return pandas.read_parquet(tmp_path / "p")["reel"].tolist()
+
+    both = ("--keep-followers", "--replace", "--max-attempts", "2", "--order", "manifest", "--choose", "best")
+    assert reels(*both) == ["a", "b", "c"]
+    assert reels("--only", "b", "c") == ["b", "c"]
+    assert "2 shots, 2 to buy" in capsys.readouterr().out
+    assert reels("--limit-reels", "1") == ["a"]
+    assert "2 more reels" in capsys.readouterr().out
+
+
 def test_the_extension_wording_can_be_set_and_switched_off_and_a_bad_one_is_refused(sandbox, write, tmp_path, capsys):
     manifest = write(
         [{"reel": "r", "shot": 1, "prompt": "a"}, {"reel": "r", "shot": 2, "prompt": "b", "continue_from": "clip"}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from longtake.domain.identity import first_attempt
+from longtake.domain.text import counted
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot, Standing, at_most
 
@@ -28,20 +29,20 @@ def bought_behind(
 
 
 def retake_prices(shots: Sequence[Shot]) -> list[str]:
-    """In a line each: what a shot in the middle of a chain costs alone, and with what follows from it."""
+    """In a line each: what a new or newly chosen take costs where what follows is kept, and where it is replaced."""
     behind: dict[Shot, list[Shot]] = {}
     for shot in shots:
         if shot.standing is Standing.FOLLOWS and shot.kept_as:
             behind.setdefault(_taken_anew(shot), []).append(shot)
     return [
-        f"{shot.name}: {_alone(shot)} alone with --keep-followers, {at_most([*_bought(shot), *followers])} with the "
-        f"{len(followers)} bought before that follow from it"
+        f"{shot.name}: {_alone(shot)} with --keep-followers; with --replace {at_most([*_bought(shot), *followers])} "
+        f"({counted(len(followers), 'shot')} again)"
         for shot, followers in behind.items()
     ]
 
 
 def _alone(shot: Shot) -> str:
-    return at_most([shot]) if shot.standing.buys else "nothing"
+    return at_most([shot]) if shot.standing.buys else "costs nothing"
 
 
 def _bought(shot: Shot) -> list[Shot]:
