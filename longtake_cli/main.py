@@ -14,14 +14,13 @@ from deployments.local.streams import STREAMS, speak_utf8
 from flows._interrupts import GO_ON, Ended, asked_by, ending_command, leave_with
 from longtake import __version__
 from longtake.domain.text import visible
+from longtake_cli.arguments import CommandParser, fill_dates
 from longtake_cli.check import add_check_command, check_accounts
 from longtake_cli.columns import add_columns_command
 from longtake_cli.completion import COMPLETION, PrintCompletion
-from longtake_cli.dates import fill_dates
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
 from longtake_cli.review import add_review_commands, decide, show_reviews
-from longtake_cli.usage import CommandParser
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 

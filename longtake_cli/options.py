@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from pydantic import ValidationError
+
+from longtake.domain.errors import ConfigurationError
 from longtake.media.checking.policy import CHECKS, DriftLimits
 from longtake.planning.options import RenderOptions
 
@@ -76,9 +79,18 @@ def add_plan_options(plan: argparse.ArgumentParser) -> None:
 
 
 def plan_options(chosen: argparse.Namespace) -> RenderOptions:
-    """What a plan is asked for."""
-    asked = {name: getattr(chosen, name) for name in PLANNED}
-    return RenderOptions(manifest=chosen.manifest, output=chosen.output or "", **asked | {"reels": chosen.reels or ()})
+    """What a plan is asked for.
+
+    Raises:
+        ConfigurationError: An option has a value that cannot be.
+    """
+    asked: dict[str, Any] = {name: getattr(chosen, name) for name in PLANNED}
+    asked |= {"manifest": chosen.manifest, "output": chosen.output or "", "reels": chosen.reels or ()}
+    try:
+        return RenderOptions(**asked)
+    except ValidationError as error:
+        problems = [f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_url=False)]
+        raise ConfigurationError("; ".join(problems)) from None
 
 
 def render_parameters(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -155,6 +155,10 @@ def test_a_plan_takes_the_options_of_a_render_that_change_what_is_bought(sandbox
     assert "2 shots, 2 to buy" in capsys.readouterr().out
     assert reels("--limit-reels", "1") == ["a"]
     assert "2 more reels" in capsys.readouterr().out
+    assert main(["plan", manifest, "--max-attempts", "0", "--budget", "-1"]) == 2
+    told = capsys.readouterr().err
+    assert "max_attempts: " in told
+    assert "budget_usd: " in told
 
 
 def test_the_extension_wording_can_be_set_and_switched_off_and_a_bad_one_is_refused(sandbox, write, tmp_path, capsys):
