@@ -14,6 +14,7 @@ from longtake.planning.prepare import PreparedRun
 from longtake.reports.figures import money, total_of
 from longtake.reports.run.rewrite import PAGE
 from longtake.reports.run.view import ReportView, ShotView
+from longtake.reviews.decision import numbered
 
 REVIEW = "longtake-review"
 MOST_NAMED = 5
@@ -40,11 +41,16 @@ def decide_command(output: str, *given: str) -> str:
     return f"longtake decide --output {shlex.quote(output)} {' '.join(map(shlex.quote, given or ('decisions.csv',)))}"
 
 
+def _word(shot: ShotView) -> str:
+    """What stands behind the `=`: of several takes a person picks the number."""
+    return "N" if len(shot.takes) > 1 else "approve"
+
+
 def notice_words(waiting: Sequence[ShotView], output: str) -> str:
     """What a person is told who sees nothing else: how many wait, some by name, and the command."""
     names = ", ".join(one_line(shot.shot_id, 80) for shot in waiting[:MOST_NAMED])
     more = ", …" if len(waiting) > MOST_NAMED else ""
-    example = decide_command(output, f"{one_line(waiting[0].shot_id, 80)}=1")
+    example = decide_command(output, f"{one_line(waiting[0].shot_id, 80)}={_word(waiting[0])}")
     return f"{waiting_words(waiting)}: {names}{more}. Choose in {PAGE}, or type: {example}"
 
 
@@ -59,7 +65,7 @@ def review(waiting: Sequence[ShotView], store: Store) -> Shown | None:
     for shot in waiting[:MOST_ROWS]:
         low_usd, high_usd = shot.follows_low_usd, shot.follows_high_usd
         price = "–" if not shot.follows else money(low_usd, high_usd) if high_usd is not None else "unknown"
-        takes = ", ".join(str(take.number) for take in shot.takes if take.clip)
+        takes = ", ".join(numbered(take.number, take.take) for take in shot.takes if take.clip)
         lines.append(f"| {code(shot.shot_id)} | {takes or '–'} | {shot.follows or 0} | {price} |")
     if len(waiting) > MOST_ROWS:
         lines += ["", f"The first {MOST_ROWS} are here, {len(waiting) - MOST_ROWS:,} more in the report."]
@@ -69,8 +75,9 @@ def review(waiting: Sequence[ShotView], store: Store) -> Shown | None:
         "",
         f"    {decide_command(store.url)}",
         "",
-        f"or, of one shot, {code(decide_command(store.url, f'{waiting[0].shot_id}=1'), 500)}, or run the deployment "
-        "`decide` with the same words. Render again, or press *Retry*: it goes on where a decision has come.",
+        f"or, of one shot, {code(decide_command(store.url, f'{waiting[0].shot_id}={_word(waiting[0])}'), 500)}, or run "
+        "the deployment `decide` with the same words. Render again, or press *Retry*: it goes on where a decision has "
+        "come.",
     ]
     for shot in waiting[:MOST_PICTURES]:
         posters = [(f"take {take.number}", store.read(take.poster)) for take in shot.takes if take.poster]

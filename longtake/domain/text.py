@@ -39,6 +39,11 @@ def one_line(text: str, limit: int = 400) -> str:
     return visible(text, limit).replace("\n", "␊").replace("\t", " ")
 
 
+def following(number: int) -> str:
+    """`1 follows`, `2 follow`."""
+    return f"{number:,} {'follows' if number == 1 else 'follow'}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 reel`, `2 reels`, `1,000 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

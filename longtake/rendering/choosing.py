@@ -39,7 +39,7 @@ def waiting_outcome(choice: RowChoice, output: str, takes_here: int) -> Outcome:
         "expired": f"what was decided has expired ({decision.words if decision else ''})",
         "other bytes": f"its clip is not the one that was decided about ({decision.words if decision else ''})",
     }.get(choice.ruling.state, "a person's decision is missing")
-    word = "approve" if len(choice.takes) == 1 else "1"
+    word = "approve" if len(choice.takes) == 1 else "N"
     what = f"longtake decide --output {shlex.quote(output)} {shlex.quote(f'{shot_id}={word}')}"
     return Outcome(
         verdict=Verdict.AWAITING_REVIEW,

@@ -33,12 +33,16 @@ class RefusedDecisionsError(LongtakeError):
 
 @dataclass(frozen=True)
 class ShownTake:
-    """One take as it is now. `sha256` is "" where its clip is not here; `verdict` says why."""
+    """One take as it is now. `sha256` is "" where its clip is not here; `verdict` says why.
+
+    `number` is what people choose by; `take` counts over raised takes and names its file.
+    """
 
     number: int
     purchase: str
     sha256: str = ""
     verdict: str = ""
+    take: int | None = None
 
 
 @dataclass(frozen=True)
@@ -274,7 +278,9 @@ def _meant(choice: Choice, shot: ShownShot, number: int | None) -> ShownTake:
         takes = tuple(take for take in takes if take.number == number)
         if not takes:
             count = len(shot.takes)
-            raise _RefusedError(f"it has no take {number}; it has " + (f"takes 1 to {count}" if count > 1 else "one"))
+            has = f"takes 1 to {count}" if count > 1 else "one"
+            meant = "".join(f"; take {number} is number {take.number}" for take in shot.takes if take.take == number)
+            raise _RefusedError(f"it has no take {number}; it has {has}{meant}")
     if named:
         takes = tuple(take for take in takes if take.purchase == named[0])
         if not takes:

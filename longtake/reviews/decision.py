@@ -54,7 +54,11 @@ class Decision(BaseModel):
     @property
     def words(self) -> str:
         """What was decided, by whom and why, in a line."""
-        what = f"take {self.variant} chosen" if self.choice == "approve" else "rejected"
+        return self.told()
+
+    def told(self, take: int | None = None) -> str:
+        """As `words`; with the take that names the file of what was chosen, where its number is another."""
+        what = f"take {numbered(self.variant, take)} chosen" if self.choice == "approve" else "rejected"
         by = f" by {one_line(self.by, 80)}" if self.by else ""
         return f"{what}{by}" + (f": {one_line(self.why, 200)}" if self.why else "")
 
@@ -63,6 +67,11 @@ class Decision(BaseModel):
         if other is None or self.choice != other.choice or self.expires_at != other.expires_at:
             return False
         return dict(self.purchases) == dict(other.purchases)
+
+
+def numbered(number: int, take: int | None) -> str:
+    """How a take is called: by the number that people choose by, and the take of its file where that is another."""
+    return str(number) if take in (None, number) else f"{number} (take {take})"
 
 
 @dataclass(frozen=True)

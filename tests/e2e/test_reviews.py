@@ -433,7 +433,7 @@ async def test_the_commands_tell_what_waits_and_take_decisions_as_the_contract_s
     assert main(["review", out]) == 1
     told = capsys.readouterr().out
     assert "ad/1: takes 1, 2, 3 to look at; 2 follow" in told
-    assert f"longtake decide --output {out} ad/1=1" in told
+    assert f"longtake decide --output {out} ad/1=N" in told
     assert main(["decide", "--output", out, "ad/1=4"]) == 2
     assert "no take 4" in capsys.readouterr().err
     assert main(["decide", "--output", out, "nothing.csv"]) == 2

@@ -34,7 +34,7 @@ def test_it_names_each_shot_its_takes_what_follows_for_how_much_and_the_command(
     assert "| `harbour/1` | 1, 2, 3 | 3 | $1.20–1.50 |" in told
     assert "| `tram/1` | 1, 2 | 3 | $1.20–1.50 |" in told
     assert f"longtake decide --output '{tmp_path}/an out' decisions.csv" in told
-    assert f"`longtake decide --output '{tmp_path}/an out' harbour/1=1`" in told
+    assert f"`longtake decide --output '{tmp_path}/an out' harbour/1=N`" in told
 
 
 def test_the_first_shots_takes_are_shown_side_by_side_as_one_small_picture_each(tmp_path) -> None:

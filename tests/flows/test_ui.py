@@ -220,7 +220,7 @@ def test_what_waits_for_a_person_is_an_artifact_and_an_event_with_takes_price_an
     told = artifacts(deployed, waiting["id"])["longtake-review"]["data"]
     assert told.startswith("**1 shot awaits a decision; 1 shot follows for $")
     assert "| `quay/1` | 1, 2 | 1 | $" in told
-    assert f"longtake decide --output {output} quay/1=1" in told
+    assert f"longtake decide --output {output} quay/1=N" in told
     assert told.count("![](data:image/jpeg;base64,") == 1
 
     body = {"filter": {"event": {"prefix": ["longtake.shot.awaiting_review"]}}, "limit": 50}

@@ -37,6 +37,7 @@ def _facts(
         TakeView(
             purchase=purchase.identity,
             number=shot.number,
+            take=shot.take,
             clip=views[shot].clip,
             poster=views[shot].poster,
             sha256=clip_hash(purchase),

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longtake.domain.text import counted, one_line
+from longtake.domain.text import counted, following, one_line
 from longtake.domain.violations import Violation
 from longtake.planning.plan import Shot, Standing
 from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
@@ -61,9 +61,12 @@ def summary_line(view: PlanPreview) -> str:
     if replaced := sum(shot.standing.buys_again for shot in view.plan.shots):
         parts.append(f"{replaced} of them bought before (--replace)")
     if follows := view.plan.standing(Standing.FOLLOWS):
-        parts.append(f"{len(follows)} follow, {_price_of(follows)}")
+        parts.append(f"{following(len(follows))}, {_price_of(follows)}")
     if awaits := view.plan.standing(Standing.AWAITS):
-        parts.append(f"{len(awaits)} wait for a decision, {_price_of(awaits)}")
+        verb = "waits" if len(awaits) == 1 else "wait"
+        parts.append(f"{len(awaits)} {verb} for a decision, {_price_of(awaits)}")
+        if before := sum(bool(shot.replaces) for shot in awaits):
+            parts.append(f"{before} of them bought before: --replace or --keep-followers")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")

@@ -10,6 +10,7 @@ from longtake.domain.errors import ConfigurationError
 from longtake.domain.text import counted
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
+from longtake.reports.review.followers import Followers
 from longtake.reports.review.shown import shown_shots
 from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before, write_report
@@ -27,11 +28,19 @@ class GivenDecisions:
 
     written: list[Decision] = field(default_factory=list[Decision])
     standing: int = 0
+    takes: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    """By purchase, the take that names its file."""
+    behind: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By `shot_id`, what was bought behind another of its takes, and what decides about that."""
 
     @property
     def lines(self) -> list[str]:
         """What was decided, shot by shot."""
-        return [f"{one.shot_id}: {one.words}" for one in self.written]
+        found: list[str] = []
+        for one in self.written:
+            found.append(f"{one.shot_id}: {one.told(self.takes.get(one.purchase))}")
+            found += [f"    {words}" for words in [self.behind.get(one.shot_id)] if words]
+        return found
 
     @property
     def line(self) -> str:
@@ -77,7 +86,11 @@ def give_decisions(
     if fresh and told is not None and told.finished:  # a run that goes on tells it by itself
         _show(ledger, told, purchases, log)
     shots_named = {choice.shot_id for choice in choices}
-    return GivenDecisions(sorted(fresh, key=lambda one: one.shot_id), len(shots_named) - len(fresh))
+    takes = {take.purchase: take.take for shot in shots.values() for take in shot.takes}
+    followers = Followers(purchases)
+    behind = {one.shot_id: followers.words(one.shot_id, shots[one.shot_id].takes, one.purchase) for one in fresh}
+    written = sorted(fresh, key=lambda one: one.shot_id)
+    return GivenDecisions(written, len(shots_named) - len(fresh), takes, behind)
 
 
 def _show(ledger: Ledger, told: ReportView, purchases: Mapping[str, Purchase], decisions: ReviewLog) -> None:

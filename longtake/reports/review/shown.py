@@ -46,10 +46,15 @@ def shown_shots(
             shot_id=shot_id,
             folder=ReviewLog.folder(reel, shot),
             take=_row_take(latest[0][1]),
-            takes=tuple(ShownTake(number, one.identity, clip_hash(one), _word(one, now)) for number, one in latest),
+            takes=tuple(_take(number, one, views.get(shot_id, ()), now) for number, one in latest),
             ruling=in_force(ruling),
         )
     return shots
+
+
+def _take(number: int, purchase: Purchase, views: Sequence[ShotView], now: float) -> ShownTake:
+    told = views[number - 1].take if len(views) >= number else purchase.intent.take if purchase.intent else None
+    return ShownTake(number, purchase.identity, clip_hash(purchase), _word(purchase, now), told)
 
 
 def in_force(ruling: Ruling) -> Decision | None:

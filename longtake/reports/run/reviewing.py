@@ -57,9 +57,13 @@ def _reviewed(shot: ShotView, purchases: Mapping[str, Purchase], decisions: Sequ
         "takes": takes,
         "review": state,
         "chosen": decision.variant if decision is not None and state == "chosen" else None,
-        "ruling": decision.words if decision is not None and is_told else "",
+        "ruling": decision.told(_take_of(decision, takes)) if decision is not None and is_told else "",
     }
     return ShotView.model_validate(shot.model_dump() | {"takes": takes} | changes)
+
+
+def _take_of(decision: Decision, takes: Sequence[TakeView]) -> int | None:
+    return next((take.take for take in takes if take.purchase == decision.purchase), None)
 
 
 def clip_hash(purchase: Purchase) -> str:
@@ -73,4 +77,5 @@ def _now(take: TakeView, purchases: Mapping[str, Purchase]) -> TakeView:
     if not attempts:
         return take
     latest = attempts[-1]
-    return take.model_copy(update={"purchase": latest.identity, "sha256": clip_hash(latest)})
+    number = take.take if take.take is not None or latest.intent is None else latest.intent.take
+    return take.model_copy(update={"purchase": latest.identity, "sha256": clip_hash(latest), "take": number})

@@ -40,13 +40,14 @@ class _View(BaseModel):
 class TakeView(_View):
     """One take of a shot as a person compares it with the others.
 
-    `number` counts from 1, as it is shown and written into a decision; `purchase` and `sha256` are what the decision
-    binds to. `verdict` says why a take without `clip` cannot be chosen. `drift` is how far it is from the chain's
-    first clip.
+    `number` counts from 1, as it is shown and written into a decision; `take` is that of its file. `purchase` and
+    `sha256` are what the decision binds to. `verdict` says why a take without `clip` cannot be chosen. `drift` is how
+    far it is from the chain's first clip.
     """
 
     purchase: str
     number: int
+    take: int | None = None
     clip: str | None = None
     poster: str | None = None
     sha256: str = ""

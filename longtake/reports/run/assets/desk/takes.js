@@ -16,6 +16,11 @@ function takeNotes(take) {
   ];
 }
 
+/** The number that people choose by, and the take of its file where that is another. */
+function takeName(take) {
+  return take.take && take.take !== take.number ? `Take ${take.number} (take ${take.take})` : `Take ${take.number}`;
+}
+
 function takeFigure(review, take) {
   const { shot } = review;
   const frame = element("div", { class: "take-frame" });
@@ -36,7 +41,7 @@ function takeFigure(review, take) {
     type: "button", class: "choose", "data-choice": String(take.number), onclick: () => act(review, String(take.number)),
   }) : element("span", { class: "facts" }, "cannot be chosen");
   return element("figure", { class: "take", "data-number": String(take.number) }, frame,
-    element("figcaption", {}, element("div", { class: "take-head" }, element("b", {}, `Take ${take.number}`), sound), element("div", { class: "facts" }, takeNotes(take)), choose));
+    element("figcaption", {}, element("div", { class: "take-head" }, element("b", {}, takeName(take)), sound), element("div", { class: "facts" }, takeNotes(take)), choose));
 }
 
 /** One take is heard at a time; once more and none is. */
