@@ -24,7 +24,7 @@ from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.report_view import ShotTimes, report_view, times_told
 from longtake.rendering.run import OnEvent
 from longtake.rendering.shot_result import DONE, ShotResult, rejected_result
-from longtake.reports.run.retold import with_other_reels
+from longtake.reports.run.retold import with_other_reels, with_replaced
 from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before, write_report
 from longtake.reports.run.view import ReportView, Totals
@@ -161,7 +161,8 @@ class RunReport:
                 manifest=prepared.manifest,
                 before=self._times,
             )
-            view = with_other_reels(view, before, purchases).model_copy(update={"process": this_process() or ""})
+            view = with_replaced(with_other_reels(view, before, purchases), purchases)
+            view = view.model_copy(update={"process": this_process() or ""})
             if any(shot.takes for shot in view.shots):
                 view = with_reviews(view, purchases, self._reviews.read(), time.time())
             write_report(prepared.store, view)

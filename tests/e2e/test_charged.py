@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flows._observe.progress import RunProgress
@@ -78,3 +80,19 @@ async def test_an_attempt_that_failed_before_the_clip_came_is_told_as_charged_wi
     end = await render(write_manifest([SHOT | {"prompt": "a red ball"}]), max_attempts=2)
     assert (end.rows[0].verdict, sandbox.bill.count()) == ("done", 2)
     assert end.totals.charged_but_failed_usd == pytest.approx(end.totals.spent_high_usd / 2)
+
+
+async def test_the_report_tells_the_money_of_the_whole_output_replaced_purchases_too(
+    tmp_path, sandbox, write_manifest, render
+):
+    for row in ({"prompt": "a"}, {"prompt": "a", "take": 2}, {"prompt": "b", "take": 3}):
+        end = await render(write_manifest([SHOT | row]))
+        assert end.totals.spent_high_usd == pytest.approx(end.spent.high_usd)
+    assert sandbox.bill.count() == end.spent.purchases == 3
+    told = json.loads((tmp_path / "out/report.json").read_text())
+    assert [one["spent_high_usd"] for one in told["by_vendor"]] == [pytest.approx(end.spent.high_usd)]
+    assert told["totals"]["projected_low_usd"] == pytest.approx(end.spent.low_usd)
+    # A reel of another manifest stays in the report, and nothing of it counts twice.
+    end = await render(write_manifest([SHOT | {"reel": "other", "prompt": "c"}]))
+    assert end.totals.spent_high_usd == pytest.approx(end.spent.high_usd)
+    assert sandbox.bill.count() == 4

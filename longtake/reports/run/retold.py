@@ -87,6 +87,38 @@ def _retold_reels(told: Sequence[ReelView], purchases: Mapping[str, Purchase]) -
     return reels, pairs
 
 
+def with_replaced(view: ReportView, purchases: Mapping[str, Purchase]) -> ReportView:
+    """The report with the money of purchases that no shot of it stands for: replaced takes, rows that were changed."""
+    shown, jobs = set[str](), set[str]()
+    for shot in (shot for reel in view.reels for shot in reel.shots):
+        (shown if shot.identity else jobs).add(shot.identity or shot.job_id)
+    left = [purchases[identity] for identity in purchases if first_attempt(identity) not in shown]
+    left = [one for one in left if one.is_charged and not (one.accepted and one.accepted.job.job_id in jobs)]
+    by_vendor: dict[str, list[Purchase]] = {}
+    for one in left:
+        if one.intent is not None:
+            by_vendor.setdefault(one.intent.account.removesuffix("/default"), []).append(one)
+    vendors = {one.vendor: one for one in view.by_vendor}
+    for vendor, own in by_vendor.items():
+        told = vendors.get(vendor, VendorTotals(vendor=vendor, done=0, all=0, **_NOTHING))
+        vendors[vendor] = _with_spent(told, own)
+    return view.model_copy(update={"totals": _with_spent(view.totals, left), "by_vendor": list(vendors.values())})
+
+
+def _with_spent(totals: T, purchases: Sequence[Purchase]) -> T:
+    """The totals with what these purchases cost."""
+    intents = [one.intent for one in purchases if one.intent is not None]
+    low, high = total_of(one.price_low_usd for one in intents), total_of(one.price_high_usd for one in intents)
+    return totals.model_copy(
+        update={
+            "spent_low_usd": total_of((totals.spent_low_usd, low)),
+            "spent_high_usd": total_of((totals.spent_high_usd, high)),
+            "projected_low_usd": total_of((totals.projected_low_usd, low)),
+            "projected_high_usd": total_of((totals.projected_high_usd, high)),
+        }
+    )
+
+
 def with_other_reels(view: ReportView, before: ReportView | None, purchases: Mapping[str, Purchase]) -> ReportView:
     """The report of a manifest, with the reels that the output's report told of other manifests after its own."""
     own = {reel.name for reel in view.reels}
@@ -110,16 +142,11 @@ _NOTHING = dict.fromkeys(
 def _added(totals: T, pairs: Pairs) -> T:
     """The totals with other shots in them; what those may still cost is not this run's."""
     other = _recounted(Totals(done=0, all=len(pairs)), pairs)
-    intents = [one.intent for _, attempts in pairs for one in attempts if one.is_charged and one.intent]
-    low, high = total_of(one.price_low_usd for one in intents), total_of(one.price_high_usd for one in intents)
-    return totals.model_copy(
+    charged = [one for _, attempts in pairs for one in attempts if one.is_charged]
+    return _with_spent(totals, charged).model_copy(
         update={
             "done": totals.done + other.done,
             "all": totals.all + other.all,
-            "spent_low_usd": total_of((totals.spent_low_usd, low)),
-            "spent_high_usd": total_of((totals.spent_high_usd, high)),
-            "projected_low_usd": total_of((totals.projected_low_usd, low)),
-            "projected_high_usd": total_of((totals.projected_high_usd, high)),
             "charged_but_failed_usd": total_of((totals.charged_but_failed_usd, other.charged_but_failed_usd)),
             "charged_but_failed": totals.charged_but_failed + other.charged_but_failed,
         }

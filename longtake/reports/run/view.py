@@ -156,7 +156,7 @@ class Shots(Iterable[ShotView]):
 
 
 class Totals(_View):
-    """Counts of shots, and money. `projected` is what the run will have cost at its end.
+    """Counts of shots, and the money of the output, replaced purchases too; `projected`: at the run's end.
 
     `charged_but_failed_usd` is what was paid for shots without a clip, at its high bound;
     `charged_but_failed` counts purchases without a clip for which the vendor still names a charge.
