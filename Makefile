@@ -15,7 +15,7 @@ setup-dev: $(DEV_READY)
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longtake needs Python 3.11 or later")'
-	@echo "Setting up $(VENV): Longtake and what it runs on from the package registry, some 800 MB on disk; it takes a minute or two."
+	@echo "Setting up $(VENV): Longtake and what it runs on from the package registry, some 800 MB on disk; it takes one to five minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --require-hashes --no-deps -r requirements.lock
 	$(INSTALL) --no-deps --no-build-isolation --editable .

@@ -168,7 +168,8 @@ COLUMNS: dict[str, Column] = {
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": r"^\s*[0-9]{1,6}(\.[0-9]*)?\s*$"},
     ),
     "take": Column(
-        "raise it to buy the shot again on purpose",
+        "raise it to buy the shot again on purpose; what was bought after it in its chain is bought again with "
+        "`--replace`, or kept and joined to the new take with `--keep-followers`",
         "a whole number from 1",
         "1",
         parse_take,
