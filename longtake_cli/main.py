@@ -289,9 +289,10 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def _vendors(chosen: argparse.Namespace) -> int:
+    from longtake.costs.price_file import rules_in_file  # noqa: PLC0415
     from longtake.reports.vendor_tables import describe  # noqa: PLC0415
 
-    _show(describe(chosen.name))
+    _show(describe(chosen.name, prices=rules_in_file()))
     return OK
 
 

@@ -15,10 +15,13 @@ from longtake.domain.errors import (
     TransientVendorError,
     UnexpectedReplyError,
 )
-from longtake.vendors import Reply
+from longtake.domain.text import counted
+from longtake.settings import settings
+from longtake.vendors import Adapter, Reply
 
 NO_JOB = "task-longtake-check-00000000"
 """No vendor has such a job: an answer that does not know it comes from behind the check of the key."""
+MOST_MODELS = 4
 MOST_CLOCK_SECONDS = 60.0
 """Links that are signed by a clock that is further off may be dead before they are used."""
 
@@ -41,10 +44,14 @@ async def check_account(account: Account, client: VendorClient | None = None) ->
         found = [_key(asked, reply), *_clock(reply)]
         if found[0].is_good:
             found.append(await _balance(asked))
-        models = "which models are open no vendor tells before an order; " + ", ".join(
-            dict.fromkeys(model.neutral or model.wire for model in asked.adapter.models)
-        )
-        return [*found, Finding("models", None, models)]
+        return [*found, _models(asked.adapter)]
+
+
+def _models(adapter: Adapter) -> Finding:
+    names = list(dict.fromkeys(model.neutral or model.wire for model in adapter.models))
+    some = ", ".join(names[:MOST_MODELS]) + (", …" if len(names) > MOST_MODELS else "")
+    how = f"which are open no vendor tells before an order; `longtake vendors {adapter.name}` names all"
+    return Finding("models", None, f"{counted(len(names), 'model')}: {some}; {how}")
 
 
 def _key(client: VendorClient, reply: Reply) -> Finding:
@@ -52,7 +59,8 @@ def _key(client: VendorClient, reply: Reply) -> Finding:
     if isinstance(failure, AuthenticationError):
         return Finding("key", False, f"refused: {failure}")
     if failure is None or client.adapter.result_expired(failure) or isinstance(failure, InsufficientBalanceError):
-        return Finding("key", True, "taken")
+        is_sandbox = settings().sandbox_url is not None
+        return Finding("key", True, "the sandbox's key, taken; LONGTAKE_SANDBOX_URL is set" if is_sandbox else "taken")
     if isinstance(failure, TransientVendorError | UnexpectedReplyError):
         return Finding("address", False, f"{client.account.base_url} answers, but not as its documents say: {failure}")
     return Finding("key", None, f"cannot be told: {failure}")

@@ -10,7 +10,8 @@ from typing import Any
 from longtake.costs.quote import price_rules
 from longtake.domain.errors import ConfigurationError
 from longtake.settings import settings
-from longtake.vendors import Adapter, Model, adapter_named
+from longtake.vendors import VENDORS, Adapter, Model, adapter_named
+from longtake.vendors.price_rule import PriceRule
 
 Prices = dict[str, Any]
 """By wire model, the fields of a `PriceRule`."""
@@ -28,6 +29,18 @@ def prices_in_file(account: str) -> Prices:
         ConfigurationError: The file is there and cannot be read.
     """
     return _read(price_file()).get(account, {})
+
+
+def rules_in_file() -> dict[str, dict[str, PriceRule]]:
+    """What the file sets for the vendors' default accounts, by vendor and wire model.
+
+    Raises:
+        ConfigurationError: The file is there and cannot be read, or a price in it is none.
+    """
+    return {
+        name: price_rules(prices_in_file(f"{name}/default"), [model.wire for model in adapter.models])
+        for name, adapter in VENDORS.items()
+    }
 
 
 def write_to_file(account: str, prices: Prices) -> Path:

@@ -34,6 +34,9 @@ MODE_WORDS = {
 }
 UNBROKEN = ("model", "wire model")
 """Headings of columns that are no use when cut."""
+DITTO, NOTHING = "″", "–"
+LEGEND = f"* default; {DITTO} as above; {NOTHING} none"
+SET_BY_HAND = " (set by hand)"
 LEGIBLE_COLUMNS = 16
 UNBOUNDED_COLUMNS = 10_000
 BESIDE: Mapping[str, str] = {
@@ -59,14 +62,13 @@ class Table(NamedTuple):
 
 def tables(adapter: Adapter, prices: Prices | None = None) -> list[Table]:
     """Everything that the data says about one vendor."""
-    known = {model.wire: _price_of(model, prices) for model in adapter.models}
     media = ("wire model", "pictures", "videos", "sounds")
     price = ("wire model", "USD per unit", "with reference video", "beside it", "source")
     return [
         model_table(adapter, prices),
         Table("Options", ("wire model", "prompt", "ratios", "options"), _grouped(adapter, _option_cells)),
         Table("References", media, _grouped(adapter, _media_cells)),
-        Table("Prices", price, _grouped(adapter, lambda model: _price_cells(known[model.wire]))),
+        Table("Prices", price, _grouped(adapter, lambda model: _price_cells(model, prices))),
     ]
 
 
@@ -80,7 +82,7 @@ def model_table(adapter: Adapter, prices: Prices | None = None) -> Table:
             ", ".join(words for mode, words in MODE_WORDS.items() if mode in model.limits.modes),
             _seconds(model.limits),
             _with_default(model.limits.resolutions, model.limits.default_resolution),
-            _price_brief(_price_of(model, prices)),
+            _price_brief(_price_of(model, prices)) + _by_hand(model, prices),
         )
         for model in adapter.models
     ]
@@ -108,7 +110,7 @@ def describe(name: str | None = None, *, prices: Mapping[str, Prices] | None = N
 
     Args:
         name: One vendor alone.
-        prices: Overrides of the built-in prices, by vendor and wire model.
+        prices: Prices set by hand, which stand above the built-in ones, by vendor and wire model.
         width: Columns of the terminal; None: those of the one that is written to, without bound where it is none.
 
     Raises:
@@ -129,7 +131,9 @@ def describe(name: str | None = None, *, prices: Mapping[str, Prices] | None = N
             title = table.title if name else None
             screen.print(_drawing(table, title) if fits else _records(table, title))
         if name:
-            screen.print("\n".join(facts(adapter)))
+            screen.print(f"{LEGEND}\n\n" + "\n".join(facts(adapter)))
+    if not name:
+        screen.print(LEGEND)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
@@ -141,8 +145,11 @@ def _drawing(table: Table, title: str | None) -> Drawing:
     drawing = Drawing(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for heading in table.headings:
         drawing.add_column(heading, no_wrap=heading in UNBROKEN, overflow="fold")
-    for row in table.rows:
-        drawing.add_row(*row)
+    for first, *rest in table.rows:
+        name, *alike = first.split("\n")
+        drawing.add_row(*(cell or NOTHING for cell in (name, *rest)))
+        for other in alike:
+            drawing.add_row(other, *(DITTO for _ in rest))
     return drawing
 
 
@@ -273,19 +280,25 @@ def _price_of(model: Model, prices: Prices | None) -> Price:
     return (prices or {}).get(model.wire, model.price) or model.cny_price
 
 
+def _by_hand(model: Model, prices: Prices | None) -> str:
+    return SET_BY_HAND if model.wire in (prices or {}) else ""
+
+
 def _price_brief(rule: Price) -> str:
     if isinstance(rule, CnyPrice):
         return f"{_figures(rule.cny)} CNY /{UNIT_WORDS['million_tokens']}"
     return f"{_figures(rule.usd)} /{UNIT_WORDS[rule.unit]}" if rule else UNKNOWN_PRICE
 
 
-def _price_cells(rule: Price) -> tuple[str, ...]:
+def _price_cells(model: Model, prices: Prices | None) -> tuple[str, ...]:
+    rule = _price_of(model, prices)
     if rule is None:
         return UNKNOWN_PRICE, "", "", ""
     beside = BESIDE[rule.reference_seconds]
     if isinstance(rule, CnyPrice):
         return _price_brief(rule), f"{_figures(rule.cny_with_video)} CNY", beside, f"{rule.source}, {rule.date}"
-    return _usd_cells(rule, [beside] if beside else [])
+    brief, *rest = _usd_cells(rule, [beside] if beside else [])
+    return brief + _by_hand(model, prices), *rest
 
 
 def _usd_cells(rule: PriceRule, beside: list[str]) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from longtake.costs.price_file import with_price, write_to_file
 from longtake.domain.errors import UnknownVendorError
 from longtake.reports.vendor_tables import MARKS, UNKNOWN_PRICE, describe, markdown, page_with_tables, tables
 from longtake.vendors import VENDORS, Adapter
 from longtake.vendors.price_rule import PriceRule
+from longtake_cli.main import main
 
 PAGES = Path(__file__).parents[2] / "docs" / "vendors"
 ADAPTERS = pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)
@@ -63,6 +65,30 @@ def test_overrides_of_prices_are_told_with_their_source() -> None:
     assert "0.3 /clip" in text
     assert "fictitious: my contract" in text
     assert "0.3 /clip" not in describe("jimmyai", width=240)
+
+
+def test_prices_that_were_set_by_hand_are_shown_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LONGTAKE_PRICE_FILE", raising=False)
+    prices = with_price({}, "jimmyai", "seedance2.0-mini-sp", {"720p": 0.06}, unit="second", source="contract of May")
+    write_to_file("jimmyai/default", prices)
+    assert main(["vendors"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if " seedance2.0-mini-sp " in line)
+    assert line.endswith("720p 0.06 /s (set by hand)")
+    assert main(["vendors", "jimmyai"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("720p 0.06 /s (set by hand)") == 2
+    assert "contract of May" in told
+
+
+def test_no_cell_of_a_table_is_empty_and_its_marks_are_explained() -> None:
+    for name in (None, *VENDORS):
+        assert "* default; ″ as above; – none" in describe(name)
+    rows = [line.split() for line in describe("evolink").splitlines() if line.strip().startswith("seedance")]
+    assert all(len(row) > 1 for row in rows)
+    assert ["seedance-2.0-fast-text-to-video", "″", "″", "″"] in rows
 
 
 def test_a_price_that_nobody_published_is_told_as_such() -> None:

@@ -24,7 +24,9 @@ def sandbox(monkeypatch):
 def test_all_accounts_are_looked_at_and_a_bad_one_is_told(sandbox):
     lines: list[str] = []
     assert check_accounts([], lines.append)
-    assert [f"{vendor}: key: good: taken" in lines for vendor in VENDORS] == [True] * len(VENDORS)
+    key = "key: good: the sandbox's key, taken; LONGTAKE_SANDBOX_URL is set"
+    assert [f"{vendor}: {key}" in lines for vendor in VENDORS] == [True] * len(VENDORS)
+    assert max(map(len, lines)) <= 250
     sandbox.faults.add(Fault(kind="no_balance", step="account", vendor="evolink"))
     lines.clear()
     assert not check_accounts(["evolink", "byteplus/second"], lines.append)
