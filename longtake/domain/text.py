@@ -44,6 +44,12 @@ def following(number: int) -> str:
     return f"{number:,} {'follows' if number == 1 else 'follow'}"
 
 
+def awaiting(number: int, follow: int) -> str:
+    """`1 shot awaits a decision, 2 follow`."""
+    words = f"{counted(number, 'shot')} {'awaits' if number == 1 else 'await'} a decision"
+    return f"{words}, {following(follow)}" if follow else words
+
+
 def counted(number: int, noun: str) -> str:
     """`1 reel`, `2 reels`, `1,000 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -324,6 +324,13 @@ def _write_results_now(
     write_results(prepared.store, prepared.manifest, rows, purchases)
 
 
+def _awaited(shots: Sequence[Shot], result: Callable[[Shot], ShotResult]) -> int:
+    """How many rows, of which a clip is here, a person has yet to decide about."""
+    choices = {shot: shot.choice for shot in shots if shot.choice is not None and shot.choice.needs_decision}
+    waiting = (shot for shot, choice in choices.items() if choice.ruling.state != "rejected")
+    return len({shot.shot_id for shot in waiting if result(shot).is_done})
+
+
 def write_up(
     prepared: PreparedRun, ended: Ended, made: Mapping[str, ReelEnd], report: RunReport, runs: Collection[str]
 ) -> Summary:
@@ -370,5 +377,6 @@ def write_up(
         spent=spent_on(purchases.values()),
         spent_now=charged_now.spent,
         totals=totals,
+        awaited=_awaited(prepared.asked_shots, result),
         beyond_limit=beyond_limit,
     )

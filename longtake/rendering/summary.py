@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from longtake.costs.spent import Spent
-from longtake.domain.text import counted
+from longtake.domain.text import awaiting, counted
 from longtake.domain.verdicts import Verdict, facts_of
 from longtake.manifests.results.row_result import RowResult
 from longtake.rendering.output.reels import MadeReel
@@ -29,6 +29,8 @@ class Summary:
     notices: list[str] = field(default_factory=list)
     totals: Totals | None = None
     """Counts and money, as the report has them."""
+    awaited: int = 0
+    """Rows whose takes a person has yet to decide about."""
     beyond_limit: int = 0
     """Shots that the run's limit leaves to the next run."""
     spent: Spent = field(default_factory=Spent)
@@ -44,8 +46,9 @@ class Summary:
     @property
     def awaiting_review(self) -> str:
         """How much waits for a person, "" where nothing does."""
-        if shots := self.verdicts[Verdict.AWAITING_REVIEW]:
-            return f"{counted(shots, 'shot')} {'awaits' if shots == 1 else 'await'} review"
+        follow = self.verdicts[Verdict.AWAITING_REVIEW]
+        if self.awaited or follow:
+            return awaiting(self.awaited, follow)
         reels = sum(AWAITS in why for why in self.reels_missing.values())
         return f"{counted(reels, 'reel')} {'awaits' if reels == 1 else 'await'} review" if reels else ""
 

@@ -9,6 +9,8 @@ from longtake.ledger.ledger import Ledger
 from longtake.planning.prepare import WouldReplaceError
 from longtake.reports.plan.table import summary_line
 from longtake.reports.review.waiting import waiting_reviews
+from longtake.reports.status.lines import status_lines
+from longtake.reports.status.standing import output_status
 from longtake.reviews.choices import RefusedDecisionsError
 from tests.e2e.test_reviews import chain, decide, planned, render
 
@@ -73,3 +75,39 @@ async def test_a_raised_take_tells_what_was_bought_behind_the_former_one_before_
 async def test_what_a_rule_chose_is_not_told_as_a_persons_choice(tmp_path, render):
     await render(chain(2, review=""), choose="best")
     assert "nothing waits for a decision; 0 chosen, 1 by rule, 0 rejected" in reviewed(tmp_path / "out")
+
+
+def status(output) -> str:
+    return "\n".join(status_lines(str(output), output_status(Ledger(open_store(str(output))))))
+
+
+async def test_render_status_and_review_count_the_same_rows(tmp_path, render):
+    out = tmp_path / "out"
+    end = await render(chain(3))
+    assert "1/3 rows done" in end.line
+    words = "1 shot awaits a decision, 2 follow"
+    assert words in end.line
+    assert f"1 of 3 shots done; {words}; spent" in status(out)
+    assert words in reviewed(out)
+
+
+async def test_status_says_at_once_what_a_decision_means(tmp_path, render):
+    out = tmp_path / "out"
+    await render(chain(3))
+    decide(out, "ad/1=reject", by="Ann")
+    told = status(out)
+    assert "0 of 3 shots done; 1 rejected, 2 blocked; spent" in told
+    assert "ad/1: rejected by Ann\n    next: choose another, raise `take`, or --max-attempts 2" in told
+    assert "decision is missing" not in told
+    await render(chain(3))
+    assert status(out).splitlines()[0] == told.splitlines()[0]
+    decide(out, "ad/1=2")
+    told = status(out)
+    assert "1 of 3 shots done; 2 not started; spent" in told
+    assert "2 not started (ad/2, ad/3): ad/1 is decided; the next render goes on" in told
+    assert (await render(chain(3))).all_done
+    assert "3 of 3 shots done; spent" in status(out)
+    assert output_status(Ledger(open_store(str(out)))).is_done
+    decide(out, "ad/1=3")
+    assert "ad/1: 2 follow, bought from take 2" in status(out)
+    assert not output_status(Ledger(open_store(str(out)))).is_done

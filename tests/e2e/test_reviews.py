@@ -95,7 +95,7 @@ async def test_what_follows_is_paid_after_the_decision_and_goes_on_from_the_chos
     assert sandbox.bill.count() == 3
     assert first.verdicts == {"done": 1, "awaiting_review": 3}
     assert not first.all_done
-    assert "3 shots await review" in first.line
+    assert "1 shot awaits a decision, 3 follow" in first.line
     assert not (out / "reels/ad.mp4").exists()
 
     decide(out, "ad/1=2", by="Ann", why="the calm one")
@@ -298,7 +298,7 @@ async def test_a_reel_of_one_shot_waits_alone_and_is_made_for_nothing(tmp_path, 
     rows = [SHOT | {"reel": f"r{n}", "shot": 1, "prompt": f"animal {n}"} for n in range(3)]
     end = await render(rows, review="all")
     assert (end.verdicts, end.all_done) == ({"done": 3}, False)
-    assert "3 reels await review" in end.line
+    assert "3 shots await a decision" in end.line
     decide(tmp_path / "out", "r0/1=approve", "r1/1=approve", "r2/1=approve")
     end = await render(rows, review="all")
     assert end.all_done and len(end.reels_made) == 3

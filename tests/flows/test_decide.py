@@ -24,7 +24,7 @@ def test_a_decision_from_the_form_lets_the_render_that_waits_go_on_by_itself_its
     render = project.run(RENDER, **asked).raise_for_status().json()["id"]
     first = project.end_of(render)
     assert first["state_type"] == "FAILED"
-    assert "2 shots await review" in first["state"]["message"]
+    assert "2 shots await a decision, 2 follow" in first["state"]["message"]
     assert project.billed("desk") == 4
 
     form = project.deployment(DECIDE)["parameter_openapi_schema"]["properties"]

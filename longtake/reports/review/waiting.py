@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from longtake.domain.text import counted, following, one_line
+from longtake.domain.text import awaiting, following, one_line
 from longtake.ledger.ledger import Ledger
 from longtake.reports.figures import money, total_of
 from longtake.reports.review.followers import Followers, unsettled
@@ -59,9 +59,8 @@ class WaitingReviews:
         count = sum(shot.follows or 0 for shot in self.shots)
         low = total_of(shot.follows_low_usd for shot in self.shots)
         high = total_of(shot.follows_high_usd for shot in self.shots)
-        verb = "awaits" if len(self.shots) == 1 else "await"
         price = f", {money(low, high)}" if count else ""
-        return f"{counted(len(self.shots), 'shot')} {verb} a decision, {following(count)}{price}"
+        return f"{awaiting(len(self.shots), count)}{price}"
 
 
 def _follows(shot: ShotView) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from longtake.accounts.transport import redact
-from longtake.domain.text import one_line
+from longtake.domain.text import awaiting, following, one_line
 from longtake.domain.verdicts import ShotStage, Verdict, facts_of
 from longtake.jobs.advice import command
 from longtake.ledger.records import State
@@ -15,6 +15,7 @@ from longtake.reports.figures import duration, known_money
 from longtake.reports.run.reasons import category_of
 from longtake.reports.run.summary import counted
 from longtake.reports.run.view import ShotView
+from longtake.reports.status.decided import next_step
 from longtake.reports.status.standing import OpenPurchase, OutputStatus
 
 MOST_LINES = 20
@@ -33,21 +34,31 @@ def status_lines(output: str, status: OutputStatus) -> list[str]:
     lines += _list("in flight", [_in_flight(one, status) for one in status.in_flight])
     waiting = [shot for shot in status.shots if shot.verdict == ShotStage.QUEUED.value]
     lines += _list("waiting for a slot", [_waiting(shot) for shot in waiting])
-    lines += _list("for a person to decide", [_to_decide(output, shot) for shot in status.shots if shot.is_waiting])
+    lines += _list("for a person to decide", [_to_decide(output, row) for row in status.rows if row.is_waiting])
+    rejected = [row for row in status.rows if row.review == "rejected"]
+    lines += _list("rejected", [_rejected(row) for row in rejected])
+    changed = [f"{one_line(name)}: {words}" for name, words in status.bought_elsewhere.items()]
+    lines += _list("bought from another take than the chosen one", changed)
     lines += _list("unknown outcome, for a person to settle", [_unknown(output, one) for one in status.unknown])
     # What is in flight or unknown was told by its purchase.
-    rest = [shot for shot in status.shots if not (shot.facts.is_done or shot.facts.goes_on)]
+    rest = [row for row in status.rows if not (row.facts.is_done or row.facts.goes_on or row.review == "rejected")]
     lines += _not_done([shot for shot in rest if shot.verdict != Verdict.UNKNOWN_OUTCOME.value])
     return lines
 
 
 def _head(output: str, status: OutputStatus) -> str:
-    done = sum(shot.facts.is_done for shot in status.shots)
-    rest = [each for each in counted(status.shots) if not facts_of(each.verdict).is_done]
-    told = ", ".join(f"{each.count:,} {each.label.lower()}" for each in rest)
+    rows, rejected = status.rows, sum(row.review == "rejected" for row in status.rows)
+    done = sum(row.facts.is_done for row in rows)
+    follow = sum(row.verdict == Verdict.AWAITING_REVIEW.value for row in rows)
+    waits = sum(row.is_waiting for row in rows)
+    rest = [row for row in rows if not (row.facts.is_done or row.review == "rejected")]
+    others = [each for each in counted(rest) if each.verdict != Verdict.AWAITING_REVIEW.value]
+    parts = [awaiting(waits, follow)] if waits or follow else []
+    parts += [f"{rejected:,} rejected"] if rejected else []
+    told = ", ".join([*parts, *(f"{each.count:,} {each.label.lower()}" for each in others)])
     spent = status.spent
     money = known_money(spent.low_usd, spent.high_usd, spent.unpriced)
-    shots = f"{done:,} of {len(status.shots):,} shots done" + (f"; {told}" if told else "")
+    shots = f"{done:,} of {len(rows):,} shots done" + (f"; {told}" if told else "")
     return f"{output}: {shots}; spent {money} on {spent.purchases:,} purchase{'' if spent.purchases == 1 else 's'}"
 
 
@@ -91,8 +102,12 @@ def _waiting(shot: ShotView) -> str:
 
 def _to_decide(output: str, shot: ShotView) -> str:
     takes = f"{len(shot.takes)} takes" if len(shot.takes) > 1 else "its clip"
-    follows = f", {shot.follows} follow" if shot.follows else ""
+    follows = f", {following(shot.follows)}" if shot.follows else ""
     return f"{one_line(shot.shot_id)}  {takes}{follows}\n    next: longtake review {shlex.quote(output)}"
+
+
+def _rejected(row: ShotView) -> str:
+    return f"{one_line(row.shot_id)}: {one_line(row.ruling)}\n    next: {next_step(row)}"
 
 
 def _unknown(output: str, one: OpenPurchase) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from longtake.costs.spent import Spent, spent_on
@@ -13,10 +13,12 @@ from longtake.jobs.advice import names_of
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase, State, attempts_in
 from longtake.planning.forecast import JobTimes, learned_times
+from longtake.reports.review.followers import Followers, unsettled
 from longtake.reports.run.retold import brought_up_to_date
 from longtake.reports.run.reviewing import with_reviews
 from longtake.reports.run.rewrite import told_before
 from longtake.reports.run.view import ReportView, ShotView
+from longtake.reports.status.decided import as_decided, rows_of
 from longtake.reviews.decisions import ReviewLog
 
 SILENT_SECONDS = 150.0
@@ -44,11 +46,12 @@ class OutputStatus:
     """An output as it stands.
 
     `shots` has every shot of the last report, its verdict brought up to date by the ledger; where no run has written
-    one, those that were bought. `told_at` is when that report was written. `times` tells how long jobs of an account
-    and model took here.
+    one, those that were bought. `rows` has one for each row: the take that counts. `told_at` is when that report was
+    written. `times` tells how long jobs of an account and model took here.
     """
 
     shots: Sequence[ShotView]
+    rows: Sequence[ShotView]
     in_flight: Sequence[OpenPurchase]
     unknown: Sequence[OpenPurchase]
     spent: Spent
@@ -56,12 +59,16 @@ class OutputStatus:
     told_at: float | None
     times: JobTimes
     now: float
+    bought_elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By `shot_id`, what was bought from another take than the one that was chosen since the last run."""
 
     @property
     def is_done(self) -> bool:
-        """Whether every shot is done, nothing is open and nothing waits for a person."""
+        """Whether every row is done, nothing is open and nothing waits for a person."""
         return (
-            all(shot.facts.is_done and not shot.is_waiting for shot in self.shots)
+            all(row.facts.is_done and not row.is_waiting for row in self.rows)
+            and not any(shot.facts.goes_on for shot in self.shots)
+            and not self.bought_elsewhere
             and not self.in_flight
             and not self.unknown
         )
@@ -77,13 +84,19 @@ def output_status(ledger: Ledger) -> OutputStatus | None:
     names = names_of(still_open)
     standing = [OpenPurchase(names[one.identity], one.state(now), one) for one in still_open]
     pulse = _pulse(told, now)
+    bought_elsewhere: Mapping[str, str] = {}
     if told is not None:
         decisions = ReviewLog(ledger.store).read() if any(shot.takes for shot in told.shots) else {}
-        shots = with_reviews(brought_up_to_date(told, ledger), purchases, decisions, now).shots
+        view = with_reviews(brought_up_to_date(told, ledger), purchases, decisions, now)
+        shots = [shot for reel in view.reels for shot in as_decided(reel.shots)]
+        bought_elsewhere = unsettled(Followers(purchases), view) if decisions else {}
     else:
         shots = _shots_of(purchases)
+    shots = [_now(shot, purchases, now, pulse) for shot in shots]
     return OutputStatus(
-        shots=[_now(shot, purchases, now, pulse) for shot in shots],
+        shots=shots,
+        rows=rows_of(shots),
+        bought_elsewhere=bought_elsewhere,
         in_flight=[one for one in standing if one.state in _IN_FLIGHT],
         unknown=[one for one in standing if one.state not in _IN_FLIGHT],
         spent=spent_on(purchases.values()),
