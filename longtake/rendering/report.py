@@ -39,9 +39,9 @@ BEAT_SECONDS = 30.0
 REST_FACTOR = 40
 """Writing it takes a fortieth of the time at most."""
 
-_UNDER_WAY, _TO_COME = (
-    Outcome(verdict=verdict, evidence="the run goes on") for verdict in (Verdict.STILL_RUNNING, Verdict.NOT_STARTED)
-)
+_GOES_ON = "the run goes on"
+_UNDER_WAY = Outcome(verdict=Verdict.STILL_RUNNING, evidence=_GOES_ON)
+_TO_COME = Outcome(verdict=Verdict.NOT_STARTED, evidence=_GOES_ON)
 
 Ended = Mapping[Shot, asyncio.Future[ShotResult]]
 """A run's shots; those of other runs are not in it."""

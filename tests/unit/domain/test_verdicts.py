@@ -34,6 +34,8 @@ ANOTHER = """
 class ShotStage("""
 
 ASKED_EVERYWHERE = """
+import json
+
 from longtake.domain.job import Job
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.ledger.records import Accepted, Intent, Purchase, VerdictRecord
@@ -42,7 +44,7 @@ from longtake.rendering.brake import Brake
 from longtake.rendering.output.results import rows_to_retake
 from longtake.rendering.summary import Summary
 from longtake.reports.run.page import render_page
-from longtake.reports.run.payload import Pictures, payload
+from longtake.reports.run.payload import Pictures, payload_pieces
 from longtake.reports.run.summary import concerns, verdict_counts
 from longtake.reports.run.timeline import spans
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals
@@ -73,7 +75,7 @@ reels = [ReelView(name="r", shots=[shot])]
 view = ReportView(title="t", output="o", written_at=30.0, finished=True, totals=Totals(done=0, all=1), reels=reels)
 assert [(one.label, one.tone) for one in verdict_counts(view)] == [("Rejected by the director", "care")]
 assert [one.next_action for one in concerns(view)] == [outcome.next_action]
-script_is_told = payload(view, Pictures(None))["verdicts"]
+script_is_told = json.loads("".join(payload_pieces(view, Pictures(None))))["verdicts"]
 assert script_is_told == {word: {"label": "Rejected by the director", "tone": "care", "done": False}}
 assert [span.stage for span in spans(shot, 30.0)] == ["running", "download"]
 assert "Rejected by the director" in render_page(view)
