@@ -111,3 +111,14 @@ async def test_status_says_at_once_what_a_decision_means(tmp_path, render):
     decide(out, "ad/1=3")
     assert "ad/1: 2 follow, bought from take 2" in status(out)
     assert not output_status(Ledger(open_store(str(out)))).is_done
+
+
+async def test_a_choice_behind_which_all_was_bought_before_tells_of_nothing_to_buy(tmp_path, sandbox, render):
+    out = tmp_path / "out"
+    await render(chain(3))
+    for number in (2, 3):
+        decide(out, f"ad/1={number}")
+        await render(chain(3), replace=True)
+    assert sandbox.bill.count() == 7
+    assert decide(out, "ad/1=2").lines == ["ad/1: take 2 chosen"]
+    assert "bought from" not in status(out)
