@@ -30,7 +30,7 @@ demo: setup
 	$(BIN)/python examples/demo.py
 
 test: setup-dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 # Of what takes minutes, as much as the gate has time for: a killed run, its slots, a killed server, Retry over child runs,
 # attempts.

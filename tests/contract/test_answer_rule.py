@@ -23,6 +23,7 @@ from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import State
 from longtake.vendors import VENDORS, Reply
+from tests.plain_render import hasten
 
 ID = "task_b288cef080e6"
 UUID = "764cabcf-b745-4b3e-ae38-1200304cf45b"
@@ -393,7 +394,9 @@ async def test_any_bytes_as_an_answer_leave_a_ledger_that_can_be_read(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_an_unknown_outcome_names_the_ids_and_how_to_adopt_them(vendor: str, tmp_path) -> None:
+async def test_an_unknown_outcome_names_the_ids_and_how_to_adopt_them(vendor: str, tmp_path, monkeypatch) -> None:
+    hasten(monkeypatch)
+    monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "2")
     client = client_for(vendor, answer_of(200, {"data": [{"task_id": ID}, {"task_id": "task_000000002"}]}))
     session = open_session(client.account)
     session.client = client

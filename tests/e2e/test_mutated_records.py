@@ -10,7 +10,7 @@ import pytest
 from longtake.domain.errors import LongtakeError
 from longtake.sandbox.app import Fault
 from tests.e2e.quick_steps import quick_check, without_films
-from tests.plain_render import render_plain, sandbox_accounts
+from tests.plain_render import hasten, render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "shot": 1, "prompt": "a red ball", "vendor": "evolink", "duration_seconds": 4}
 RECORDS = ("try-1.intent", "accepted", "terminal", "clip")
@@ -69,6 +69,9 @@ async def test_a_changed_record_makes_no_purchase_free(
     tmp_path, sandbox, write_manifest, monkeypatch, stage, record, name
 ):
     without_films(monkeypatch)
+    # Where the record that tells a submit's outcome is gone, its deadline is waited for.
+    monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "2")
+    hasten(monkeypatch)
     manifest, output = write_manifest([SHOT]), tmp_path / "out"
     load = sandbox_accounts(sandbox, max_wait_seconds=0.2 if stage == "in flight" else 5)
     if stage == "in flight":
