@@ -11,6 +11,7 @@ import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import Fault
+from longtake.sandbox.vendors.prices import PRICES
 
 MAKERS = {"byteplus": "dreamina", "volcengine": "doubao"}
 EITHER = pytest.mark.parametrize("vendor", MAKERS)
@@ -38,6 +39,12 @@ def buy(sandbox: Sandbox, vendor: str, **more: Any) -> str:
     answer = call(sandbox, vendor, "POST", json=body(vendor, **more))
     assert answer.status_code == 200, answer.text
     return answer.json()["id"]
+
+
+@pytest.mark.parametrize(("vendor", "model"), [(vendor, model) for vendor in MAKERS for model in PRICES[vendor]])
+def test_every_model_has_a_price_in_the_bill(sandbox: Sandbox, vendor: str, model: str) -> None:
+    buy(sandbox, vendor, model=model, resolution="720p")
+    assert sandbox.bill.entries[-1].price_usd > 0
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:
