@@ -214,6 +214,11 @@ class Purchase(BaseModel):
         return self.accepted is not None and self.accepted.adopted_by != ""
 
     @property
+    def clip_sha256(self) -> str:
+        """The hash of its clip's bytes, "" where it has none."""
+        return self.clip.clip.sha256 if self.clip is not None else ""
+
+    @property
     def is_charged(self) -> bool:
         """Whether it costs money, or may: all but what was certainly not accepted, moderation's no among it."""
         is_free = self.verdict is not None and self.verdict.verdict.facts.is_free_without_job

@@ -128,6 +128,14 @@ class Shot:
         return attempt_identity(self.identity, self.generation)
 
     @property
+    def head(self) -> Shot:
+        """The first shot of its chain; itself where it continues none."""
+        first = self
+        while first.parent is not None:
+            first = first.parent
+        return first
+
+    @property
     def number(self) -> int:
         """Which take of its row it is, from 1, as people choose among them."""
         return self.variant + 1

@@ -104,7 +104,7 @@ class Standings:
 
     def _was_rejected(self, shot: Shot) -> bool:
         latest = attempts_in(shot.identity, self.purchases)[-1]
-        hashes = {latest.identity: latest.clip.clip.sha256 if latest.clip else ""}
+        hashes = {latest.identity: latest.clip_sha256}
         return ruling_on(hashes, self.decisions.get(shot.shot_id, ()), self.now).state == "rejected"
 
     def identity_under(self, shot: Shot, reel: str, name: str, parent: str | None) -> str:
@@ -190,7 +190,7 @@ class Standings:
         if not given:
             return
         takes = {shot.purchase.identity: shot for shot in choice.takes if shot.purchase is not None}
-        hashes = {identity: _hash(shot) for identity, shot in takes.items()}
+        hashes = {identity: shot.purchase.clip_sha256 for identity, shot in takes.items() if shot.purchase is not None}
         choice.ruling = ruling = ruling_on(hashes, given, self.now)
         refused = frozenset(one for each in given if each.choice == "reject" for one in each.seen)
         for shot in choice.takes:
@@ -257,8 +257,3 @@ def keep_to_its_vendor(shot: Shot) -> None:
     shot.vendor = bought[-1].account
     if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
         shot.request = shot.request.model_copy(update={"model": model})
-
-
-def _hash(shot: Shot) -> str:
-    clip = shot.purchase.clip if shot.purchase else None
-    return clip.clip.sha256 if clip else ""

@@ -26,8 +26,6 @@ from longtake.reviews.decisions import ReviewLog
 
 log = logging.getLogger("longtake.rendering.choosing")
 
-_DECIDED = ("chosen", "rejected")
-
 Results = Mapping[Shot, asyncio.Future[ShotResult]]
 
 
@@ -126,7 +124,7 @@ class Chooser:
             hashes = {identity: result.clip.sha256 for identity, result in found.items() if result.clip is not None}
             choice.ruling = ruling_on(hashes, decisions, time.time())
             # Where some takes were rejected meanwhile, the next run chooses among those that are left.
-            choice.is_open = choice.ruling.state not in _DECIDED
+            choice.is_open = not choice.ruling.counts
             if choice.ruling.state == "chosen" and choice.ruling.decision is not None:
                 choice.chosen = found[choice.ruling.decision.purchase].shot
             await self._follow(choice)
@@ -199,9 +197,7 @@ class Chooser:
 
     async def _drift(self, result: ShotResult) -> float:
         """How far a take is from its chain's first clip; 0 for that one itself, without end where nobody can tell."""
-        first = result.shot
-        while first.parent is not None:
-            first = first.parent
+        first = result.shot.head
         clip = None if first is result.shot else self.results[first].result().clip
         if clip is None or result.clip is None:
             return 0.0
@@ -218,7 +214,7 @@ class Chooser:
         before = reviews.read().get(shot.shot_id, [])
         seen = {one.job.identity: one.clip.sha256 for one in done if one.job is not None and one.clip is not None}
         identity, ruling = best.job.identity if best.job is not None else "", ruling_on(seen, before, time.time())
-        if ruling.state in _DECIDED or identity in ruling.rejected:
+        if ruling.counts or identity in ruling.rejected:
             return before  # a person has decided meanwhile, or another run
         decision = Decision(
             shot_id=shot.shot_id,

@@ -86,6 +86,11 @@ class Ruling:
     decision: Decision | None = None
     rejected: frozenset[str] = frozenset()
 
+    @property
+    def counts(self) -> bool:
+        """Whether its decision is in force."""
+        return self.state in ("chosen", "rejected")
+
 
 UNDECIDED = Ruling()
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel
 
 from longtake.media.checking.features import features_of
@@ -51,11 +50,10 @@ class LinkDrift(BaseModel, frozen=True):
     def beyond(self, limits: DriftLimits) -> tuple[str, ...]:
         """Which limits it passes, in words; empty if none."""
         breaches: list[str] = []
-        if limits.brightness is not None and abs(self.brightness) > limits.brightness:
-            way = "brighter" if self.brightness > 0 else "darker"
-            breaches.append(f"{abs(self.brightness):.0f} of 255 {way} than the first link")
-        if limits.colour is not None and self.colour > limits.colour:
-            breaches.append(f"its colour is {self.colour:.0f} of 255 away from the first link's")
+        if words := limits.too_bright(self.brightness):
+            breaches.append(f"{words} than the first link")
+        if words := limits.too_coloured(self.colour):
+            breaches.append(f"its colour is {words} from the first link's")
         for name, ratio, most in (
             ("contrast", self.contrast_ratio, limits.contrast_ratio),
             ("sharpness", self.sharpness_ratio, limits.sharpness_ratio),
@@ -93,7 +91,7 @@ def _compared(number: int, first: Look, look: Look) -> LinkDrift:
         link=number,
         brightness=round(look.luma - first.luma, 2),
         contrast_ratio=_ratio(look.spread, first.spread),
-        colour=round(float(np.hypot(look.blue - first.blue, look.red - first.red)), 2),
+        colour=round(look.colour_from(first), 2),
         saturation_ratio=_ratio(look.saturation, first.saturation),
         sharpness_ratio=_ratio(look.detail, first.detail),
     )

@@ -7,7 +7,7 @@ behind it were kept, nobody saw the other side.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from math import log10
 from pathlib import Path
@@ -15,17 +15,15 @@ from typing import Any, cast
 
 import numpy as np
 from av import AudioResampler
-from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from longtake.media.checking.looks import mean, measured
 from longtake.media.checking.policy import DriftLimits
 from longtake.media.reading.opening import demuxing, reading
 from longtake.media.reading.pictures import all_pictures, last_pictures
 from longtake.media.reading.probe import probe_clip
 
-WIDTH, HEIGHT = 320, 180
 PICTURES = 3
 """So many on either side are averaged: one alone may be a flash."""
 SOUND_SECONDS = 0.25
@@ -51,11 +49,10 @@ class JointStep(BaseModel, frozen=True):
     def beyond(self, limits: DriftLimits) -> tuple[str, ...]:
         """Which limits of a chain's drift the step passes, in words; empty if none."""
         breaches: list[str] = []
-        if limits.brightness is not None and abs(self.brightness) > limits.brightness:
-            way = "brighter" if self.brightness > 0 else "darker"
-            breaches.append(f"it begins {abs(self.brightness):.0f} of 255 {way} than the clip before it ends")
-        if limits.colour is not None and self.colour > limits.colour:
-            breaches.append(f"its colour begins {self.colour:.0f} of 255 away from the clip before it")
+        if words := limits.too_bright(self.brightness):
+            breaches.append(f"it begins {words} than the clip before it ends")
+        if words := limits.too_coloured(self.colour):
+            breaches.append(f"its colour begins {words} from the clip before it")
         return tuple(breaches)
 
 
@@ -72,23 +69,13 @@ def measure_joint(before: Path, after: Path, *, trimmed_tail: int = 0, trimmed_h
         UnreadableClipError: One of them does not decode.
     """
     ending = list(deque(last_pictures(before, PICTURES + trimmed_tail), maxlen=PICTURES + trimmed_tail))
-    last = _mean_colour(ending[: max(1, len(ending) - trimmed_tail)])
-    first = _mean_colour(islice(all_pictures(after), trimmed_head, trimmed_head + PICTURES))
-    luma, blue, red = (float(value) for value in first - last)
+    last = mean([measured(picture) for picture in ending[: max(1, len(ending) - trimmed_tail)]])
+    first = mean([measured(picture) for picture in islice(all_pictures(after), trimmed_head, trimmed_head + PICTURES)])
     levels = _level_db(before, trimmed_tail, at_end=True), _level_db(after, trimmed_head, at_end=False)
     step = None if levels[0] is None or levels[1] is None else round(levels[1] - levels[0], 2)
-    return JointStep(brightness=round(luma, 2), colour=round(float(np.hypot(blue, red)), 2), sound_db=step)
-
-
-def _mean_colour(pictures: Iterable[VideoFrame]) -> NDArray[np.float64]:
-    """Mean luma, blue and red difference."""
-    means = [
-        frame.to_ndarray(
-            format="yuv444p", width=WIDTH, height=HEIGHT, interpolation=Interpolation.AREA, threads=1
-        ).mean(axis=(1, 2))
-        for frame in pictures
-    ]
-    return cast("NDArray[np.float64]", np.mean(means, axis=0)) if means else np.zeros(3)
+    return JointStep(
+        brightness=round(first.luma - last.luma, 2), colour=round(first.colour_from(last), 2), sound_db=step
+    )
 
 
 def _level_db(clip: Path, trimmed: int, *, at_end: bool) -> float | None:

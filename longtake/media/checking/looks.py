@@ -26,6 +26,10 @@ class Look(NamedTuple):
     saturation: float
     detail: float
 
+    def colour_from(self, other: Look) -> float:
+        """Distance of the mean colours in the blue–red plane (Cb, Cr), of 255."""
+        return float(np.hypot(self.blue - other.blue, self.red - other.red))
+
 
 def sampled_pictures(frames: int) -> frozenset[int]:
     """The numbers of the pictures to measure of a clip of so many."""

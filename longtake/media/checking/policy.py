@@ -54,3 +54,13 @@ class DriftLimits(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     """Distance of the mean colour, of 255."""
     sharpness_ratio: float | None = Field(default=2.0, ge=1)
     """Sharpness grown or shrunk by this factor."""
+
+    def too_bright(self, change: float) -> str:
+        """A change of the mean luma that passes the limit, in words; "" where it keeps it."""
+        if self.brightness is None or abs(change) <= self.brightness:
+            return ""
+        return f"{abs(change):.0f} of 255 {'brighter' if change > 0 else 'darker'}"
+
+    def too_coloured(self, distance: float) -> str:
+        """A distance of the mean colour that passes the limit, in words; "" where it keeps it."""
+        return f"{distance:.0f} of 255 away" if self.colour is not None and distance > self.colour else ""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.planning.plan import RowChoice, Shot
 from longtake.reports.figures import total_of
-from longtake.reports.run.reviewing import clip_hash
 from longtake.reports.run.view import ShotView, TakeView
 
 
@@ -40,7 +39,7 @@ def _facts(
             take=shot.take,
             clip=views[shot].clip,
             poster=views[shot].poster,
-            sha256=clip_hash(purchase),
+            sha256=purchase.clip_sha256,
             verdict=views[shot].verdict,
             warnings=views[shot].warnings,
         )

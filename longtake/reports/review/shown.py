@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from longtake.domain.identity import first_attempt
+from longtake.domain.verdicts import Verdict
 from longtake.ledger.records import Purchase, State, attempts_in
-from longtake.reports.run.reviewing import clip_hash
 from longtake.reports.run.view import ShotView
 from longtake.reviews.choices import ShownShot, ShownTake
 from longtake.reviews.decision import Decision, Ruling, ruling_on
@@ -41,7 +41,7 @@ def shown_shots(
             continue
         view = views[shot_id][0] if shot_id in views else None
         reel, _, shot = (view.reel, "", view.shot) if view is not None else shot_id.rpartition("/")
-        ruling = ruling_on({one.identity: clip_hash(one) for _, one in latest}, decisions.get(shot_id, ()), now)
+        ruling = ruling_on({one.identity: one.clip_sha256 for _, one in latest}, decisions.get(shot_id, ()), now)
         shots[shot_id] = ShownShot(
             shot_id=shot_id,
             folder=ReviewLog.folder(reel, shot),
@@ -54,12 +54,12 @@ def shown_shots(
 
 def _take(number: int, purchase: Purchase, views: Sequence[ShotView], now: float) -> ShownTake:
     told = views[number - 1].take if len(views) >= number else purchase.intent.take if purchase.intent else None
-    return ShownTake(number, purchase.identity, clip_hash(purchase), _word(purchase, now), told)
+    return ShownTake(number, purchase.identity, purchase.clip_sha256, _word(purchase, now), told)
 
 
 def in_force(ruling: Ruling) -> Decision | None:
     """The decision of a ruling, where it counts."""
-    return ruling.decision if ruling.state in ("chosen", "rejected") else None
+    return ruling.decision if ruling.counts else None
 
 
 def _latest(numbered: Iterable[tuple[int, str]], purchases: Mapping[str, Purchase]) -> list[tuple[int, Purchase]]:
@@ -88,7 +88,8 @@ def _row_take(purchase: Purchase) -> int:
 
 def _word(purchase: Purchase, now: float) -> str:
     if purchase.clip is not None:
-        return "done"
+        return Verdict.DONE.value
     if purchase.verdict is not None:
         return purchase.verdict.verdict.value
-    return "unknown_outcome" if purchase.state(now) in (State.UNKNOWN, State.UNREADABLE) else "still_running"
+    is_open = purchase.state(now) in (State.UNKNOWN, State.UNREADABLE)
+    return (Verdict.UNKNOWN_OUTCOME if is_open else Verdict.STILL_RUNNING).value

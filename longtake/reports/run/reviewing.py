@@ -59,16 +59,11 @@ def _reviewed(shot: ShotView, purchases: Mapping[str, Purchase], decisions: Sequ
         "chosen": decision.variant if decision is not None and state == "chosen" else None,
         "ruling": decision.told(_take_of(decision, takes)) if decision is not None and is_told else "",
     }
-    return ShotView.model_validate(shot.model_dump() | {"takes": takes} | changes)
+    return ShotView.model_validate(shot.model_dump() | changes)
 
 
 def _take_of(decision: Decision, takes: Sequence[TakeView]) -> int | None:
     return next((take.take for take in takes if take.purchase == decision.purchase), None)
-
-
-def clip_hash(purchase: Purchase) -> str:
-    """The hash of a purchase's clip, "" where it has none that may be chosen."""
-    return purchase.clip.clip.sha256 if purchase.clip is not None else ""
 
 
 def _now(take: TakeView, purchases: Mapping[str, Purchase]) -> TakeView:
@@ -78,4 +73,4 @@ def _now(take: TakeView, purchases: Mapping[str, Purchase]) -> TakeView:
         return take
     latest = attempts[-1]
     number = take.take if take.take is not None or latest.intent is None else latest.intent.take
-    return take.model_copy(update={"purchase": latest.identity, "sha256": clip_hash(latest), "take": number})
+    return take.model_copy(update={"purchase": latest.identity, "sha256": latest.clip_sha256, "take": number})
