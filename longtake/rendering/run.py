@@ -249,7 +249,8 @@ class Run:
             raise UnreadableRecordError(purchase.evidence_of_unknown())
         if state is State.UNKNOWN:
             purchase = await self._looked_up(purchase)
-            if purchase.state(time.time()) is State.UNKNOWN:
+            state = purchase.state(time.time())
+            if state is State.UNKNOWN:
                 raise UnknownOutcomeError(purchase.evidence_of_unknown())
         if state is State.OVER and purchase.verdict is not None:
             outcome = Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence)
@@ -368,9 +369,7 @@ class Run:
         limits, last = self.options.drift_limits, shot.parent
         if limits is None or last is None or last.parent is None:
             return None
-        first = last
-        while first.parent is not None:
-            first = first.parent
+        first = last.head
         clips = [self.results[link].result().clip for link in (first, last)]
         if clips[0] is None or clips[1] is None:
             return None
