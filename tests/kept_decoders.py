@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import os
 import pickle
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,11 +75,16 @@ class KeptChild(_Child):
             return None
 
     async def end(self) -> str:
-        if self.is_fit and self.process.poll() is None:
+        if self.is_fit and self.process.poll() is None and self._may_take_all():
             self.waiting.append((self.process, self.calls))
         else:
             stop(self.process)
         return ""
+
+    def _may_take_all(self) -> bool:
+        """Whether nothing that it read has bounded its memory more tightly than the next call expects."""
+        bounded, _ = resource.prlimit(self.process.pid, resource.RLIMIT_AS)
+        return bounded == workers.DEFAULT_MEMORY_BYTES
 
 
 def _started() -> subprocess.Popen[bytes]:
