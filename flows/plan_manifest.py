@@ -46,7 +46,7 @@ async def plan_manifest(
         manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
             {date} is the scheduled day.
         output: Output whose ledger tells which rows are done; none: every row counts as new.
-        vendor: Vendor for rows that name none.
+        vendor: Vendor for rows that name none; several with | between them.
         budget_usd: Most that the output may cost in US dollars.
         extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
         review: Shots that will wait for a person's decision, where their row does not say.

@@ -31,9 +31,11 @@ from longtake.planning.options import (
     Choose,
     Count,
     Dollars,
+    OnRefused,
     OnUnknown,
     RenderOptions,
     ReviewRule,
+    Route,
     SlotOrder,
 )
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
@@ -67,6 +69,8 @@ async def render_manifest(
     limit: Count | None = None,
     limit_reels: AtLeastOne | None = None,
     order: SlotOrder = "fastest",
+    route: Route = "prefer",
+    on_refused: OnRefused = "hold",
     brake: Count = IN_A_ROW,
     skip_refused: bool = False,
     replace: bool = False,
@@ -88,7 +92,8 @@ async def render_manifest(
         manifest: CSV, JSON Lines, Excel or Parquet file, folder or glob of Parquet; local or s3://.
             {date} is the scheduled day.
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
-        vendor: Vendor for rows that name none, such as evolink, or vendor/DOCUMENT; `longtake vendors` lists all.
+        vendor: Vendor for rows that name none, such as evolink, or vendor/DOCUMENT; several with | between them.
+            `longtake vendors` lists all.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
         on_unknown: What to do with submits whose outcome is unknown: hold them, or buy again (may pay twice).
         reels: Only these reels; patterns such as sku00* name several.
@@ -97,6 +102,10 @@ async def render_manifest(
         limit_reels: Only the first so many reels, in manifest order, that still want something.
         order: Who gets the next slot: fastest, the shot with the longest chain still to make, so that the run ends
             soon; manifest, the shot of the first reel, so that the first films are there first.
+        route: Of several vendors: prefer, in the order in which they are written; cheapest, the one whose highest
+            price is lowest first.
+        on_refused: What a vendor's moderation refused: hold it, or next, buy it at the next of the vendors that its
+            row names.
         brake: A vendor's account is held once so many of its clips in a row were paid and not got; 0 switches it off.
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.
@@ -123,6 +132,8 @@ async def render_manifest(
         limit=limit,
         limit_reels=limit_reels,
         order=order,
+        route=route,
+        on_refused=on_refused,
         brake=brake,
         skip_refused=skip_refused,
         replace=replace,

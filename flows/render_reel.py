@@ -21,7 +21,7 @@ async def render_reel(
             {date} is the scheduled day.
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
         reel: The reel's name in the manifest.
-        vendor: Vendor for rows that name none.
+        vendor: Vendor for rows that name none; several with | between them.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
     """
     return await render_prepared(

@@ -21,6 +21,7 @@ PLANNED = (
     "reels",
     "limit_reels",
     "order",
+    "route",
     "replace",
     "keep_followers",
     "max_attempts",

@@ -15,6 +15,10 @@ Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 OnUnknown = Literal["hold", "resubmit"]
 SlotOrder = Literal["fastest", "manifest"]
+Route = Literal["prefer", "cheapest"]
+"""Which of several vendors is tried first: as written, or the one whose highest price is lowest."""
+OnRefused = Literal["hold", "next"]
+"""What follows on moderation's refusal where a row names several vendors."""
 ReviewRule = Literal["none", "first-of-reel", "each-link", "all"]
 """Shots that wait for a person: none, each reel's first, all that another continues from, all."""
 Choose = Literal["first", "best"]
@@ -35,7 +39,7 @@ class RenderOptions(BaseModel):
     output: str
     """directory or s3://"""
     vendor: str | None = None
-    """vendor for rows that name none"""
+    """vendor for rows that name none; several with | between them"""
     budget_usd: Dollars | None = None
     """most that the output may cost, earlier runs included"""
     on_unknown: OnUnknown = "hold"
@@ -48,6 +52,10 @@ class RenderOptions(BaseModel):
     """only the first N reels that still want something: a sample"""
     order: SlotOrder = "fastest"
     """who gets the next slot: fastest, the longest chain first; manifest, the first reel first"""
+    route: Route = "prefer"
+    """of several vendors: prefer, in the order in which they are written; cheapest, the lowest price first"""
+    on_refused: OnRefused = "hold"
+    """what moderation refused: hold it, or buy it at the next of several vendors"""
     brake: Count = IN_A_ROW
     """hold a vendor's account once N of its clips in a row were paid and not got; 0 is off"""
     skip_refused: bool = False

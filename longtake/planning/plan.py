@@ -17,6 +17,7 @@ from longtake.domain.violations import Violation
 from longtake.ledger.records import Purchase, State
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.coming_clip import ComingClip
+from longtake.planning.pools.candidates import Candidate
 from longtake.reviews.decision import UNDECIDED, Ruling
 from longtake.vendors import Model
 
@@ -84,7 +85,8 @@ class Shot:
     of the shot before it; `is_kept`: that stands for it.
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
     `generation` is the number of the first attempt after the last that a person rejected. `choice` is
-    shared by all takes of its row.
+    shared by all takes of its row. `candidates` are set where several accounts can honour it, in the order in which
+    they are tried: until it goes to one of them, it stands at the first and `quote` holds for all.
     """
 
     row: ManifestRow
@@ -111,6 +113,12 @@ class Shot:
     now: float = 0.0
     choice: RowChoice | None = None
     generation: int = 1
+    candidates: tuple[Candidate, ...] = ()
+
+    def go_to(self, candidate: Candidate) -> None:
+        """Has the shot bought at this account, on its terms and at its price."""
+        self.vendor, self.model, self.tail_seconds = candidate.vendor, candidate.model, candidate.tail_seconds
+        self.brings, self.quote = candidate.brings, candidate.quote
 
     @property
     def shot_id(self) -> str:
