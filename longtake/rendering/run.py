@@ -38,13 +38,13 @@ from longtake.planning.forecast import JobTimes
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.standings import Standings
-from longtake.rendering.brake import Brake
-from longtake.rendering.buyer import Buyer
+from longtake.rendering.buying.brake import Brake
+from longtake.rendering.buying.buyer import Buyer
+from longtake.rendering.buying.coming_links import ComingLinks
+from longtake.rendering.buying.places import Places
 from longtake.rendering.chaining import Parent, drift_words
 from longtake.rendering.choosing import Chooser
-from longtake.rendering.coming_links import ComingLinks
 from longtake.rendering.order_builder import OrderBuilder
-from longtake.rendering.places import Places
 from longtake.rendering.readiness import Readiness
 from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
 from longtake.rendering.shot_result import DONE, ShotResult, by_the_ledger, fault_result, rejected_result

@@ -40,7 +40,7 @@ from longtake.domain.job import Job
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.ledger.records import Accepted, Intent, Purchase, VerdictRecord
 from longtake.manifests.results.row_result import RowResult
-from longtake.rendering.brake import Brake
+from longtake.rendering.buying.brake import Brake
 from longtake.rendering.output.results import rows_to_retake
 from longtake.rendering.summary import Summary
 from longtake.reports.run.page import render_page

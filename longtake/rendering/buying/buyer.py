@@ -15,11 +15,11 @@ from longtake.jobs.takeover import JobSlot
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
-from longtake.rendering.brake import Brake
+from longtake.rendering.buying.brake import Brake
+from longtake.rendering.buying.coming_links import ComingLinks
+from longtake.rendering.buying.places import Places
 from longtake.rendering.chaining import Parent
-from longtake.rendering.coming_links import ComingLinks
 from longtake.rendering.order_builder import OrderBuilder
-from longtake.rendering.places import Places
 
 
 @dataclass

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from longtake.accounts.session import AccountSession
 from longtake.accounts.slots import Lease, SlotPool
 from longtake.planning.plan import Shot
-from longtake.rendering.places import Places
+from longtake.rendering.buying.places import Places
 from longtake.rendering.scheduler import Turns
 
 HELD_SHARE = 0.1

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from longtake.rendering.places import Places
+from longtake.rendering.buying.places import Places
 
 
 async def asked(places: Places, *turns: int) -> list[asyncio.Task[bool]]:

@@ -10,9 +10,9 @@ import pytest
 from longtake.accounts.slots import FixedSlots, SlotPool
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan
-from longtake.rendering import coming_links
-from longtake.rendering.coming_links import ComingLinks
-from longtake.rendering.places import Places
+from longtake.rendering.buying import coming_links
+from longtake.rendering.buying.coming_links import ComingLinks
+from longtake.rendering.buying.places import Places
 from longtake.rendering.scheduler import OPEN_REELS, Turns
 from tests.simulated import chain, simulate
 
