@@ -12,12 +12,11 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
-
 
 log = logging.getLogger(__name__)
 
@@ -136,26 +135,28 @@ class SlotPool:
         self._linger_seconds = linger_seconds
         self._clock = clock
         self._order = itertools.count()
-        self._waiting: list[tuple[float, int, asyncio.Future[Lease]]] = []
+        self._waiting: list[tuple[float, int, asyncio.Future[Granted]]] = []
         self._idle: list[Lease] = []
         self._changed = asyncio.Event()
+        self._turned = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._ask_at = float("-inf")
 
     async def acquire(self, priority: float = 0.0) -> Lease:
         """Waits for a slot; a lower priority number is served first, equal ones in order of arrival."""
-        future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._order), future))
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._serve())
-        self._changed.set()
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
-                self.release(future.result())
-            raise
+        return (await first_slot([self], priority)).lease
+
+    def stand(self, priority: float, slot: asyncio.Future[Granted]) -> None:
+        """Stands in line with a slot to be filled, which may stand in other pools' lines too: one of them fills it."""
+        heapq.heappush(self._waiting, (priority, next(self._order), slot))
+        self._wake()
+
+    async def until_none_is_free(self) -> None:
+        """Waits till the backend has said that it has no slot to give just now."""
+        while self._idle or self._clock() >= self._ask_at:
+            self._turned.clear()
+            await self._turned.wait()
 
     @property
     def scarcity(self) -> Scarcity | None:
@@ -177,6 +178,9 @@ class SlotPool:
     def release(self, lease: Lease) -> None:
         """Passes a slot on; never blocks."""
         self._idle.append(lease)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._serve())
         self._changed.set()
@@ -186,6 +190,7 @@ class SlotPool:
             self._changed.clear()
             await self._retire()
             self._hand_over()
+            self._turned.set()
             self._ask()
             if self._waiting:
                 pause = self._ask_at - self._clock()
@@ -197,10 +202,10 @@ class SlotPool:
 
     def _hand_over(self) -> None:
         while self._waiting:
-            if self._waiting[0][2].done():  # it gave up
+            if self._waiting[0][2].done():  # it gave up, or another pool has served it
                 heapq.heappop(self._waiting)
             elif self._idle:
-                heapq.heappop(self._waiting)[2].set_result(self._idle.pop())
+                heapq.heappop(self._waiting)[2].set_result(Granted(self, self._idle.pop()))
             else:
                 return
 
@@ -261,3 +266,36 @@ class SlotPool:
             await asyncio.wait([self._asking])
         await self._give_idle()
         await self._tried(self._backend.close())
+
+
+class Granted(NamedTuple):
+    """A slot and the pool that it is of."""
+
+    pool: SlotPool
+    lease: Lease
+
+    def release(self) -> None:
+        """Passes it on to the next in its line."""
+        self.pool.release(self.lease)
+
+
+async def first_slot(pools: Sequence[SlotPool], priority: float) -> Granted:
+    """Waits at several pools at once and takes one slot: of the first that has one free, else of who has one first."""
+    slot: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
+    try:
+        for pool in pools:
+            pool.stand(priority, slot)
+            if pool is pools[-1]:
+                break
+            asking = asyncio.ensure_future(pool.until_none_is_free())
+            try:
+                await asyncio.wait({slot, asking}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                asking.cancel()
+            if slot.done():
+                break
+        return await slot
+    except asyncio.CancelledError:
+        if not slot.cancel() and not slot.cancelled():
+            slot.result().release()
+        raise
