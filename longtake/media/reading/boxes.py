@@ -19,11 +19,12 @@ _MOOV_MAX_BYTES = 64 * 2**20
 
 
 class Box(NamedTuple):
-    """One box: its type, where its content begins, and the offset just behind it."""
+    """One box: its type, where its content begins, the offset just behind it, and where it begins itself."""
 
     kind: bytes
     content: int
     end: int
+    start: int
 
 
 class BoxFacts(NamedTuple):
@@ -45,7 +46,7 @@ def top_level(file: BinaryIO, size_bytes: int) -> Iterator[Box]:
     offset, seen = 0, set[bytes]()
     while offset < size_bytes:
         file.seek(offset)
-        box = _header(file.read(min(16, size_bytes - offset)), offset, size_bytes)
+        box = box_at(file.read(min(16, size_bytes - offset)), offset, size_bytes)
         is_foreign = box is None or not _is_printable(box.kind)
         if is_foreign and {b"moov", b"mdat"} <= seen and b"moof" not in seen:
             return
@@ -89,7 +90,8 @@ def _is_printable(kind: bytes) -> bool:
     return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
 
 
-def _header(head: bytes, offset: int, end: int) -> Box | None:
+def box_at(head: bytes, offset: int, end: int) -> Box | None:
+    """The box that begins at an offset, by its first 16 bytes, of a stretch with this end; None where none can."""
     if len(head) < 8:
         return None
     size, kind = struct.unpack(">I4s", head[:8])
@@ -100,12 +102,12 @@ def _header(head: bytes, offset: int, end: int) -> Box | None:
         size, length = struct.unpack(">Q", head[8:16])[0], 16
     elif size == 0:
         size = end - offset
-    return Box(kind, offset + length, offset + size) if size >= length else None
+    return Box(kind, offset + length, offset + size, offset) if size >= length else None
 
 
 def _children(data: bytes, start: int, end: int) -> Iterator[Box]:
     while start < end:
-        box = _header(data[start : start + 16], start, end)
+        box = box_at(data[start : start + 16], start, end)
         if box is None or box.end > end:
             return
         yield box
