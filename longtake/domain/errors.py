@@ -22,6 +22,7 @@ class LongtakeError(Exception):
     │                                                                          stop the run
     ├─ ManifestError             UnreadableManifestError, InvalidManifestError nothing is spent
     ├─ UnsupportedRequestError   carries every violation                       fail the shot, nothing spent
+    │  └─ RefusedMediaError                                                    likewise
     ├─ BudgetExceededError                                                     hold the rest, nothing more spent
     ├─ VendorError
     │  ├─ TransientVendorError   RateLimitedError, VendorUnavailableError, NotSentError
@@ -93,6 +94,10 @@ class UnsupportedRequestError(LongtakeError):
 
     def __str__(self) -> str:
         return _listing(self.violations)
+
+
+class RefusedMediaError(UnsupportedRequestError):
+    """The vendor's library of assets refused a reference, or the clip before: moderation, as far as we know."""
 
 
 class BudgetExceededError(LongtakeError):

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.domain.addresses import shown
-from longtake.domain.errors import MediaError, RefusedReferenceError, UnsupportedRequestError, VendorError
+from longtake.domain.errors import (
+    MediaError,
+    RefusedMediaError,
+    RefusedReferenceError,
+    UnsupportedRequestError,
+    VendorError,
+)
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import JobSnapshot
 from longtake.domain.request import Reference, ShotRequest
@@ -24,7 +30,7 @@ from longtake.media.checking.policy import GatePolicy
 from longtake.planning.plan import Shot
 from longtake.rendering.chaining import Parent, continued_from_clip, continued_from_last_frame
 from longtake.rendering.shot_result import ShotResult
-from longtake.vendors import adapter_named
+from longtake.vendors import Model, adapter_named
 from longtake.vendors.limits import Limits
 
 HOSTING_FIX = f"give a public URL, or {CLIP_STORE_FIX}"
@@ -84,23 +90,28 @@ class OrderBuilder:
             run=self.run,
         )
 
-    async def register(self, shot: Shot) -> None:
-        """Registers the shot's own references, and asks for its assets, where its vendor takes audited ones alone.
+    async def register(self, shot: Shot, account: str, model: Model | None) -> None:
+        """Registers the shot's own references, and asks for its assets, where a vendor takes audited ones alone.
+
+        Args:
+            shot: The shot.
+            account: Where it may be bought.
+            model: What makes it there.
 
         Raises:
             UnsupportedRequestError: The vendor refuses one.
             VendorError: The vendor cannot be asked.
         """
-        if shot.model is None:
+        if model is None:
             return
-        adapter, limits = adapter_named(shot.account), shot.model.limits
+        adapter, limits = adapter_named(account), model.limits
         wanted = [
             each
             for each in shot.request.references
             if self.hosting.registers(each.role.kind, adapter, limits.media(each.role.kind))
         ]
         if wanted:
-            session = await self.resources.session(shot.account)
+            session = await self.resources.session(account)
             raise_trouble(session)
             await asyncio.gather(*(self._readied(shot, each, limits, session) for each in wanted))
 
@@ -164,8 +175,10 @@ def _refused_as(shot: Shot, column: str, value: str, fix: str) -> Generator[None
     try:
         yield
     except MediaError as error:
-        if isinstance(error, RefusedReferenceError):
+        is_refused = isinstance(error, RefusedReferenceError)
+        if is_refused:
             fix = REFUSED_CLIP_FIX if column == "continue_from" else REFUSED_FIX
         found = refusal(column, value, str(error), fix)
         update = {"row": shot.row.row, "shot_id": shot.shot_id}
-        raise UnsupportedRequestError([found.model_copy(update=update)]) from None
+        kind = RefusedMediaError if is_refused else UnsupportedRequestError
+        raise kind([found.model_copy(update=update)]) from None

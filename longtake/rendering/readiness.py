@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from longtake.domain.errors import LongtakeError
+from longtake.domain.errors import LongtakeError, RefusedMediaError
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
+from longtake.planning.options import OnRefused
 from longtake.planning.plan import Shot, Standing
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.shot_result import ShotResult
@@ -17,11 +18,15 @@ from longtake.rendering.shot_result import ShotResult
 
 @dataclass
 class Readiness:
-    """Readies the reels of a run, each once; `held` are those that are not bought anyway."""
+    """Readies the reels of a run, each once; `held` are those that are not bought anyway.
+
+    `on_refused`: whether what one vendor's library refused is shown to the next.
+    """
 
     orders: OrderBuilder
     reels: Mapping[str, Sequence[Shot]]
     held: Mapping[str, str] = field(default_factory=dict)
+    on_refused: OnRefused = "hold"
     _troubles: dict[str, dict[Shot, LongtakeError]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
@@ -52,8 +57,17 @@ class Readiness:
         return {shot: error for shot, error in zip(shots, ends, strict=True) if error is not None}
 
     async def _trouble(self, shot: Shot) -> LongtakeError | None:
-        try:
-            await self.orders.register(shot)
-        except LongtakeError as error:
-            return error
-        return None
+        """What keeps a shot from being bought at any of its accounts; what one of them refuses is shown to no other."""
+        trouble: LongtakeError | None = None
+        for place in shot.candidates or (shot,):
+            try:
+                await self.orders.register(shot, place.account, place.model)
+            except RefusedMediaError as error:
+                if self.on_refused != "next":
+                    return error
+                trouble = error
+            except LongtakeError as error:
+                trouble = error
+            else:
+                return None
+        return trouble

@@ -33,14 +33,16 @@ from longtake.jobs.resources import RunResources
 from longtake.jobs.submit import wait_for_other_run
 from longtake.jobs.takeover import JobSlot, claim_slot, may_run_on
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import Purchase, State, VerdictRecord
+from longtake.ledger.records import Purchase, State
 from longtake.planning.forecast import JobTimes
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
 from longtake.planning.standings import Standings
+from longtake.rendering.buying.attempts import Attempts
 from longtake.rendering.buying.brake import Brake
 from longtake.rendering.buying.buyer import Buyer
 from longtake.rendering.buying.coming_links import ComingLinks
+from longtake.rendering.buying.open_accounts import OpenAccounts
 from longtake.rendering.buying.places import Places
 from longtake.rendering.chaining import Parent, drift_words
 from longtake.rendering.choosing import Chooser
@@ -100,10 +102,12 @@ class Run:
         self._order = self._turns.place
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in self._turns.to_buy))
-        self._links = ComingLinks(self._turns, self._places, resources.session)
+        self._accounts = OpenAccounts(resources.session, ledger, options.on_refused)
+        self._links = ComingLinks(self._turns, self._places, self._accounts.open_to)
         self._orders = OrderBuilder(options.output, options.run, options.gate, ledger, resources, hosting)
-        self._readiness = Readiness(self._orders, plan.reels, self._held)
-        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, self._links, steps.submit)
+        self._readiness = Readiness(self._orders, plan.reels, self._held, options.on_refused)
+        self._buyer = Buyer(ledger, self._orders, self._places, self._brake, self._accounts, self._links, steps.submit)
+        self._attempts = Attempts(ledger, options, self._accounts, self._buyer.sent)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {
             shot: asyncio.get_running_loop().create_future() for shot in plan.shots
         }
@@ -147,6 +151,7 @@ class Run:
         self._places.leave(self._order[shot])
         self._links.leave(shot)
         result.finished_at = result.finished_at or time.time()
+        result.passed = self._accounts.ended(shot)
         self.on_end(result)
         self.on_event(_end(result), shot, result.outcome.evidence or result.outcome.verdict)
         return result
@@ -167,7 +172,7 @@ class Run:
         while True:
             result = await self._tried(shot, number)
             try:
-                if not await self._may_buy_again(shot, number, result):
+                if result.is_done or not await self._attempts.may_follow(shot, number):
                     return result
             except Exception:  # as below; how the attempt ended is known
                 log.exception("%s: whether another attempt may follow cannot be told", shot.shot_id)
@@ -182,7 +187,8 @@ class Run:
             if number > len(shot.attempts) and result.outcome.verdict.facts.says_unbought:
                 return result  # it was never begun, and there is nothing to ask
         except LongtakeError as error:
-            result = ShotResult(shot, outcome_of(error), cause=error)
+            outcome = outcome_of(error).model_copy(update={"evidence": self._accounts.words(shot, error)})
+            result = ShotResult(shot, outcome, cause=error)
         except Exception as error:  # a fault of ours ends one branch, loudly, never the others
             result = fault_result(shot, error)
         result = await self._by_the_ledger(result, number)
@@ -209,30 +215,6 @@ class Run:
                 return ShotResult(shot, Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=words), cause=result.cause)
             known = shot.attempts[number - 1 : number]  # as it stood at the start
             return by_the_ledger(result, known[0], sent=False) if known else result
-
-    async def _may_buy_again(self, shot: Shot, number: int, result: ShotResult) -> bool:
-        """Whether the next attempt may follow: after a retryable end while attempts are left, or a person's word."""
-        if result.is_done:
-            return False
-        if number == len(shot.attempts) and shot.is_rejected:
-            return number < self.options.max_attempts
-        purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
-        state = purchase.state(time.time())
-        # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
-        # every answer is lost would be paid without end. Torn records may prove a job: each needs a word of its own.
-        resubmits = self.options.on_unknown == "resubmit" and purchase.identity not in self._buyer.sent
-        if resubmits and state is State.UNKNOWN:
-            record = VerdictRecord(
-                identity=purchase.identity,
-                verdict=Verdict.UNKNOWN_OUTCOME,
-                evidence=f"{purchase.evidence_of_unknown()}; resubmitted on a person's word",
-                resubmitted=True,
-            )
-            return await asyncio.to_thread(self.ledger.add_once, record)
-        verdict = purchase.verdict
-        if state is not State.OVER or verdict is None:
-            return False
-        return verdict.resubmitted or (verdict.again and number < self.options.max_attempts)
 
     async def _attempt(self, shot: Shot, number: int) -> ShotResult:
         known = number <= len(shot.attempts)
@@ -280,6 +262,7 @@ class Run:
         return ShotResult(shot, DONE, accepted.job, clip, record.at)
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
+        self._accounts.takes(shot, job.account)
         self.on_event(RunEvent.RESUMED, shot, f"job {job.job_id}")
         session = await self.resources.session(job.account)
         held = await claim_slot(job, session, self.ledger, run=self.options.run, is_needed=True)
@@ -317,20 +300,21 @@ class Run:
                 return result
         if self.options.limit != 0 and (refused := await self._readiness.refusal(shot)) is not None:
             return refused
-        session = await self.resources.session(shot.account)
         tell = partial(self.on_event, RunEvent.QUEUED, shot, "")
-        turn = self._order[shot]
-        bought = await self._buyer.buy(shot, number, parent, session=session, turn=turn, queued=tell)
-        if bought is None:
-            return _beyond_limit(shot)
-        held, job = bought
+        bought = await self._buyer.buy(shot, number, parent, turn=self._order[shot], queued=tell)
+        return _beyond_limit(shot) if bought is None else await self._follow(shot, *bought)
+
+    async def _follow(self, shot: Shot, held: JobSlot, job: Job) -> ShotResult:
+        if job.account != held.session.account.name:  # another run bought it meanwhile, at another account
+            await held.give_back()
+            return await self._resume(shot, job)
         is_ours = job.run in ("", self.options.run)
         words = f"job {job.job_id}" + ("" if is_ours else ", bought by another run meanwhile")
         self.on_event(RunEvent.BOUGHT if is_ours else RunEvent.RESUMED, shot, words)
         try:
             snapshot = await self.steps.await_job(job, False)
         except BaseException as error:
-            if not may_run_on(error, job, session):
+            if not may_run_on(error, job, held.session):
                 await held.give_back()
             raise
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from longtake._speed import Packer
@@ -23,7 +24,8 @@ _PACKER = Packer["tuple[Job | None, Clip | None, JobSnapshot | None]"]()
 class ShotResult:
     """How a shot ended in this run; `cause` is the error that kept it from being done, if one did. Times are Unix.
 
-    `beyond_limit`: it is left for the next run, as the run's limit asks.
+    `beyond_limit`: it is left for the next run, as the run's limit asks. `passed` tells at which of its accounts the
+    run could not buy it, and why.
     """
 
     shot: Shot
@@ -34,6 +36,7 @@ class ShotResult:
     snapshot: JobSnapshot | None = None
     cause: LongtakeError | None = None
     beyond_limit: bool = False
+    passed: Mapping[str, LongtakeError] = field(default_factory=dict[str, LongtakeError])
     _put_away: bytes = field(default=b"", repr=False, compare=False)
 
     def put_away(self) -> None:

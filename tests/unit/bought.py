@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
 from longtake.accounts.session import AccountSession, open_session
-from longtake.accounts.slots import Lease
+from longtake.accounts.slots import Granted, Lease
 from longtake.accounts.transport import Transport
 from longtake.domain.job import Clip, Job
 from longtake.ledger.records import Accepted, Intent
@@ -71,6 +71,10 @@ class Slots:
     async def acquire(self, priority):
         self.asked.append(priority)
         return Lease("new", slot="new")
+
+    def stand(self, priority, slot):
+        self.asked.append(priority)
+        slot.set_result(Granted(self, Lease("new", slot="new")))
 
     async def keep(self, lease, seconds):
         self.kept.append((lease.slot, seconds))

@@ -1,13 +1,14 @@
-"""Buying one attempt within a run: its place under the run's limit, its slot, its order, its submit."""
+"""Buying one attempt within a run: its place under the run's limit, its account and slot, its order, its submit."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from longtake.accounts.session import AccountSession, raise_trouble
+from longtake.accounts.slots import Lease
 from longtake.domain.identity import attempt_identity
 from longtake.domain.job import Job
 from longtake.jobs.order import Order
@@ -17,6 +18,7 @@ from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
 from longtake.rendering.buying.brake import Brake
 from longtake.rendering.buying.coming_links import ComingLinks
+from longtake.rendering.buying.open_accounts import OpenAccounts
 from longtake.rendering.buying.places import Places
 from longtake.rendering.chaining import Parent
 from longtake.rendering.order_builder import OrderBuilder
@@ -30,43 +32,41 @@ class Buyer:
     orders: OrderBuilder
     places: Places
     brake: Brake
+    accounts: OpenAccounts
     links: ComingLinks
     submit: Callable[[Order], Awaitable[Job]]
     sent: set[str] = field(default_factory=set)
 
     async def buy(
-        self,
-        shot: Shot,
-        number: int,
-        parent: Parent | None,
-        *,
-        session: AccountSession,
-        turn: int,
-        queued: Callable[[], None],
+        self, shot: Shot, number: int, parent: Parent | None, *, turn: int, queued: Callable[[], None]
     ) -> tuple[JobSlot, Job] | None:
         """A slot and the job that it is for; None where the run's limit leaves the shot to the next run.
 
-        Where nothing was bought, slot and place go to the next in line.
+        Where nothing was bought, slot and place go to the next in line; of several accounts the next is tried before.
         """
-        raise_trouble(session)
+        sessions = await self.accounts.open_to(shot, number)
         if not await self.places.take(turn):
             return None
-        identity, lease = attempt_identity(shot.identity, number), None
+        identity = attempt_identity(shot.identity, number)
+        may_be_bought = False
         try:
             queued()
-            lease = await self.links.slot(shot, session.slots)
-            await self.brake.room(shot.account)
-            raise_trouble(session)
-            order = await self.orders.order(shot, number, parent, session)
-            await session.slots.keep(lease, session.job_seconds)
-            self.sent.add(identity)
-            job = await self.submit(order.model_copy(update={"slot": lease.slot}))
-        except BaseException as error:
-            purchase = await self._after(identity)
-            may_be_bought = purchase is None or purchase.is_charged
-            # A cancelled run gives no slot back in which the vendor may be at work: the next run takes it over.
-            if lease is not None and not (may_be_bought and isinstance(error, asyncio.CancelledError)):
-                session.slots.release(lease)
+            while True:
+                session, lease = await self._slot(shot, number, sessions)
+                try:
+                    job = await self._bought(shot, number, parent, session, lease)
+                except BaseException as error:
+                    purchase = await self._after(identity)
+                    may_be_bought = purchase is None or purchase.is_charged
+                    # A cancelled run gives no slot back in which the vendor may be at work: the next run takes it over.
+                    if not (may_be_bought and isinstance(error, asyncio.CancelledError)):
+                        session.slots.release(lease)
+                    if not self.accounts.goes_on(shot, session.account.name, error, purchase):
+                        raise
+                    sessions = await self.accounts.open_to(shot, number)
+                else:
+                    break
+        except BaseException:
             if may_be_bought:
                 self.places.keep()
             else:
@@ -74,6 +74,31 @@ class Buyer:
             raise
         self.places.keep()
         return JobSlot(identity, lease, session, self.ledger), job
+
+    async def _slot(self, shot: Shot, number: int, sessions: Sequence[AccountSession]) -> tuple[AccountSession, Lease]:
+        """A slot of one of a shot's accounts; lines are joined anew when one that was passed by may be tried again."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self.accounts.next_change() if shot.candidates else None):
+                    slot = await self.links.slot(shot, [session.slots for session in sessions])
+            except TimeoutError:
+                sessions = await self.accounts.open_to(shot, number)
+            else:
+                return next(each for each in sessions if each.slots is slot.pool), slot.lease
+
+    async def _bought(
+        self, shot: Shot, number: int, parent: Parent | None, session: AccountSession, lease: Lease
+    ) -> Job:
+        account = session.account.name
+        self.accounts.takes(shot, account)
+        await self.brake.room(account)
+        raise_trouble(session)
+        order = await self.orders.order(shot, number, parent, session)
+        await session.slots.keep(lease, session.job_seconds)
+        self.sent.add(order.identity)
+        job = await self.submit(order.model_copy(update={"slot": lease.slot}))
+        self.accounts.bought_at(job.account)
+        return job
 
     async def _after(self, identity: str) -> Purchase | None:
         """The purchase after its submit ended badly; None where the ledger cannot be asked, and it may be bought."""

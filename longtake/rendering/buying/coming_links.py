@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from longtake.accounts.session import AccountSession
-from longtake.accounts.slots import Lease, SlotPool
+from longtake.accounts.slots import Granted, SlotPool, first_slot
 from longtake.planning.plan import Shot
 from longtake.rendering.buying.places import Places
 from longtake.rendering.scheduler import Turns
@@ -26,16 +26,15 @@ LEAST_HELD_SECONDS, MOST_HELD_SECONDS = 2.0, 15.0
 class _Place:
     """One link's place in line."""
 
-    slots: SlotPool
-    lease: asyncio.Task[Lease]
+    slot: asyncio.Task[Granted]
     timer: asyncio.TimerHandle | None = None
 
     def leave(self) -> None:
         """Leaves the line; a slot that it has goes to the next."""
         if self.timer is not None:
             self.timer.cancel()
-        if not self.lease.cancel() and not self.lease.cancelled() and self.lease.exception() is None:
-            self.slots.release(self.lease.result())
+        if not self.slot.cancel() and not self.slot.cancelled() and self.slot.exception() is None:
+            self.slot.result().release()
 
 
 @dataclass
@@ -44,7 +43,7 @@ class ComingLinks:
 
     turns: Turns
     places: Places
-    session: Callable[[str], Awaitable[AccountSession]]
+    open_to: Callable[[Shot, int], Awaitable[Sequence[AccountSession]]]
     _standing: dict[Shot, _Place] = field(default_factory=dict[Shot, _Place])
 
     async def call(self, parent: Shot) -> None:
@@ -52,32 +51,35 @@ class ComingLinks:
         for shot in self.turns.next_links[parent]:
             if self.places.has_room(self.turns.place[shot]):
                 with contextlib.suppress(Exception):  # told when the link's own turn comes
-                    await self._stand(shot, (await self.session(shot.account)).slots)
+                    sessions = await self.open_to(shot, max(1, len(shot.attempts)))
+                    await self._stand(shot, [session.slots for session in sessions])
 
-    async def _stand(self, shot: Shot, slots: SlotPool) -> None:
-        place = self._standing[shot] = _Place(slots, asyncio.create_task(slots.acquire(self.turns.rank[shot])))
+    async def _stand(self, shot: Shot, pools: Sequence[SlotPool]) -> None:
+        place = self._standing[shot] = _Place(asyncio.create_task(first_slot(pools, self.turns.rank[shot])))
         expected_seconds = self.turns.expected(shot)
         held_seconds = min(max(LEAST_HELD_SECONDS, HELD_SHARE * expected_seconds), MOST_HELD_SECONDS)
 
-        def hold(lease: asyncio.Task[Lease]) -> None:
-            if not lease.cancelled() and self._standing.get(shot) is place:
+        def hold(slot: asyncio.Task[Granted]) -> None:
+            if not slot.cancelled() and self._standing.get(shot) is place:
                 place.timer = asyncio.get_running_loop().call_later(held_seconds, self.leave, shot)
 
-        place.lease.add_done_callback(hold)
+        place.slot.add_done_callback(hold)
         await asyncio.sleep(0)  # it stands in line now
 
-    async def slot(self, shot: Shot, slots: SlotPool) -> Lease:
+    async def slot(self, shot: Shot, pools: Sequence[SlotPool]) -> Granted:
         """The slot of a shot that is ready now: the one that stands empty for it, or the next in its turn."""
-        place = self._standing.pop(shot, None)
-        if place is None:
-            return await slots.acquire(self.turns.rank[shot])
-        if place.timer is not None:
-            place.timer.cancel()
-        try:
-            return await place.lease
-        except BaseException:
-            place.leave()
-            raise
+        if (place := self._standing.pop(shot, None)) is not None:
+            if place.timer is not None:
+                place.timer.cancel()
+            try:
+                slot = await place.slot
+            except BaseException:
+                place.leave()
+                raise
+            if slot.pool in pools:
+                return slot
+            slot.release()  # its account was closed meanwhile
+        return await first_slot(pools, self.turns.rank[shot])
 
     def leave(self, shot: Shot) -> None:
         """Gives up a shot's place, where it has one: its clip does not come, or not soon."""

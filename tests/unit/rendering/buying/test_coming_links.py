@@ -28,13 +28,16 @@ class World:
         options = RenderOptions(manifest="m.csv", output="out", limit=limit)
         self.turns = Turns(Plan(self.shots, []), options, (), {})
         self.places = Places(limit, (self.turns.place[shot] for shot in self.turns.to_buy))
-        self.links = ComingLinks(self.turns, self.places, self.session)
+        self.links = ComingLinks(self.turns, self.places, self.open_to)
 
-    async def session(self, name):
-        return SimpleNamespace(slots=self.pool)
+    async def open_to(self, shot, number):
+        return [SimpleNamespace(slots=self.pool)]
 
     def asks(self, shot) -> asyncio.Task:
-        return asyncio.create_task(self.links.slot(shot, self.pool))
+        return asyncio.create_task(self.lease(shot))
+
+    async def lease(self, shot):
+        return (await self.links.slot(shot, [self.pool])).lease
 
     async def all_come_back(self) -> None:
         async with asyncio.timeout(5):

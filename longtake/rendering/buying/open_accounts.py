@@ -1,0 +1,182 @@
+"""Which of its accounts are open to a shot, and when it may go on to the next: after a proven end alone.
+
+`docs/decisions/0018-pools.md` tells why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from longtake.accounts.session import AccountSession, raise_trouble
+from longtake.domain.errors import (
+    BudgetExceededError,
+    ContentRefusedError,
+    LongtakeError,
+    NotSentError,
+    RateLimitedError,
+    RefusedMediaError,
+    RejectedRequestError,
+    UnknownOutcomeError,
+    UnsupportedRequestError,
+    VendorError,
+)
+from longtake.domain.identity import attempt_identity
+from longtake.domain.verdicts import Verdict, outcome_of
+from longtake.ledger.ledger import Ledger
+from longtake.ledger.records import Purchase
+from longtake.planning.options import OnRefused
+from longtake.planning.plan import Shot
+
+log = logging.getLogger("longtake.rendering.buying.open_accounts")
+
+UNREACHABLE_SECONDS, UNKNOWN_SECONDS, LONGEST_AWAY_SECONDS = 60.0, 600.0, 3600.0
+"""So long an account that could not be reached, or whose answer was lost, is passed by where there is another."""
+
+_ASKS_FOR_ANOTHER_ROW = (RejectedRequestError, ContentRefusedError, RefusedMediaError)
+"""Somebody refused what is asked, not us; in words that we do not know it may have been moderation."""
+_ENDS_HERE_ALONE = (VendorError, UnsupportedRequestError, BudgetExceededError)
+"""What another account may not be hindered by; a fault of our machine, or of the ledger, is the same everywhere."""
+
+
+@dataclass
+class _Away:
+    """Until when an account is passed by, and how often that was so since it last bought anything."""
+
+    until: float = 0.0
+    times: int = 0
+
+
+@dataclass
+class OpenAccounts:
+    """The accounts of a run's shots; a shot without `candidates` has one, and nothing here changes what is done there.
+
+    `on_refused`: whether what moderation, or a vendor, refused is shown to the next account.
+    """
+
+    session: Callable[[str], Awaitable[AccountSession]]
+    ledger: Ledger
+    on_refused: OnRefused = "hold"
+    _ended: dict[Shot, dict[str, LongtakeError]] = field(default_factory=dict[Shot, dict[str, LongtakeError]])
+    _away: dict[str, _Away] = field(default_factory=dict[str, _Away])
+
+    async def open_to(self, shot: Shot, number: int) -> list[AccountSession]:
+        """The accounts at which an attempt of a shot may be bought, in the order in which they are tried.
+
+        Raises:
+            LongtakeError: There is none: what hinders it at those that may be open again.
+        """
+        if not shot.candidates:
+            session = await self.session(shot.account)
+            raise_trouble(session)
+            return [session]
+        failed, refused = await self._before(shot, number)
+        troubles, found = dict(self.ended(shot)), list[AccountSession]()
+        for account in (each.account for each in shot.candidates if each.account not in troubles):
+            if account in refused:
+                continue
+            try:
+                session = await self.session(account)
+                raise_trouble(session)
+            except LongtakeError as error:
+                troubles[account] = error
+            else:
+                found.append(session)
+        if not found:
+            raise _most_hopeful(troubles or {shot.account: ContentRefusedError("moderation refused it everywhere")})
+        at_hand = [each for each in found if not self._is_away(each.account.name)] or found
+        least = min(failed.count(each.account.name) for each in at_hand)
+        return [each for each in at_hand if failed.count(each.account.name) == least]
+
+    def takes(self, shot: Shot, account: str) -> None:
+        """An account takes a shot: it is, or was, bought there."""
+        for candidate in shot.candidates:
+            if candidate.account == account:
+                shot.go_to(candidate)
+                return
+        if shot.account != account:
+            shot.vendor = account
+
+    def goes_on(self, shot: Shot, account: str, error: BaseException, purchase: Purchase | None) -> bool:
+        """Whether a shot that was not bought at an account may go to its next.
+
+        Args:
+            shot: The shot.
+            account: Where it was tried.
+            error: How that ended.
+            purchase: As the ledger holds it now; None where it cannot be asked.
+        """
+        self._note(account, error)
+        if not shot.candidates or purchase is None or not purchase.is_void or not isinstance(error, _ENDS_HERE_ALONE):
+            return False
+        if isinstance(error, UnknownOutcomeError):
+            return False
+        if isinstance(error, _ASKS_FOR_ANOTHER_ROW) and self.on_refused != "next":
+            return False
+        self._ended.setdefault(shot, {})[account] = error
+        log.warning("%s: nothing was bought at %s: %s", shot.shot_id, account, error)
+        return True
+
+    def bought_at(self, account: str) -> None:
+        """Something was bought at an account: it is there."""
+        self._away.pop(account, None)
+
+    async def has_another(self, shot: Shot, number: int) -> bool:
+        """Whether a shot that moderation refused may be shown to another account."""
+        if self.on_refused != "next":
+            return False
+        _, refused = await self._before(shot, number + 1)
+        return any(each.account not in {*refused, *self.ended(shot)} for each in shot.candidates)
+
+    def ended(self, shot: Shot) -> Mapping[str, LongtakeError]:
+        """At which accounts this run could not buy a shot, and why."""
+        return self._ended.get(shot, {})
+
+    def words(self, shot: Shot, error: LongtakeError) -> str:
+        """Why a shot was not bought: account by account, where there were several."""
+        ended = self.ended(shot)
+        if len(ended) < 2 or error not in ended.values():
+            return str(error)
+        return "; ".join(f"{account.removesuffix('/default')}: {each}" for account, each in ended.items())
+
+    def next_change(self) -> float | None:
+        """When, by the loop's clock, an account that is passed by may be tried again; None where none is."""
+        now = asyncio.get_running_loop().time()
+        return min((away.until for away in self._away.values() if away.until > now), default=None)
+
+    async def _before(self, shot: Shot, number: int) -> tuple[list[str], set[str]]:
+        """The accounts of earlier attempts that ended without a clip, and those of them whose moderation said no."""
+        failed: list[str] = []
+        refused = set[str]()
+        for earlier in range(1, number):
+            purchase = await asyncio.to_thread(self.ledger.latest, attempt_identity(shot.identity, earlier))
+            # What a person, or a cancelled run, had bought again says nothing of its vendor.
+            if purchase.intent is None or purchase.verdict is None or purchase.verdict.resubmitted:
+                continue
+            failed.append(purchase.intent.account)
+            if purchase.verdict.verdict is Verdict.CONTENT_REFUSED:
+                refused.add(purchase.intent.account)
+        return failed, refused
+
+    def _is_away(self, account: str) -> bool:
+        away = self._away.get(account)
+        return away is not None and away.until > asyncio.get_running_loop().time()
+
+    def _note(self, account: str, error: BaseException) -> None:
+        """An account that does not answer is passed by for a while, longer each time."""
+        if not isinstance(error, NotSentError | RateLimitedError | UnknownOutcomeError):
+            return
+        away = self._away.setdefault(account, _Away())
+        if self._is_away(account):
+            return
+        seconds = UNKNOWN_SECONDS if isinstance(error, UnknownOutcomeError) else UNREACHABLE_SECONDS
+        away.until = asyncio.get_running_loop().time() + min(LONGEST_AWAY_SECONDS, seconds * 2.0**away.times)
+        away.times += 1
+
+
+def _most_hopeful(troubles: Mapping[str, LongtakeError]) -> LongtakeError:
+    """What may pass by itself, or once a person has mended an account; else the last."""
+    errors = list(troubles.values())
+    return next((each for each in errors if outcome_of(each).verdict is Verdict.HELD), errors[-1])
