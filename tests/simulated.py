@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -19,10 +20,13 @@ from longtake.accounts.slots import FixedSlots, Lease, SlotPool
 from longtake.domain.identity import WrittenRow
 from longtake.domain.job import Clip, Job, JobSnapshot, JobStatus
 from longtake.domain.request import ShotRequest
+from longtake.jobs.order import Order
+from longtake.ledger.records import Purchase
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.forecast import JobTimes
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot
+from longtake.planning.pools.candidates import Candidate
 from longtake.rendering.run import Run, Steps
 from longtake.vendors import adapter_named
 
@@ -68,23 +72,31 @@ class _Slots(FixedSlots):
 
 
 def chain(reel: str, links: int, vendor: str | Sequence[str] = "evolink", *, first_row: int = 1) -> list[Shot]:
-    """A reel of so many links, each continued from the one before; of one it is a lone shot. Vendors take turns."""
+    """A reel of so many links, each continued from the one before; of one it is a lone shot. Vendors take turns.
+
+    A vendor `one|other` is a pool of both.
+    """
     vendors = [vendor] if isinstance(vendor, str) else vendor
     shots: list[Shot] = []
     for number in range(links):
         written = WrittenRow(continue_from="clip" if number else None)
         row = ManifestRow(row=first_row + number, reel=reel, shot=str(number + 1), lone=links == 1, written=written)
-        name, request = vendors[number % len(vendors)], ShotRequest(prompt="a cat")
+        request = ShotRequest(prompt="a cat")
+        pool = tuple(
+            Candidate(each, adapter_named(each).model_for(request))
+            for each in vendors[number % len(vendors)].split("|")
+        )
         shots.append(
             Shot(
                 row,
                 1,
                 0,
-                name,
+                pool[0].vendor,
                 request,
                 identity=f"1-{reel}-{number}",
                 parent=shots[-1] if shots else None,
-                model=adapter_named(name).model_for(request),
+                model=pool[0].model,
+                candidates=pool if len(pool) > 1 else (),
             )
         )
     return shots
@@ -92,11 +104,16 @@ def chain(reel: str, links: int, vendor: str | Sequence[str] = "evolink", *, fir
 
 @dataclass
 class Played:
-    """How a simulated run went: when each job began, in their order, and when the last clip was here."""
+    """How a simulated run went: when each job began, in their order, and when the last clip was here.
+
+    `at` tells by shot where it was made, `most_at` how many jobs each vendor had at once.
+    """
 
     began: dict[str, float] = field(default_factory=dict)
     wall_seconds: float = 0.0
     most_at_once: int = 0
+    most_at: Counter[str] = field(default_factory=Counter)
+    at: dict[str, str] = field(default_factory=dict)
 
     @property
     def order(self) -> list[str]:
@@ -113,6 +130,7 @@ def simulate(
     home_seconds: float = 0.0,
     times: JobTimes | None = None,
     limit: int | None = None,
+    refuses: Callable[[Order], Exception | None] | None = None,
 ) -> Played:
     """Renders shots on a simulated clock.
 
@@ -124,13 +142,14 @@ def simulate(
         home_seconds: From a job's end till its clip is fetched and checked.
         times: What is known of jobs beforehand.
         limit: As `--limit`.
+        refuses: Why an order is not taken, if it is not; nothing is bought then.
     """
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        return runner.run(_simulated(shots, slots, seconds, order, home_seconds, times, limit))
+        return runner.run(_simulated(shots, slots, seconds, order, home_seconds, times, limit, refuses))
 
 
-async def _simulated(shots, slots, seconds, order, home_seconds, times, limit) -> Played:
-    loop, played, by_id, running = asyncio.get_running_loop(), Played(), {}, set()
+async def _simulated(shots, slots, seconds, order, home_seconds, times, limit, refuses) -> Played:
+    loop, played, running = asyncio.get_running_loop(), Played(), {}
     by_id = {f"{shot.identity}": shot for shot in shots}
     sessions = {
         f"{vendor}/default": SimpleNamespace(
@@ -147,11 +166,15 @@ async def _simulated(shots, slots, seconds, order, home_seconds, times, limit) -
         return sessions[name]
 
     async def submit(order):
-        played.began[order.shot_id] = loop.time()
-        running.add(order.identity)
+        vendor = order.account.partition("/")[0]
+        if (error := refuses(order) if refuses else None) is not None:
+            raise error
+        played.began[order.shot_id], played.at[order.shot_id] = loop.time(), vendor
+        running[order.identity] = vendor
         played.most_at_once = max(played.most_at_once, len(running))
+        played.most_at[vendor] = max(played.most_at[vendor], Counter(running.values())[vendor])
         return Job(
-            vendor=order.account.partition("/")[0],
+            vendor=vendor,
             account=order.account,
             base_url="https://vendor.test",
             wire_model="m",
@@ -163,7 +186,7 @@ async def _simulated(shots, slots, seconds, order, home_seconds, times, limit) -
 
     async def follow(job, taken_up):
         await asyncio.sleep(seconds(by_id[job.identity]))
-        running.discard(job.identity)
+        del running[job.identity]
         return JobSnapshot(status=JobStatus.SUCCEEDED, video_url=f"https://media.test/{job.job_id}.mp4")
 
     async def download(job, link):
@@ -174,7 +197,9 @@ async def _simulated(shots, slots, seconds, order, home_seconds, times, limit) -
     async def beside(reel):
         del reel
 
-    ledger = SimpleNamespace(last_claim=lambda identity: 0, store=None)
+    ledger = SimpleNamespace(
+        last_claim=lambda identity: 0, store=None, purchase=lambda identity: Purchase(identity=identity)
+    )
     run = Run(
         Plan(list(shots), []),
         ledger=ledger,

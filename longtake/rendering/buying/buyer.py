@@ -76,15 +76,26 @@ class Buyer:
         return JobSlot(identity, lease, session, self.ledger), job
 
     async def _slot(self, shot: Shot, number: int, sessions: Sequence[AccountSession]) -> tuple[AccountSession, Lease]:
-        """A slot of one of a shot's accounts; lines are joined anew when one that was passed by may be tried again."""
+        """A slot of one of a shot's accounts; lines are joined anew when one of them opens, or closes meanwhile."""
+        if not shot.candidates:
+            slot = await self.links.slot(shot, [session.slots for session in sessions])
+            return sessions[0], slot.lease
         while True:
             try:
-                async with asyncio.timeout_at(self.accounts.next_change() if shot.candidates else None):
+                async with asyncio.timeout_at(self.accounts.next_change()):
                     slot = await self.links.slot(shot, [session.slots for session in sessions])
             except TimeoutError:
                 sessions = await self.accounts.open_to(shot, number)
-            else:
-                return next(each for each in sessions if each.slots is slot.pool), slot.lease
+                continue
+            try:
+                sessions = await self.accounts.open_to(shot, number)
+            except BaseException:
+                slot.release()
+                raise
+            for session in sessions:
+                if session.slots is slot.pool:
+                    return session, slot.lease
+            slot.release()
 
     async def _bought(
         self, shot: Shot, number: int, parent: Parent | None, session: AccountSession, lease: Lease

@@ -15,12 +15,12 @@ from longtake.domain.errors import (
     BudgetExceededError,
     ContentRefusedError,
     LongtakeError,
-    NotSentError,
-    RateLimitedError,
     RefusedMediaError,
     RejectedRequestError,
+    TransientVendorError,
     UnknownOutcomeError,
     UnsupportedRequestError,
+    VendorAccountError,
     VendorError,
 )
 from longtake.domain.identity import attempt_identity
@@ -33,7 +33,7 @@ from longtake.planning.plan import Shot
 log = logging.getLogger("longtake.rendering.buying.open_accounts")
 
 UNREACHABLE_SECONDS, UNKNOWN_SECONDS, LONGEST_AWAY_SECONDS = 60.0, 600.0, 3600.0
-"""So long an account that could not be reached, or whose answer was lost, is passed by where there is another."""
+"""So long an account that gave nothing, or whose answer was lost, is passed by where there is another."""
 
 _ASKS_FOR_ANOTHER_ROW = (RejectedRequestError, ContentRefusedError, RefusedMediaError)
 """Somebody refused what is asked, not us; in words that we do not know it may have been moderation."""
@@ -166,7 +166,7 @@ class OpenAccounts:
 
     def _note(self, account: str, error: BaseException) -> None:
         """An account that does not answer is passed by for a while, longer each time."""
-        if not isinstance(error, NotSentError | RateLimitedError | UnknownOutcomeError):
+        if not isinstance(error, TransientVendorError | VendorAccountError | UnknownOutcomeError):
             return
         away = self._away.setdefault(account, _Away())
         if self._is_away(account):
