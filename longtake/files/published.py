@@ -40,12 +40,12 @@ def bytes_hash(store: Store, key: str) -> str | None:
         return ""
 
 
-def keep_aside(store: Store, key: str) -> str | None:
+def keep_aside(store: Store, key: str, suffix: str = ".mp4") -> str | None:
     """Moves what a person put at a key to `….edited-1.mp4` beside it, or the next free number; None: it is gone."""
-    stem = key.removesuffix(".mp4")
+    stem = key.removesuffix(suffix)
     for number in itertools.count(1):
         try:
-            if store.move(key, target := f"{stem}.edited-{number}.mp4"):
+            if store.move(key, target := f"{stem}.edited-{number}{suffix}"):
                 return target
         except FileNotFoundError:
             return None

@@ -28,9 +28,9 @@ from longtake.planning.plan import Plan, RowChoice, Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.choosing import missing_choice
 from longtake.rendering.output.findings import seam_warnings
-from longtake.rendering.output.outputs import publish_clip
+from longtake.rendering.output.outputs import publish_clip, shown_take
 from longtake.rendering.output.posters import make_pictures
-from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel
+from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel, with_timeline
 from longtake.rendering.output.rendered_rows import keep_earlier_release
 from longtake.rendering.output.results import row_results, rows_to_retake
 from longtake.rendering.output.retry import stands_for, write_results, write_tables
@@ -38,6 +38,7 @@ from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of, stor
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
 from longtake.rendering.summary import Summary
+from longtake.rendering.timeline.take import Take
 from longtake.reports.run.view import Totals
 from longtake.reviews.decisions import ReviewLog
 
@@ -174,6 +175,7 @@ async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run
     tell = partial(_tell, prepared)
     results: list[ShotResult] = []
     fresh: list[ShotResult] = []
+    takes: list[Take] = []
     for shot in shots:
         result = await asyncio.shield(run.results[shot])
         results.append(result)
@@ -183,12 +185,17 @@ async def _reel_when_done(prepared: PreparedRun, shots: Sequence[Shot], run: Run
             purchase = await asyncio.to_thread(_purchase_of, result, prepared.ledger)
             if await asyncio.to_thread(publish_clip, prepared.store, result, purchase, tell):
                 fresh.append(result)
+            takes += shown_take(result, purchase)
     if fresh:
         await make_pictures(reel, results, prepared.store, run.resources.workers, fresh=fresh)
     order = _reel_order(prepared, reel, results)
     if isinstance(order, str):
         return None, order
-    made = await asyncio.to_thread(standing_reel, order, prepared.store) or await stitch(order)
+    order = order.model_copy(update={"takes": tuple(takes)})
+    if (made := await asyncio.to_thread(standing_reel, order, prepared.store)) is not None:
+        made = await asyncio.to_thread(with_timeline, made, order, prepared.store)
+    else:
+        made = await stitch(order)
     if made.kept:
         tell(made.kept)
     return made, ""

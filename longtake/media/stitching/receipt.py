@@ -102,7 +102,8 @@ class ClipReceipt(BaseModel):
     `colour` says how the colours of pictures encoded again were converted, "" if they are as they were.
 
     `frames_copied` of them are the clip's own packets; the others were encoded again. Within a crossfade the pictures
-    of the later clip are counted.
+    of the later clip are counted. `fps` is the mean where the clip's rate varies. `seconds` is the length of its
+    pictures, `shown_from_seconds` when the first one that the reel shows is due, from its first picture on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,6 +113,9 @@ class ClipReceipt(BaseModel):
     action: Literal["copied", "partly re-encoded", "re-encoded"]
     why: str
     frames: int
+    fps: Ratio
+    seconds: float
+    shown_from_seconds: float
     trimmed_head: int
     trimmed_tail: int
     frames_used: int

@@ -13,6 +13,7 @@ from longtake.files.store import Store
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
 from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.timeline.take import Take, take_of
 
 
 def clip_key(shot: Shot) -> str:
@@ -69,6 +70,15 @@ def publish_clip(
         store.link(clip.key, key)
     write_json(store, sidecar_key(key), sidecar(result, purchase) | {STAMP: store.stamp(key)})
     return not (is_same and stands == clip.sha256)
+
+
+def shown_take(result: ShotResult, purchase: Purchase) -> list[Take]:
+    """A take as people find it under `clips/`; empty where its clip is not here."""
+    shot, clip = result.shot, result.clip
+    if clip is None:
+        return []
+    chosen = shot.choice.words if shot.choice is not None and shot.is_chosen else ""
+    return [take_of(shot.shot_id, clip, clip_key(shot), purchase, take=shot.number, chosen=chosen)]
 
 
 def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
 from longtake.rendering.output.outputs import reel_key, sidecar_key
 from longtake.rendering.output.seams import ReelPart, Seams, notes_of
+from longtake.rendering.timeline.keep import TIMELINE, keep_timeline
+from longtake.rendering.timeline.take import Take, by_bytes
 
 SECONDS_PER_CLIP = 30.0
 """Deadline for a stitch: so long per clip, two minutes at least."""
@@ -31,7 +33,8 @@ OTHER_RUN_PAUSE_SECONDS = 0.5
 class ReelOrder(BaseModel):
     """One reel to make. `missing` names shots that are not there; a reel with any is partial.
 
-    `joint_limits`: how far a joint that is measured may step; beyond, no film is made.
+    `joint_limits`: how far a joint that is measured may step; beyond, no film is made. `takes`: the takes of its shots
+    that people find in the output, chosen or not, for the timeline beside the film.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +45,7 @@ class ReelOrder(BaseModel):
     missing: tuple[str, ...] = ()
     options: StitchOptions = StitchOptions()
     joint_limits: DriftLimits | None = None
+    takes: tuple[Take, ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,7 +75,7 @@ class MadeReel(BaseModel):
 
 
 async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progress: Progress | None = None) -> MadeReel:
-    """Joins the clips of a reel and publishes film and receipt; waits where another run is making it.
+    """Joins the clips of a reel and publishes film, timeline and receipt; waits where another run is making it.
 
     Args:
         order: What to join.
@@ -90,7 +94,31 @@ async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progres
                 return await _make(order, store, workers, part, progress)
         except PublishConflictError:
             await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
-    return made
+    return await asyncio.to_thread(with_timeline, made, order, store)
+
+
+def with_timeline(made: MadeReel, order: ReelOrder, store: Store) -> MadeReel:
+    """A film that stands there already, with its timeline beside it as it is to be; blocking."""
+    before = made.receipt.get(TIMELINE)
+    kept = keep_timeline(store, order.reel, order.key, made.receipt, _all_takes(order), before=before)
+    if kept is None or kept == before:
+        return made
+    receipt = made.receipt | {TIMELINE: kept}
+    write_json(store, sidecar_key(order.key), receipt)
+    return made.model_copy(update={"receipt": receipt})
+
+
+def _all_takes(order: ReelOrder) -> list[Take]:
+    """The takes that people find in the output; clips of the film that are not among them, where they lie."""
+    found = by_bytes(order.takes)
+    parts = [part for part in order.parts if (part.shot_id, part.clip.sha256) not in found]
+    return [
+        *order.takes,
+        *(
+            Take(shot_id=one.shot_id, clip=one.clip, key=one.clip.key, take=one.take, chosen=one.chosen)
+            for one in parts
+        ),
+    ]
 
 
 def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
@@ -119,9 +147,17 @@ async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path,
     chosen = [{"shot_id": part.shot_id, "take": part.take, "why": part.chosen} for part in order.parts if part.chosen]
     receipt |= {"chosen": chosen} if chosen else {}
     receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
+    receipt |= await asyncio.to_thread(_timeline_beside, order, store, receipt)
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
     made = MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
     return made.model_copy(update={"kept": kept})
+
+
+def _timeline_beside(order: ReelOrder, store: Store, receipt: dict[str, Any]) -> dict[str, Any]:
+    """Writes the timeline of a film that was just made; what its receipt says of it. Blocking."""
+    before = (read_json(store, sidecar_key(order.key)) or {}).get(TIMELINE)
+    kept = keep_timeline(store, order.reel, order.key, receipt, _all_takes(order), before=before)
+    return {TIMELINE: kept} if kept else {}
 
 
 def _make_way(order: ReelOrder, store: Store, sha256: str) -> str:
