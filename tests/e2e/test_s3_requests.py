@@ -70,7 +70,7 @@ async def test_a_bought_shot_costs_few_requests_and_a_done_one_none(sandbox, ser
             assert end.all_done
             asked.setdefault(shots, []).append(server.counts(since))
     bought, again = ((asked[10][run].total() - asked[2][run].total()) / 8 for run in range(2))
-    assert bought <= 13.5, asked
+    assert bought <= 14.5, asked  # each shot is a film of its own here: clip, sidecar, film, receipt, timeline
     assert again == 0, asked
     assert asked[10][1].total() <= 30, asked
     assert asked[10][1]["HEAD"] == 0

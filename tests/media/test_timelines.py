@@ -73,7 +73,8 @@ def test_the_ranges_of_a_timeline_name_the_pictures_of_the_film(
     names, wishes = FILMS[film]
     made = stitch_clips([more[name] for name in names], tmp_path / "film.mp4", StitchOptions(**wishes))
     receipt = made.model_dump(mode="json") | {"frames": made.frames_found}
-    takes = [take(f"r/{n}", more[name], clip.sha256) for n, (name, clip) in enumerate(zip(names, made.clips))]
+    told: Any = made.clips
+    takes = [take(f"r/{n}", more[name], clip.sha256) for n, (name, clip) in enumerate(zip(names, told, strict=True))]
     for clip, one in zip(receipt["clips"], takes, strict=True):
         clip["shot_id"] = one.shot_id
     timeline: Any = otio.adapters.read_from_string(timeline_text("r", "reels/r.mp4", receipt, takes), "otio_json")
