@@ -111,20 +111,21 @@ async def render_plain(
         )
 
 
-def render_here(sandbox, manifest: Path, output: Path, on_unknown: str = "hold") -> dict[str, str]:
+def render_here(sandbox, manifest: Path, output: Path, on_unknown: str = "hold", **options) -> dict[str, str]:
     """What this file does as a program, without the start of a process: the verdicts by shot."""
     from pytest import MonkeyPatch  # not for the program, which starts often
 
     with MonkeyPatch.context() as patch:
         patch.setattr(purchase, "UNKNOWN_AFTER_SECONDS", 2.0)
         patch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "3")
-        end = asyncio.run(render_plain(manifest, output, sandbox_accounts(sandbox), on_unknown=on_unknown))
+        end = asyncio.run(render_plain(manifest, output, sandbox_accounts(sandbox), on_unknown=on_unknown, **options))
     return {row.shot_id: row.verdict.value for row in end.rows}
 
 
 if __name__ == "__main__":
     # Half a minute beyond the submit's time limit guards against slow clocks and disks; here it would only be waited.
     purchase.UNKNOWN_AFTER_SECONDS = 2.0
-    MANIFEST, OUTPUT, ON_UNKNOWN = sys.argv[1:4]
-    END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), on_unknown=ON_UNKNOWN))
+    MANIFEST, OUTPUT, ON_UNKNOWN, *MORE = sys.argv[1:]
+    OPTIONS = {"on_unknown": ON_UNKNOWN} | (json.loads(MORE[0]) if MORE else {})
+    END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), **OPTIONS))
     print(json.dumps({"line": END.line, "verdicts": {row.shot_id: row.verdict.value for row in END.rows}}))

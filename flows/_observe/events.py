@@ -149,12 +149,19 @@ class RunEvents:
 
     def _trouble(self, result: ShotResult) -> None:
         """Tells once of a bound that is reached, and once of each account that refuses."""
-        cause, account = result.cause, result.shot.account
+        cause = result.cause
         if isinstance(cause, BudgetExceededError) and BUDGET_REACHED not in self._told:
             self._told.add(BUDGET_REACHED)
             words = _words(f"{result.shot.shot_id} is held: {cause}")
             _emit(BUDGET_REACHED, _output_resource(self._output), {"words": words, "budget_usd": self._budget_usd})
-        elif isinstance(cause, VendorAccountError) and account not in self._told:
+        elif isinstance(cause, VendorAccountError) and not result.passed:
+            self._account_trouble(result.shot.account, cause)
+        for account, trouble in result.passed.items():  # it refuses though all of its shots went elsewhere
+            if isinstance(trouble, VendorAccountError):
+                self._account_trouble(account, trouble)
+
+    def _account_trouble(self, account: str, cause: VendorAccountError) -> None:
+        if account not in self._told:
             self._told.add(account)
             resource = {
                 "prefect.resource.id": f"longtake.account.{account}",

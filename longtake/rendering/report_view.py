@@ -18,6 +18,7 @@ from longtake.rendering.output.findings import clip_warnings, seam_warnings
 from longtake.rendering.output.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.output.takes import review_facts
+from longtake.rendering.output.tried import tried_words
 from longtake.rendering.shot_result import ShotResult
 from longtake.reports.run.sums import Sums
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
@@ -78,7 +79,7 @@ def report_view(
             attempts = attempts_in(shot.identity, purchases)
             view = _shot(shot, result_of(shot), attempts, (moments or {}).get(shot), posters)
             earlier = (before or {}).get(view.job_id) if view.job_id else None
-            why = (waits or {}).get(shot.account, "") if view.verdict == ShotStage.QUEUED.value else ""
+            why = _why_it_waits(shot, waits or {}) if view.verdict == ShotStage.QUEUED.value else ""
             view = view.model_copy(
                 update={
                     "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
@@ -107,6 +108,12 @@ def report_view(
         ],
         notices=list(notices),
     ).with_reels(told)
+
+
+def _why_it_waits(shot: Shot, waits: Mapping[str, str]) -> str:
+    """Why a shot waits for a slot, at each of the accounts in whose lines it stands."""
+    accounts = [candidate.account for candidate in shot.candidates] or [shot.account]
+    return "; ".join(waits[account] for account in accounts if account in waits)
 
 
 class ShotTimes(NamedTuple):
@@ -167,7 +174,7 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
-        warnings="; ".join(clip_warnings(bought)),
+        warnings="; ".join(filter(None, [*clip_warnings(bought), tried_words(attempts)])),
         vendor=(intent.account if intent else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",

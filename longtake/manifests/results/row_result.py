@@ -18,10 +18,11 @@ class RowResult(BaseModel):
     """How one row ended.
 
     `reported_usage` is what the vendor told of it, as JSON; `warnings` what the gate noted without failing the clip,
-    and repeated pictures that stay in its reel. `price_*_usd` is that of the purchases whose clips are told here, empty
-    where nothing was bought; `spent_usd` is what the shot cost in all, earlier takes and failed attempts included, at
-    the high bound (0 where nothing was bought, empty where a price is unknown), `attempts` how many purchases that was.
-    `chosen_take` is the one of its takes that the reel shows, from 1; empty while a person's decision is missing.
+    repeated pictures that stay in its reel, and each try where they were at several accounts. `price_*_usd` is that of
+    the purchases whose clips are told here, empty where nothing was bought; `spent_usd` is what the shot cost in all,
+    earlier takes and failed attempts included, at the high bound (0 where nothing was bought, empty where a price is
+    unknown), `attempts` how many purchases that was. `chosen_take` is the one of its takes that the reel shows, from 1;
+    empty while a person's decision is missing.
 
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """

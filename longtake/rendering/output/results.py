@@ -16,6 +16,7 @@ from longtake.manifests.results.row_result import RowResult
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
 from longtake.rendering.output.outputs import clip_key
+from longtake.rendering.output.tried import tried_words
 from longtake.rendering.shot_result import ShotResult
 
 log = logging.getLogger("longtake.rendering.output.results")
@@ -77,6 +78,7 @@ def row_result(
     price, whole = spent_on(one for one in bought if one is not None), spent.get(first.shot.shot_id, Spent())
     is_priced = price.purchases and not price.unpriced
     seam = (seams or {}).get(first.shot.shot_id)
+    tried = [tried_words(attempts_in(result.shot.identity, purchases)) for result in shots]
     return RowResult(
         row=first.shot.row.row,
         shot_id=first.shot.shot_id,
@@ -97,7 +99,7 @@ def row_result(
         finished_at=_moment(purchase.terminal if purchase else None),
         error=worst.outcome.evidence or None,
         next_action=worst.outcome.next_action or None,
-        warnings="; ".join([*clip_warnings(purchase), *([seam] if seam else [])]) or None,
+        warnings="; ".join(filter(None, [*clip_warnings(purchase), seam, *tried])) or None,
         spent_usd=whole.known_usd,
         attempts=whole.purchases,
         chosen_take=chosen.shot.number if chosen is not None and is_settled else None,
