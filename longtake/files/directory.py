@@ -27,7 +27,7 @@ class DirectoryStore(Store):
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            create_whole(path, data)
+            create_whole(path, [data])
         except FileExistsError:
             return False
         sync_folder(path.parent)
@@ -44,12 +44,15 @@ class DirectoryStore(Store):
         return {key: data for key in keys if (data := self.read(key)) is not None}
 
     def write(self, key: str, data: bytes) -> None:
+        self.write_pieces(key, [data])
+
+    def write_pieces(self, key: str, pieces: Iterable[bytes]) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = part_of(path)
         try:
             # Nameless while it is filled, so that a kill leaves nothing behind.
-            create_whole(temporary, data)
+            create_whole(temporary, pieces)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -126,7 +129,7 @@ class DirectoryStore(Store):
         # A file written now shows the clock of whoever keeps the files, which may be another machine.
         probe = part_of(self.root / "clock")
         try:
-            create_whole(probe, b"")
+            create_whole(probe, [])
             now = probe.stat().st_mtime
         except OSError:
             return {}

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -17,26 +18,31 @@ from typing import BinaryIO
 _RENAME_NOREPLACE, _AT_FDCWD, _FICLONE = 1, -100, 0x40049409
 
 
-def create_whole(path: Path, data: bytes) -> None:
+def create_whole(path: Path, pieces: Iterable[bytes]) -> None:
     """Creates a file that nobody ever sees half written: it gets its name when its bytes are durable.
+
+    Args:
+        path: Its name.
+        pieces: Its bytes, taken one after the other.
 
     Raises:
         FileExistsError: Something has that name.
         OSError: The disk is full, or its file system can name no finished file exclusively.
     """
     try:
-        descriptor = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o644)
+        descriptor = os.open(path.parent, os.O_RDWR | os.O_TMPFILE, 0o644)
     except (AttributeError, OSError):  # no nameless files on this system or file system: NFS, SMB, vfat
-        _create_under_another_name(path, data)
+        _create_under_another_name(path, pieces)
         return
-    with os.fdopen(descriptor, "wb") as file:
-        _write_durably(file, data)
+    with os.fdopen(descriptor, "w+b") as file:
+        _write_durably(file, pieces)
         try:
             _name(file, path)
         except FileExistsError:
             raise
         except OSError:  # a system without /proc
-            _create_under_another_name(path, data)
+            file.seek(0)
+            _create_under_another_name(path, iter(lambda: file.read(1 << 20), b""))
 
 
 def _name(file: BinaryIO, path: Path) -> None:
@@ -48,13 +54,13 @@ def _name(file: BinaryIO, path: Path) -> None:
         os.close(folder)
 
 
-def _create_under_another_name(path: Path, data: bytes) -> None:
+def _create_under_another_name(path: Path, pieces: Iterable[bytes]) -> None:
     """A file that is torn by a full disk or a kill keeps a name that no reader looks for."""
     temporary = part_of(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(descriptor, "wb") as file:
-            _write_durably(file, data)
+            _write_durably(file, pieces)
         move_exclusively(temporary, path)
     finally:
         with contextlib.suppress(OSError):
@@ -166,7 +172,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_durably(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
+def _write_durably(file: BinaryIO, pieces: Iterable[bytes]) -> None:
+    file.writelines(pieces)
     file.flush()
     os.fsync(file.fileno())

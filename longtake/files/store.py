@@ -7,6 +7,7 @@ All calls block; async callers run them in a thread.
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 import uuid
 from abc import ABC, abstractmethod
@@ -68,6 +69,12 @@ class Store(ABC):
     @abstractmethod
     def write(self, key: str, data: bytes) -> None:
         """Replaces an object atomically."""
+
+    def write_pieces(self, key: str, pieces: Iterable[bytes]) -> None:
+        """As `write`; where the store can, the pieces are never in memory together."""
+        whole = io.BytesIO()
+        whole.writelines(pieces)
+        self.write(key, whole.getvalue())
 
     @abstractmethod
     def list(self, prefix: str) -> list[str]:

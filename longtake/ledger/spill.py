@@ -30,7 +30,7 @@ def keep_elsewhere(store: Store, key: str, data: bytes) -> Path:
     for folder in _folders(store, make=True):
         try:
             path = folder / quote(key, safe="")
-            create_whole(path, data)
+            create_whole(path, [data])
         except OSError as error:
             trouble = error
         else:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from longtake._speed import Packed, give_back_memory
+from longtake._speed import give_back_memory
 from longtake.accounts.slots import Scarcity
 from longtake.domain.events import STAGE_AFTER, RunEvent
 from longtake.domain.verdicts import Outcome, ShotStage, Verdict
@@ -182,7 +182,7 @@ class RunReport:
         if anew or not self._looked_before:
             told = told_before(self._production.store)
             self._looked_before, self._times = True, times_told(told) if told else {}
-            self._told_before = told.with_reels(Packed(told.reels)) if told else None
+            self._told_before = told
         return self._told_before
 
 

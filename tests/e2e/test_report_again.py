@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -76,7 +77,7 @@ async def test_a_report_that_is_none_is_refused_in_words(output, data):
     store.write("report.json", data)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         rewrite_report(str(output))
-    assert read_view(data) is None
+    assert read_view(io.BytesIO(data)) is None
 
 
 async def test_when_a_clip_came_home_since_verdicts_counts_vendors_and_links_of_the_page_agree(
@@ -85,7 +86,7 @@ async def test_when_a_clip_came_home_since_verdicts_counts_vendors_and_links_of_
     await rendered()
     store = open_store(str(output))
     told = store.read("report.json")
-    before = read_view(told)
+    before = read_view(io.BytesIO(told))
     assert (before.totals.done, sorted(shot.clip is None for shot in before.shots)) == (1, [False, True])
     await rendered()
     store.write("report.json", told)  # as `longtake reconcile` leaves it

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from itertools import chain
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import IO, Any, BinaryIO, TextIO, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -20,17 +21,67 @@ from longtake.reports.figures import total_of
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
 MOST_REPAIRS = 50
+_READ_CHARACTERS = 1 << 16
+_REELS = '"reels":['
+_DECODER = json.JSONDecoder()
 
 T = TypeVar("T", bound=Totals)
 Pairs: TypeAlias = "list[tuple[ShotView, Sequence[Purchase]]]"
 
 
-def read_view(data: bytes) -> ReportView | None:
+def read_view(file: BinaryIO) -> ReportView | None:
     """A report's data, also from another release: what this one does not know or cannot read is left out.
+
+    Its reels are read one after the other and held packed, as `ReportView.json_pieces` wrote them.
 
     Returns:
         None where it is no report at all.
     """
+    try:
+        return _read_by_reels(file)
+    except (ValueError, RecursionError):  # of another release, of another hand, or torn
+        file.seek(0)
+        return _read_whole(file.read())
+
+
+def _read_by_reels(file: BinaryIO) -> ReportView:
+    """As this release writes it.
+
+    Raises:
+        ValueError: It was written otherwise.
+    """
+    texts = TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8")
+    try:
+        reels = Packed[ReelView]()
+        head, field, rest = "", "", ""
+        while not field:
+            if not (text := texts.read(_READ_CHARACTERS)):
+                raise ValueError("no reels")
+            head, field, rest = (head + text).partition(_REELS)
+        while not rest.startswith("]"):
+            told, rest = _first_value(rest, texts)
+            reels.append(ReelView.model_validate(told))
+            rest = rest.removeprefix(",")
+        return ReportView.model_validate_json(head + field + rest + texts.read()).with_reels(reels)
+    finally:
+        texts.detach()
+
+
+def _first_value(text: str, texts: TextIO) -> tuple[object, str]:
+    """The JSON value that a text begins with, and the text behind it and one mark more; it is read on where it ends."""
+    while True:
+        try:
+            told, end = _DECODER.raw_decode(text)
+            if end < len(text):
+                return told, text[end:]
+        except ValueError:
+            pass
+        if not (more := texts.read(max(_READ_CHARACTERS, len(text)))):
+            raise ValueError("torn")
+        text += more
+
+
+def _read_whole(data: bytes) -> ReportView | None:
     try:
         told: object = json.loads(data)
     except (ValueError, RecursionError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from pathlib import Path
 
 from longtake._speed import give_back_memory
@@ -23,21 +22,19 @@ PAGE, DATA = "report.html", "report.json"
 
 def write_report(store: Store, view: ReportView) -> None:
     """Writes `report.html` and, for `longtake report`, the same as data."""
-    store.write(DATA, _bytes(view.json_pieces()))
+    store.write_pieces(DATA, (piece.encode() for piece in view.json_pieces()))
     give_back_memory()
-    store.write(PAGE, _bytes(page_pieces(view)))
-
-
-def _bytes(pieces: Iterable[str]) -> bytes:
-    """The pieces as one file, in memory once."""
-    whole = io.BytesIO()
-    whole.writelines(piece.encode() for piece in pieces)
-    return whole.getvalue()
+    store.write_pieces(PAGE, (piece.encode() for piece in page_pieces(view)))
 
 
 def told_before(store: Store) -> ReportView | None:
     """What an output's report told last, None where there is none that can be read."""
-    return read_view(store.read(DATA) or b"")
+    path = store.local(DATA)
+    try:
+        with path.open("rb") if path is not None else io.BytesIO(store.read(DATA) or b"") as file:
+            return read_view(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def rewrite_report(output: str) -> str:
@@ -53,7 +50,7 @@ def rewrite_report(output: str) -> str:
     data = store.read(DATA)
     if data is None:
         raise ConfigurationError(f"{output} has no report yet; `longtake render` writes one")
-    told = read_view(data)
+    told = read_view(io.BytesIO(data))
     if told is None:
         raise ConfigurationError(
             f"{output}/{DATA} cannot be read; `longtake render` writes it anew and buys nothing twice"
