@@ -6,7 +6,7 @@ A figure without a source is not a price: where no document names one, the price
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -36,6 +36,18 @@ class Span(NamedTuple):
 
     low: float
     high: float
+
+
+def bounds(quotes: Iterable[Quote | None]) -> Quote | None:
+    """What holds whichever of them is paid: the lowest low and the highest high; None where one is unknown."""
+    known: list[Quote] = []
+    for each in quotes:
+        if each is None:
+            return None
+        known.append(each)
+    if len(known) < 2:
+        return known[0] if known else None
+    return Quote(low_usd=min(each.low_usd for each in known), high_usd=max(each.high_usd for each in known))
 
 
 def quote(

@@ -129,10 +129,19 @@ def parse_tail(text: str) -> float:
 
 
 def parse_vendor(text: str) -> str:
-    """`name`, or `name/document`."""
-    if not _VENDOR.fullmatch(text):
-        raise CellError("this is not a vendor's name", "write a name such as evolink, or evolink/NAME")
-    return text
+    """`name`, `name/document`, or several of these with `|` and no blanks between them."""
+    vendors = [part.strip() for part in text.split("|")]
+    if "" in vendors:
+        raise CellError("a vendor's name is missing beside a |", "write evolink|anyfast, or one name without a |")
+    for vendor in vendors:
+        if not _VENDOR.fullmatch(vendor):
+            which = f"{vendor!r}" if len(vendors) > 1 else "this"
+            raise CellError(f"{which} is not a vendor's name", "write a name such as evolink, or evolink/NAME")
+    accounts = [vendor if "/" in vendor else f"{vendor}/default" for vendor in vendors]
+    if twice := next((each for number, each in enumerate(accounts) if each in accounts[:number]), None):
+        name = twice.removesuffix("/default")
+        raise CellError(f"{name} is named twice", "name it once; evolink/a|evolink/b are two accounts of a vendor")
+    return "|".join(vendors)
 
 
 def parse_continuation(text: str) -> Literal["clip", "last_frame"]:

@@ -84,10 +84,11 @@ COLUMNS: dict[str, Column] = {
     "id": Column("names a row without reel", "a name", "named by what the row asks for", parse_name),
     "vendor": Column(
         "who makes the clip, and with whose credentials",
-        "a vendor such as `evolink`, or `evolink/NAME` for the credentials called NAME",
+        "a vendor such as `evolink`, or `evolink/NAME` for the credentials called NAME; several, between them `|` (or "
+        "a list): the first that can make the clip and has room",
         "the run's `--vendor`",
         parse_vendor,
-        {"type": "string"},
+        _MANY,
     ),
     "model": Column(
         "the model; `longtake vendors` lists those of each vendor",

@@ -6,14 +6,14 @@ shots of one make-up. Where anything is found, each shot is looked at for itself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from longtake._speed import Memo
 from longtake.accounts.hosting import Hosting
-from longtake.costs.quote import Quote
+from longtake.costs.quote import Quote, bounds
 from longtake.domain.errors import UnknownVendorError, UnsupportedRequestError
 from longtake.domain.identity import Continuation
 from longtake.domain.request import Reference, ShotRequest, option_values
@@ -49,7 +49,8 @@ class ShotSpec(NamedTuple):
         account: `vendor/document`.
         how: How it goes on from the shot before it, None where it stands alone.
         tail_seconds: How much of the previous clip is wanted.
-        parent: What the shot before it brings, where it goes on from one.
+        parents: What the shot before it brings, where it goes on from one; several where it may be made at several
+            accounts.
         refused_parent: The `shot_id` of that shot where it is refused, else "".
     """
 
@@ -59,8 +60,13 @@ class ShotSpec(NamedTuple):
     account: str
     how: Continuation | None = None
     tail_seconds: float | None = None
-    parent: ComingClip | None = None
+    parents: tuple[ComingClip, ...] = ()
     refused_parent: str = ""
+
+    @property
+    def parent(self) -> ComingClip | None:
+        """The clip that it goes on from, where there is one only."""
+        return self.parents[0] if self.parents else None
 
 
 class Assessment(NamedTuple):
@@ -71,6 +77,11 @@ class Assessment(NamedTuple):
     quote: Quote | None = None
     brings: ComingClip | None = None
     violations: tuple[Violation, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the shot cannot be had; warnings do not count."""
+        return bool(self.violations) and any(not violation.warning for violation in self.violations)
 
 
 @dataclass
@@ -116,12 +127,14 @@ class TermsBook:
         if forms is None or len(request.prompt) > LONG_PROMPT_CHARACTERS or wanted.refused_parent:
             return None
         has_prompt = bool(request.prompt.strip())
-        going_on = (wanted.how, wanted.tail_seconds, wanted.parent)
+        going_on = (wanted.how, wanted.tail_seconds, wanted.parents)
         return wanted.vendor, wanted.account, has_prompt, request.model, option_values(request), forms, going_on
 
     def _worked_out(self, wanted: ShotSpec) -> Assessment:
         if not wanted.vendor:
             return _refused(refusal("vendor", "", "no vendor is given", "fill in the column, or give --vendor"))
+        if len(wanted.parents) > 1:
+            return _for_all([self.terms(wanted._replace(parents=(clip,))) for clip in wanted.parents])
         try:
             adapter = adapter_named(wanted.vendor)
         except UnknownVendorError as error:
@@ -141,9 +154,8 @@ class TermsBook:
         # What the row itself says: the wording of an extension names a clip that is there.
         found += check_prompt(request, adapter.title, wanted.prompt)
         found = _in_the_rows_words(found, wanted)
-        refused = any(not violation.warning for violation in found)
-        quote = None if refused else self._quote(wanted, request, model, tail)
-        return Assessment(model, tail, quote, coming_clip(wanted.request, model), tuple(found))
+        terms = Assessment(model, tail, None, coming_clip(wanted.request, model), tuple(found))
+        return terms if terms.is_refused else terms._replace(quote=self._quote(wanted, request, model, tail))
 
     def _goes_on(self, wanted: ShotSpec, limits: Limits, adapter: Adapter) -> tuple[float | None, list[Violation]]:
         """The tail of the previous clip that goes in, and why the shot cannot go on from it."""
@@ -181,6 +193,15 @@ class TermsBook:
             return high
         low = self.price_of(_whole(wanted, model.limits, tail, shortest=True), model, wanted.account)
         return Quote(low_usd=low.low_usd if low else high.low_usd, high_usd=high.high_usd)
+
+
+def _for_all(cases: Sequence[Assessment]) -> Assessment:
+    """The terms that hold whichever clip a shot goes on from: every violation, the shortest tail, bounds over all."""
+    first = cases[0]
+    tails = [case.tail_seconds for case in cases if case.tail_seconds is not None]
+    violations = dict.fromkeys(violation for case in cases for violation in case.violations)
+    quote = bounds(case.quote for case in cases)
+    return Assessment(first.model, min(tails, default=None), quote, first.brings, tuple(violations))
 
 
 def forms(references: tuple[Reference, ...]) -> tuple[Hashable, ...] | None:

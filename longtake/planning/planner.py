@@ -5,7 +5,7 @@ Pure: rows, adapters, measured facts and the ledger's purchases come in; shots w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,14 +18,17 @@ from longtake.domain.request import DEFAULT_MODEL, MediaFacts, Reference, ShotRe
 from longtake.domain.violations import Violation
 from longtake.ledger.records import Purchase
 from longtake.manifests.schema import LONE_SHOT, ManifestRow, nameless_reel
-from longtake.planning.assess import PriceOf, ShotSpec, TermsBook
+from longtake.planning.assess import Assessment, PriceOf, ShotSpec, TermsBook
 from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
+from longtake.planning.options import Route
 from longtake.planning.plan import Plan, Shot
+from longtake.planning.pools.candidates import vendors_in
+from longtake.planning.pools.judging import Judgement, PoolJudge
 from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
 from longtake.planning.references.measure import FIT, FixedReference
-from longtake.planning.standings import FIRST_TAKES, ChoiceRules, Standings, is_of_take, keep_to_its_vendor
+from longtake.planning.standings import FIRST_TAKES, ChoiceRules, Standings, is_of_take, is_open_to, keep_to_its_vendor
 from longtake.reviews.decision import Decision
 from longtake.vendors import Model, adapter_named
 
@@ -40,6 +43,7 @@ class _Findings:
     refused: Mapping[int, list[Violation]]
     measured: Callable[[References], References]
     terms: TermsBook
+    pools: PoolJudge
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Planner:
     """Makes plans.
 
     Args:
-        vendor: The run's vendor, for rows that name none.
+        vendor: The run's vendor, for rows that name none; several with `|` between them.
         model: The run's model, for rows that name none.
         digest: Hashes local and `s3://` references.
         facts: What a probe measured, by reference source.
@@ -59,6 +63,8 @@ class Planner:
         keep_followers: Whether what was bought behind a former take stands behind the new one.
         decisions: What people decided about takes, by `shot_id`.
         rules: How takes are chosen.
+        route: Who of several vendors is tried first.
+        keyless: Accounts without credentials, which are left out where others stand beside them.
     """
 
     vendor: str | None
@@ -73,6 +79,8 @@ class Planner:
     keep_followers: bool = False
     decisions: Mapping[str, Sequence[Decision]] = field(default_factory=dict)
     rules: ChoiceRules = FIRST_TAKES
+    route: Route = "prefer"
+    keyless: Collection[str] = ()
 
     def plan(
         self,
@@ -126,7 +134,8 @@ class Planner:
         refused: dict[int, list[Violation]] = {}
         for violation in (*violations, *unreadable):
             refused.setdefault(violation.row, []).append(violation)
-        findings = _Findings(refused, Memo(self._measured), TermsBook(self.hosting, self.quote))
+        book = TermsBook(self.hosting, self.quote)
+        findings = _Findings(refused, Memo(self._measured), book, PoolJudge(book, self.route, self.keyless))
         with uncollected():
             for shot in known.shots:
                 self._complete(shot, known, findings)
@@ -137,7 +146,8 @@ class Planner:
     def _shot(self, now: float, row: ManifestRow, variant: int, parent: Shot | None) -> Shot:
         written = row.written
         take = (row.take - 1) * row.variants + variant + 1
-        return Shot(row, take, variant, written.vendor or self.vendor or "", written.request, parent=parent, now=now)
+        vendor = vendors_in(written.vendor or self.vendor or "")[0]  # until it is judged, the first stands for all
+        return Shot(row, take, variant, vendor, written.request, parent=parent, now=now)
 
     def _complete(self, shot: Shot, known: Standings, findings: _Findings) -> None:
         row = shot.row
@@ -145,7 +155,7 @@ class Planner:
         keep_to_its_vendor(shot)
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
-        shot.bought_as = ""
+        shot.bought_as, shot.candidates = "", ()
         shot.replaces = [
             purchase.identity
             for purchase in known.by_shot.get(row.shot_id, ())
@@ -155,9 +165,9 @@ class Planner:
             shot.model = _bought_model(shot)
             return
         shot.violations = list(findings.refused.get(row.row, ()))
-        self._judge(shot, findings.terms, unread_columns(findings.refused, row.row))
+        self._judge(shot, findings, unread_columns(findings.refused, row.row))
 
-    def _judge(self, shot: Shot, book: TermsBook, unread: frozenset[str]) -> None:
+    def _judge(self, shot: Shot, findings: _Findings, unread: frozenset[str]) -> None:
         """Fills in on which terms the shot can be bought, or why it cannot.
 
         A row whose cells cannot all be read (`unread`) is judged by those that can: all that is wrong with it is told
@@ -166,22 +176,21 @@ class Planner:
         row, parent = shot.row, shot.parent
         if "vendor" in unread:
             return
-        brings: ComingClip | None = None
-        if parent is not None:
-            brings = parent.brings or coming_clip(parent.request, parent.model)
-        terms = book.terms(
-            ShotSpec(
-                request=shot.request,
-                prompt=row.written.request.prompt,
-                vendor=shot.vendor,
-                account=shot.account,
-                how=row.written.continue_from if parent is not None else None,
-                tail_seconds=row.written.reference_tail_seconds,
-                parent=brings,
-                refused_parent=parent.shot_id if parent is not None and parent.is_refused else "",
-            )
+        wanted = ShotSpec(
+            request=shot.request,
+            prompt=row.written.request.prompt,
+            vendor=shot.vendor,
+            account=shot.account,
+            how=row.written.continue_from if parent is not None else None,
+            tail_seconds=row.written.reference_tail_seconds,
+            parents=() if parent is None else _coming_clips(parent),
+            refused_parent=parent.shot_id if parent is not None and parent.is_refused else "",
         )
-        shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
+        written = row.written.vendor or self.vendor or ""
+        if "|" in written and is_open_to(shot, vendors_in(written)):
+            found = _go_to_first(shot, findings.pools.judge(wanted, vendors_in(written)))
+        else:
+            found = _keep(shot, findings.terms.terms(wanted))
         if unread:
             shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
         shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
@@ -222,6 +231,29 @@ class Planner:
         if self.extension is not None and row.written.continue_from == "clip":
             labels.append(self.extension.label)
         return labels
+
+
+def _keep(shot: Shot, terms: Assessment) -> Iterable[Violation]:
+    shot.model, shot.tail_seconds, shot.quote, shot.brings, found = terms
+    return found
+
+
+def _go_to_first(shot: Shot, pool: Judgement) -> Iterable[Violation]:
+    """Has a shot stand at the first of several vendors, at a price that holds for all."""
+    if pool.refused is not None:
+        _keep(shot, pool.refused)
+    elif pool.candidates:
+        shot.go_to(pool.candidates[0])
+        shot.quote = pool.quote
+        shot.candidates = pool.candidates if len(pool.candidates) > 1 else ()
+    return pool.violations
+
+
+def _coming_clips(parent: Shot) -> tuple[ComingClip, ...]:
+    """What the clip of a shot will be: each of those that it may become, wherever it is made."""
+    if parent.candidates:
+        return tuple(dict.fromkeys(each.brings for each in parent.candidates if each.brings is not None))
+    return (parent.brings or coming_clip(parent.request, parent.model),)
 
 
 def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:

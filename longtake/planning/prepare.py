@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from longtake.accounts.account import Account, account_name
+from longtake.accounts.account import Account
 from longtake.accounts.assets import AssetLibrary
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import LoadAccount
@@ -19,12 +19,10 @@ from longtake.costs.budget import Budget
 from longtake.costs.price_book import PriceBook
 from longtake.domain.addresses import shown
 from longtake.domain.errors import (
-    ConfigurationError,
     InvalidManifestError,
     LongtakeError,
     MissingCredentialsError,
     UnknownVendorError,
-    UnusableKeyError,
 )
 from longtake.domain.violations import Violation
 from longtake.files.open_store import open_store
@@ -34,7 +32,7 @@ from longtake.ledger.ledger import Ledger, require_own_identities
 from longtake.ledger.ledger import notices as ledger_notices
 from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.records import Purchase
-from longtake.manifests.checker import CheckedManifest, check_manifest
+from longtake.manifests.checker import check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
 from longtake.planning.bought_before.kept import kept_words, retake_prices
@@ -47,6 +45,7 @@ from longtake.planning.needs import needs_of
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing, at_most
 from longtake.planning.planner import Planner
+from longtake.planning.pools.accounts import accounts_of, run_vendor
 from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
@@ -54,7 +53,6 @@ from longtake.planning.references.measure import measure_references, reference_s
 from longtake.planning.samples import first_reels, named_reels
 from longtake.planning.standings import ChoiceRules, Standings
 from longtake.reviews.decisions import ReviewLog
-from longtake.vendors import adapter_named
 
 
 @dataclass
@@ -182,8 +180,10 @@ async def prepare(
         UnreadableManifestError: The manifest cannot be read.
         MissingCredentialsError: A vendor of the manifest has no credentials.
         UnsafeStoreError: The output cannot keep a ledger.
-        ConfigurationError: The output's ledger is not this release's, or the extension template cannot be used.
+        ConfigurationError: The output's ledger is not this release's, or the run's vendor or the extension template
+            cannot be used.
     """
+    options = options.model_copy(update={"vendor": run_vendor(options.vendor)})
     extension = extension_template(options.extension_template)
     manifest = await asyncio.to_thread(read_manifest, options.manifest)
     ledger = Ledger(await asyncio.to_thread(open_store, options.output))
@@ -191,7 +191,8 @@ async def prepare(
     known = await asyncio.to_thread(known_references, ledger.store) if options.output else None
     roots = [*reference_roots, *origin]
     checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=roots, known=known)
-    accounts, notices = await _accounts(checked, options, load_account, need_keys=need_keys)
+    named = dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows)
+    accounts, keyless, notices = await accounts_of(named, load_account, need_keys=need_keys)
     price_book = PriceBook(accounts)
     notices += [f"{name}: the prices are fictitious" for name in price_book.fictitious]
     if clip_store is not None and not clip_store.can_presign:
@@ -202,10 +203,18 @@ async def prepare(
     require_own_identities(purchases.values())
     notices += ledger_notices(purchases.values())
     hosting = Hosting(clip_store, assets=AssetLibrary(ledger.store))
-    planner = Planner(options.vendor, checked.digest, hosting=hosting, quote=price_book, extension=extension)
-    planner.keep_followers = options.keep_followers
-    planner.rules = ChoiceRules(options.review, options.choose, options.max_attempts)
-    planner.repairs = await asyncio.to_thread(remembered, ledger.store) if options.output else {}
+    planner = Planner(
+        options.vendor,
+        checked.digest,
+        hosting=hosting,
+        quote=price_book,
+        extension=extension,
+        repairs=await asyncio.to_thread(remembered, ledger.store) if options.output else {},
+        keep_followers=options.keep_followers,
+        rules=ChoiceRules(options.review, options.choose, options.max_attempts),
+        route=options.route,
+        keyless=keyless,
+    )
     log = ReviewLog(ledger.store)
     planner.decisions = await asyncio.to_thread(log.read) if options.output else {}
     notices += log.notices
@@ -259,39 +268,6 @@ def _unmeasured(shots: Sequence[Shot], only: Collection[str]) -> list[ManifestRo
     rows = {shot.row.row: shot.row for shot in shots if not shot.standing.is_bought}
     asked = [row for row in rows.values() if not only or row.reel in only]
     return [row for row in asked if row.written.request.references]
-
-
-async def _accounts(
-    checked: CheckedManifest,
-    options: RenderOptions,
-    load_account: LoadAccount,
-    *,
-    need_keys: bool,
-) -> tuple[dict[str, Account], list[str]]:
-    accounts: dict[str, Account] = {}
-    notices: list[str] = []
-    missing: list[ConfigurationError] = []
-    for written in dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows):
-        try:
-            adapter_named(written)
-        except UnknownVendorError:
-            continue
-        try:
-            accounts[account_name(written)], said = await load_account(written)
-            notices += said
-        except (MissingCredentialsError, UnusableKeyError) as error:
-            missing.append(error)
-    if need_keys or any(isinstance(error, UnusableKeyError) for error in missing):
-        _raise_together(missing)
-    return accounts, [*notices, *map(str, missing)]
-
-
-def _raise_together(errors: Sequence[ConfigurationError]) -> None:
-    """Raises one error with the words of all, so that all of them are mended at once."""
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise type(errors[0])("\n".join(map(str, errors)))
 
 
 async def _accounts_of_the_ledger(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from longtake.accounts.account import account_name
 from longtake.domain.identity import Identities, attempt_identity
 from longtake.ledger.records import Intent, Purchase, State, attempts_in
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.bought_before.kept import bought_behind
 from longtake.planning.options import Choose, ReviewRule
-from longtake.planning.plan import RowChoice, Shot
+from longtake.planning.plan import RowChoice, Shot, Standing
 from longtake.reviews.decision import Decision, ruling_on
 
 
@@ -254,6 +255,20 @@ def keep_to_its_vendor(shot: Shot) -> None:
     bought = [purchase.intent for purchase in shot.attempts if purchase.is_charged and purchase.intent]
     if not bought:
         return
-    shot.vendor = bought[-1].account
+    account = bought[-1].account
+    if (there := next((each for each in shot.candidates if each.account == account), None)) is not None:
+        shot.go_to(there)
+    shot.vendor = account
     if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
         shot.request = shot.request.model_copy(update={"model": model})
+
+
+def is_open_to(shot: Shot, vendors: Sequence[str]) -> bool:
+    """Whether any of these vendors may make a shot: none was asked, or what was bought of it has ended at one of them.
+
+    A purchase that stands, or of which nobody knows, stays where it was made.
+    """
+    if shot.standing in (Standing.UNKNOWN, Standing.UNREADABLE):
+        return False
+    bought = [purchase.intent.account for purchase in shot.attempts if purchase.is_charged and purchase.intent]
+    return not bought or bought[-1] in map(account_name, vendors)
