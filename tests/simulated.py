@@ -1,12 +1,8 @@
-"""Runs on a simulated clock: the product's run, turns and queue for slots; jobs, clips and their fetching are made up.
-
-An event loop that jumps to its next appointment instead of sleeping plays hours of jobs in a second.
-"""
+"""Runs on a jumping clock: the product's run, turns and queue for slots; jobs, clips and their fetching are made up."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,40 +25,10 @@ from longtake.planning.plan import Plan, Shot
 from longtake.planning.pools.candidates import Candidate
 from longtake.rendering.run import Run, Steps
 from longtake.vendors import adapter_named
+from tests.jumping import JumpingLoop
 
 ASKED_AGAIN_SECONDS = 2.0
 """As a Prefect limit without a free slot asks for."""
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: moves the clock on to when something is due."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        # A clock that stood still while code runs would let a wait of a rounding error go on for ever.
-        self.now += 1e-6 if ready or not timeout else timeout + 1e-6
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only between its appointments; what would go to a thread is done at once."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-    def run_in_executor(self, executor, func, *args):
-        done = self.create_future()
-        try:
-            done.set_result(func(*args))
-        except Exception as error:
-            done.set_exception(error)
-        return done
 
 
 class _Slots(FixedSlots):

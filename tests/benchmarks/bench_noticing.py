@@ -27,7 +27,7 @@ from longtake.ledger.job_ages import REMEMBERED
 from longtake.sandbox.jobs import life_seconds
 from longtake.sandbox.settings import SandboxSettings
 from tests.benchmarks.whole_runs.measuring import spread
-from tests.simulated import JumpingLoop
+from tests.jumping import JumpingLoop
 
 ANSWER_SECONDS = 0.2
 ALIKE = ("seedance-2.0-mini", "720p 5 text")

@@ -102,6 +102,6 @@ def quiet_session(*stands, **more) -> SimpleNamespace:
 
 async def until(holds) -> None:
     """Waits till something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - it is looked at from outside
             await asyncio.sleep(0.005)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from longtake.accounts.slots import FixedSlots, SlotPool, first_slot
+from tests.jumping import jumping, now
 
 
 class Pools:
@@ -14,7 +15,7 @@ class Pools:
 
     def __init__(self, *limits: int) -> None:
         self.backends = [FixedSlots(limit) for limit in limits]
-        self.pools = [SlotPool(backend, linger_seconds=0.02) for backend in self.backends]
+        self.pools = [SlotPool(backend, linger_seconds=0.02, clock=now) for backend in self.backends]
 
     def which(self, granted) -> int:
         return self.pools.index(granted.pool)
@@ -27,6 +28,7 @@ class Pools:
             await pool.close()
 
 
+@jumping
 async def test_slots_are_taken_of_the_first_account_until_it_has_none_free():
     world = Pools(2, 2)
     taken = [await first_slot(world.pools, number) for number in range(4)]
@@ -36,6 +38,7 @@ async def test_slots_are_taken_of_the_first_account_until_it_has_none_free():
     await world.all_come_back()
 
 
+@jumping
 async def test_a_crowd_fills_all_accounts_and_none_beyond_its_limit():
     world, most = Pools(3, 3), [0, 0]
 
@@ -51,6 +54,7 @@ async def test_a_crowd_fills_all_accounts_and_none_beyond_its_limit():
 
 
 @pytest.mark.parametrize("which", [0, 1])
+@jumping
 async def test_where_none_is_free_the_first_that_comes_free_is_taken_and_the_other_line_left(which):
     world = Pools(1, 1)
     held = [await pool.acquire() for pool in world.pools]
@@ -66,6 +70,7 @@ async def test_where_none_is_free_the_first_that_comes_free_is_taken_and_the_oth
     await world.all_come_back()
 
 
+@jumping
 async def test_two_that_come_free_at_once_go_to_two():
     world = Pools(1, 1)
     held = [await pool.acquire() for pool in world.pools]
@@ -80,6 +85,7 @@ async def test_two_that_come_free_at_once_go_to_two():
     await world.all_come_back()
 
 
+@jumping
 async def test_the_most_urgent_is_served_first_though_it_stands_in_two_lines():
     world = Pools(1, 1)
     held = [await pool.acquire() for pool in world.pools]
@@ -97,6 +103,7 @@ async def test_the_most_urgent_is_served_first_though_it_stands_in_two_lines():
 
 
 @pytest.mark.parametrize("moment", range(12))
+@jumping
 async def test_who_gives_up_at_any_moment_leaves_no_slot_lost(moment):
     world = Pools(1, 1)
     held = [await pool.acquire() for pool in world.pools]
@@ -115,6 +122,7 @@ async def test_who_gives_up_at_any_moment_leaves_no_slot_lost(moment):
     await world.all_come_back()
 
 
+@jumping
 async def test_an_account_without_any_slot_keeps_nobody_from_the_next():
     world = Pools(0, 1)
     granted = await asyncio.wait_for(first_slot(world.pools, 0), 2)

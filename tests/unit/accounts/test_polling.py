@@ -20,6 +20,7 @@ from longtake.domain.errors import (
     VendorUnavailableError,
 )
 from longtake.domain.job import JobSnapshot, JobStatus
+from tests.jumping import jumping, now
 
 RUNNING = JobSnapshot(status=JobStatus.RUNNING)
 ALIKE = ("seedance-2.0-mini", "720p 5 text")
@@ -43,6 +44,7 @@ def poller_of(answers, *, max_wait_seconds=5.0, gap=0.01):
     return poller, calls
 
 
+@jumping
 async def test_waiting_ends_with_the_terminal_snapshot():
     poller, calls = poller_of([RUNNING, RUNNING, DONE])
     assert await poller.wait("j", submitted_at=time.time()) == DONE
@@ -51,12 +53,14 @@ async def test_waiting_ends_with_the_terminal_snapshot():
 
 
 @pytest.mark.parametrize("trouble", [VendorUnavailableError("502", "", 502), RateLimitedError("slow", "", 429, 0.01)])
+@jumping
 async def test_a_look_that_fails_is_looked_again(trouble):
     poller, _ = poller_of([trouble, trouble, trouble, DONE])
     assert await poller.wait("j", submitted_at=time.time()) == DONE
     await poller.close()
 
 
+@jumping
 async def test_one_lie_about_an_unknown_job_is_not_believed():
     lie = RejectedRequestError("no such task", "", 404)
     poller, _ = poller_of([lie, lie, RUNNING, lie, DONE])
@@ -64,6 +68,7 @@ async def test_one_lie_about_an_unknown_job_is_not_believed():
     await poller.close()
 
 
+@jumping
 async def test_a_job_denied_again_and_again_is_lost():
     poller, calls = poller_of([RejectedRequestError("no such task", "", 404)])
     with pytest.raises(JobLostError):
@@ -72,6 +77,7 @@ async def test_a_job_denied_again_and_again_is_lost():
     await poller.close()
 
 
+@jumping
 async def test_success_without_a_link_is_its_own_error():
     poller, calls = poller_of([JobSnapshot(status=JobStatus.SUCCEEDED)])
     with pytest.raises(JobLostError, match="without a link"):
@@ -80,6 +86,7 @@ async def test_success_without_a_link_is_its_own_error():
     await poller.close()
 
 
+@jumping
 async def test_an_unknown_word_is_still_running_and_warned_about_once(caplog):
     odd = JobSnapshot(status=JobStatus.RUNNING, word="pondering", known_word=False)
     poller, _ = poller_of([odd, odd, odd, DONE])
@@ -88,6 +95,7 @@ async def test_an_unknown_word_is_still_running_and_warned_about_once(caplog):
     await poller.close()
 
 
+@jumping
 async def test_waiting_too_long_is_still_running_not_failed():
     poller, _ = poller_of([RUNNING], max_wait_seconds=0.2)
     with pytest.raises(StillRunningError):
@@ -95,6 +103,7 @@ async def test_waiting_too_long_is_still_running_not_failed():
     await poller.close()
 
 
+@jumping
 async def test_a_refused_key_ends_the_wait():
     poller, _ = poller_of([AuthenticationError("bad key", "", 401)])
     with pytest.raises(AuthenticationError):
@@ -102,11 +111,12 @@ async def test_a_refused_key_ends_the_wait():
     await poller.close()
 
 
+@jumping
 async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_than_the_gap():
     looked: dict[str, list[float]] = {}
 
     async def look(job_id):
-        looked.setdefault(job_id, []).append(time.monotonic())
+        looked.setdefault(job_id, []).append(now())
         return DONE if len(looked[job_id]) == 4 else RUNNING
 
     poller = Poller(look, lambda error: False, shortest_gap_seconds=0.1, max_wait_seconds=10)
@@ -117,6 +127,7 @@ async def test_one_poller_serves_many_jobs_without_looking_twice_at_one_in_less_
 
 
 @pytest.mark.parametrize("trouble", ["quiet", "hanging", "listener"])
+@jumping
 async def test_waiting_ends_whatever_keeps_a_look_from_being_made(monkeypatch, trouble):
     """A slot is held as long as somebody waits: no vendor's word, silence or fault of ours may hold it for ever."""
     monkeypatch.setattr(polling, "LAST_LOOK_SECONDS", 0.2)

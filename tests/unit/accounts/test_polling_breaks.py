@@ -10,7 +10,7 @@ from longtake.accounts.poll_schedule import LATEST_FIRST_LOOK_SECONDS, PollSched
 from longtake.accounts.polling import LONGEST_QUIET_SECONDS, Poller
 from longtake.domain.errors import RateLimitedError, VendorUnavailableError
 from longtake.domain.job import JobSnapshot, JobStatus
-from tests.benchmarks.bench_noticing import JumpingLoop
+from tests.jumping import JumpingLoop
 
 RUNNING = JobSnapshot(status=JobStatus.RUNNING)
 DONE = JobSnapshot(status=JobStatus.SUCCEEDED, video_url="https://media.test/a.mp4")

@@ -7,11 +7,13 @@ import asyncio
 import pytest
 
 from longtake.accounts.slots import FixedSlots, Lease, SlotPool
+from tests.jumping import jumping, now
 
 
+@jumping
 async def test_never_more_than_the_limit_at_once_and_all_get_their_turn():
     backend, running, peak = FixedSlots(3), 0, 0
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
 
     async def job(number):
         nonlocal running, peak
@@ -28,8 +30,9 @@ async def test_never_more_than_the_limit_at_once_and_all_get_their_turn():
     assert backend.held == 0
 
 
+@jumping
 async def test_the_most_urgent_waiter_is_served_first():
-    pool, order = SlotPool(FixedSlots(1)), []
+    pool, order = SlotPool(FixedSlots(1), clock=now), []
     held = await pool.acquire(0)
 
     async def wait(priority):
@@ -45,6 +48,7 @@ async def test_the_most_urgent_waiter_is_served_first():
     assert order == [1, 3, 5]
 
 
+@jumping
 async def test_slots_pass_on_without_asking_the_backend():
     backend = FixedSlots(2)
     takes = 0
@@ -56,7 +60,7 @@ async def test_slots_pass_on_without_asking_the_backend():
         return await take()
 
     backend.take = counted
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
 
     async def job():
         lease = await pool.acquire()
@@ -68,18 +72,20 @@ async def test_slots_pass_on_without_asking_the_backend():
     assert takes < 10
 
 
+@jumping
 async def test_an_idle_slot_goes_back_after_a_moment():
     backend = FixedSlots(1)
-    pool = SlotPool(backend, linger_seconds=0.05)
+    pool = SlotPool(backend, linger_seconds=0.05, clock=now)
     pool.release(await pool.acquire())
     await asyncio.sleep(0.3)
     assert backend.held == 0
     await pool.close()
 
 
+@jumping
 async def test_a_lowered_limit_takes_slots_away_between_jobs():
     backend = FixedSlots(3)
-    pool = SlotPool(backend, linger_seconds=0.05)
+    pool = SlotPool(backend, linger_seconds=0.05, clock=now)
     leases = [await pool.acquire() for _ in range(3)]
     backend.limit = 1
     waiter = asyncio.create_task(pool.acquire())
@@ -94,9 +100,10 @@ async def test_a_lowered_limit_takes_slots_away_between_jobs():
     await pool.close()
 
 
+@jumping
 async def test_a_waiter_that_gives_up_takes_no_slot_with_it():
     backend = FixedSlots(1)
-    pool = SlotPool(backend, linger_seconds=0.05)
+    pool = SlotPool(backend, linger_seconds=0.05, clock=now)
     held = await pool.acquire()
     waiter = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0.02)
@@ -125,10 +132,11 @@ class SlowSlots(FixedSlots):
         return await super().take()
 
 
+@jumping
 async def test_a_slot_that_comes_free_is_passed_on_while_the_backend_is_slow_to_answer():
     backend = SlowSlots(1)
     backend.answering.set()
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     held = await pool.acquire()
     backend.answering.clear()
     waiter = asyncio.create_task(pool.acquire())
@@ -141,9 +149,10 @@ async def test_a_slot_that_comes_free_is_passed_on_while_the_backend_is_slow_to_
     assert backend.held == 0
 
 
+@jumping
 async def test_a_slot_that_the_backend_gives_goes_to_the_most_urgent_though_another_asked_for_it():
     backend = SlowSlots(1)
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     first = asyncio.create_task(pool.acquire(7))
     await asyncio.sleep(0.05)
     assert backend.asking
@@ -157,9 +166,10 @@ async def test_a_slot_that_the_backend_gives_goes_to_the_most_urgent_though_anot
 
 
 @pytest.mark.parametrize("moment", range(8))
+@jumping
 async def test_waiters_that_give_up_one_after_another_lose_no_slot(moment):
     backend = FixedSlots(2)
-    pool = SlotPool(backend, linger_seconds=0.02)
+    pool = SlotPool(backend, linger_seconds=0.02, clock=now)
 
     async def work(priority):
         pool.release(await pool.acquire(priority))
@@ -178,10 +188,11 @@ async def test_waiters_that_give_up_one_after_another_lose_no_slot(moment):
     await pool.close()
 
 
+@jumping
 async def test_the_backend_is_asked_for_one_slot_at_a_time():
     backend = SlowSlots(5)
     backend.answering.set()
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     waiters = [asyncio.create_task(pool.acquire()) for _ in range(6)]
     await asyncio.wait_for(asyncio.gather(*waiters[:5]), 2)
     await asyncio.sleep(0.2)
@@ -193,9 +204,10 @@ async def test_the_backend_is_asked_for_one_slot_at_a_time():
     assert backend.held == 0
 
 
+@jumping
 async def test_a_slot_that_comes_while_the_pool_closes_goes_back():
     backend = SlowSlots(3)
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     waiter = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0.05)
     closing = asyncio.create_task(pool.close())
@@ -240,9 +252,10 @@ class Failing(FixedSlots):
         self._fail("close")
 
 
+@jumping
 async def test_a_backend_that_fails_to_give_a_slot_is_asked_again_only_after_a_pause():
     backend = Failing("take")
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     waiting = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0.3)
     waiting.cancel()
@@ -250,8 +263,9 @@ async def test_a_backend_that_fails_to_give_a_slot_is_asked_again_only_after_a_p
     assert backend.asked < 5
 
 
+@jumping
 async def test_waiters_are_served_whatever_else_of_the_backend_fails():
-    pool = SlotPool(Failing("give", "keep", "take_over", "over_limit", "close"), linger_seconds=0.01)
+    pool = SlotPool(Failing("give", "keep", "take_over", "over_limit", "close"), linger_seconds=0.01, clock=now)
     assert await pool.take_over("slot", 60) is None
     for _ in range(2):
         lease = await asyncio.wait_for(pool.acquire(), 2)

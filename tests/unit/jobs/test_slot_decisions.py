@@ -17,6 +17,7 @@ from longtake.jobs import takeover
 from longtake.jobs.takeover import JobSlot, may_run_on, take_up_slot
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Claim, Terminal
+from tests.jumping import jumping, now
 from tests.unit.bought import IDENTITY, accepted, account, intent, job, quiet_session, until
 
 
@@ -57,6 +58,7 @@ class Backend(FixedSlots):
         self.notes.append("close")
 
 
+@jumping
 async def test_slots_of_this_process_are_so_many_and_come_back():
     backend = FixedSlots(2)
     leases = [await backend.take(), await backend.take()]
@@ -74,9 +76,10 @@ async def test_slots_of_this_process_are_so_many_and_come_back():
     assert await backend.take_over("any", 1.0) is None
 
 
+@jumping
 async def test_what_a_pool_is_told_of_a_slot_reaches_the_backend():
     backend = Backend()
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     lease = Lease("a", slot="a")
     await pool.keep(lease, 60)
     await pool.forget(lease)
@@ -86,8 +89,9 @@ async def test_what_a_pool_is_told_of_a_slot_reaches_the_backend():
     assert backend.notes == ["keep a 60", "forget a", "take over b 30", "close"]
 
 
+@jumping
 async def test_equal_waiters_are_served_in_order_of_arrival():
-    pool, order = SlotPool(Backend()), []
+    pool, order = SlotPool(Backend(), clock=now), []
     held = await pool.acquire()
 
     async def wait(name):
@@ -103,6 +107,7 @@ async def test_equal_waiters_are_served_in_order_of_arrival():
     assert order == list("abc")
 
 
+@jumping
 async def test_the_backend_is_asked_again_after_as_long_as_it_says():
     backend, clock = Backend(1, 7.0), SimpleNamespace(now=100.0)
     pool = SlotPool(backend, clock=lambda: clock.now)
@@ -122,6 +127,7 @@ async def test_the_backend_is_asked_again_after_as_long_as_it_says():
     await pool.close()
 
 
+@jumping
 async def test_a_backend_in_trouble_is_asked_again_after_two_seconds():
     backend, clock = Backend(1, KeyError("x")), SimpleNamespace(now=100.0)
     pool = SlotPool(backend, clock=lambda: clock.now)
@@ -132,9 +138,10 @@ async def test_a_backend_in_trouble_is_asked_again_after_two_seconds():
     await pool.close()
 
 
+@jumping
 async def test_a_short_pause_of_the_backend_ends_by_itself():
     backend = Backend(1, 0.05)
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     lease = await asyncio.wait_for(pool.acquire(), 2)
     assert backend.notes == ["take", "take"]
     pool.release(lease)
@@ -142,6 +149,7 @@ async def test_a_short_pause_of_the_backend_ends_by_itself():
 
 
 @pytest.mark.parametrize(("held_seconds", "goes_back"), [(600.0, False), (600.1, True)])
+@jumping
 async def test_a_slot_that_was_held_long_goes_back_between_two_jobs(held_seconds, goes_back):
     backend, clock = Backend(), SimpleNamespace(now=1000.0)
     pool = SlotPool(backend, clock=lambda: clock.now)
@@ -154,18 +162,20 @@ async def test_a_slot_that_was_held_long_goes_back_between_two_jobs(held_seconds
     assert backend.notes.count("give a") == 1
 
 
+@jumping
 async def test_a_slot_beyond_a_lowered_limit_goes_back_at_once():
     backend = Backend(3)
     backend.held, backend.is_over = 1, True
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     pool.release(Lease("a"))
     await until(lambda: "give a" in backend.notes)
     await pool.close()
 
 
+@jumping
 async def test_an_idle_slot_lingers_for_the_next_link_of_a_chain():
     backend = Backend()
-    pool = SlotPool(backend, linger_seconds=0.2)
+    pool = SlotPool(backend, linger_seconds=0.2, clock=now)
     lease = await pool.acquire()
     pool.release(lease)
     await asyncio.sleep(0.05)
@@ -179,9 +189,10 @@ async def test_an_idle_slot_lingers_for_the_next_link_of_a_chain():
     await pool.close()
 
 
+@jumping
 async def test_a_pool_that_rests_serves_what_is_released_to_it():
     backend = Backend()
-    pool = SlotPool(backend, linger_seconds=0.01)
+    pool = SlotPool(backend, linger_seconds=0.01, clock=now)
     first = await pool.acquire()
     await until(pool._pump.done)
     pool.release(first)
@@ -189,9 +200,10 @@ async def test_a_pool_that_rests_serves_what_is_released_to_it():
     await pool.close()
 
 
+@jumping
 async def test_a_waiter_that_is_cancelled_as_it_is_served_passes_its_slot_on():
     backend = Backend()
-    pool = SlotPool(backend, linger_seconds=5)
+    pool = SlotPool(backend, linger_seconds=5, clock=now)
     held = await pool.acquire()
     first, second = (asyncio.create_task(pool.acquire()) for _ in range(2))
     await asyncio.sleep(0.01)
@@ -209,15 +221,16 @@ async def test_a_waiter_that_is_cancelled_as_it_is_served_passes_its_slot_on():
     assert backend.held == 0
 
 
+@jumping
 async def test_closing_gives_all_idle_slots_back_once():
     backend = Backend(3)
-    pool = SlotPool(backend)
+    pool = SlotPool(backend, clock=now)
     for lease in [await pool.acquire() for _ in range(3)]:
         pool.release(lease)
     await pool.close()
     assert sorted(note for note in backend.notes if note.startswith("give")) == ["give 1", "give 2", "give 3"]
     assert (backend.notes[-1], backend.held) == ("close", 0)
-    await SlotPool(backend).close()  # one that was never used closes as well
+    await SlotPool(backend, clock=now).close()  # one that was never used closes as well
 
 
 def test_a_lease_knows_when_it_was_taken():

@@ -14,6 +14,7 @@ from longtake.rendering.buying import coming_links
 from longtake.rendering.buying.coming_links import ComingLinks
 from longtake.rendering.buying.places import Places
 from longtake.rendering.scheduler import OPEN_REELS, Turns
+from tests.jumping import jumping, now
 from tests.simulated import chain, simulate
 
 
@@ -22,7 +23,7 @@ class World:
 
     def __init__(self, limit=None) -> None:
         self.backend = FixedSlots(1)
-        self.pool = SlotPool(self.backend, linger_seconds=0.02)
+        self.pool = SlotPool(self.backend, linger_seconds=0.02, clock=now)
         self.shots = [*chain("lone", 1), *chain("long", 3)]
         self.lone, self.first, self.second, self.third = self.shots
         options = RenderOptions(manifest="m.csv", output="out", limit=limit)
@@ -50,6 +51,7 @@ async def a_moment() -> None:
     await asyncio.sleep(0.03)
 
 
+@jumping
 async def test_a_slot_stands_empty_for_the_next_link_though_another_shot_is_ready():
     world = World()
     held = await world.asks(world.first)
@@ -65,6 +67,7 @@ async def test_a_slot_stands_empty_for_the_next_link_though_another_shot_is_read
     await world.all_come_back()
 
 
+@jumping
 async def test_a_clip_that_does_not_come_soon_keeps_no_slot_empty(monkeypatch):
     monkeypatch.setattr(coming_links, "MOST_HELD_SECONDS", 0.05)
     world = World()
@@ -81,6 +84,7 @@ async def test_a_clip_that_does_not_come_soon_keeps_no_slot_empty(monkeypatch):
     await world.all_come_back()
 
 
+@jumping
 async def test_a_link_that_is_not_made_leaves_its_slot_to_the_next():
     world = World()
     held = await world.asks(world.first)
@@ -94,6 +98,7 @@ async def test_a_link_that_is_not_made_leaves_its_slot_to_the_next():
 
 
 @pytest.mark.parametrize("moment", range(8))
+@jumping
 async def test_waiters_that_are_cancelled_at_any_moment_leave_no_slot_lost(moment):
     world = World()
     held = await world.asks(world.first)
@@ -112,6 +117,7 @@ async def test_waiters_that_are_cancelled_at_any_moment_leave_no_slot_lost(momen
 
 
 @pytest.mark.parametrize("moment", range(8))
+@jumping
 async def test_a_run_that_ends_leaves_every_place(moment):
     world = World()
     held = await world.asks(world.first)
@@ -123,6 +129,7 @@ async def test_a_run_that_ends_leaves_every_place(moment):
     await world.all_come_back()
 
 
+@jumping
 async def test_beyond_a_limit_no_slot_stands_empty():
     world = World(limit=2)
     world.places.leave(world.turns.place[world.lone])
