@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -18,7 +17,7 @@ import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import KINDS, Fault
-from tests.sandbox.conftest import Speaker, text_body
+from tests.sandbox.conftest import Speaker, patiently, text_body
 
 
 def test_bill_state_faults_settings_and_events_over_http(sandbox: Sandbox, speak: Speaker) -> None:
@@ -123,9 +122,7 @@ def test_evolink_calls_back_when_a_job_ends_and_again_when_refused(receiver: Rec
     with Sandbox(SandboxSettings(job_seconds=0.1, media="stub", allow_loopback_callbacks=True)) as sandbox:
         speak = Speaker(sandbox)
         job_id = speak.buy("evolink", text_body("evolink", callback_url=receiver.url))
-        deadline = time.monotonic() + 5
-        while len(receiver.bodies) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        patiently(lambda: len(receiver.bodies) >= 2)
         told = [httpx.Response(200, content=body).json() for body in receiver.bodies]
     assert [(body["id"], body["status"]) for body in told] == [(job_id, "completed")] * 2
     assert told[0]["results"][0].startswith("http://127.0.0.1")
@@ -137,9 +134,7 @@ def test_a_callback_tells_of_failure_too(receiver: Receiver) -> None:
         speak = Speaker(sandbox)
         sandbox.faults.add(Fault(kind="failed", step="look"))
         speak.look("evolink", speak.buy("evolink", text_body("evolink", callback_url=receiver.url)))
-        deadline = time.monotonic() + 5
-        while len(receiver.bodies) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        patiently(lambda: len(receiver.bodies) >= 2)
     assert b'"failed"' in receiver.bodies[1]
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake.sandbox.clips.film import render_clip
-from tests.sandbox.conftest import Speaker, refusal_words, text_body
+from tests.sandbox.conftest import LONG_SECONDS, Speaker, refusal_words, text_body
 
 VENDORS = ("powertokens", "anyfast", "evolink", "jimmyai")
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_job_over_the_limit_of_its_key_is_refused_until_one_ends(vendor: str) -> None:
-    with Sandbox(SandboxSettings(job_seconds=0.4, jobs_per_key=2, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=LONG_SECONDS, jobs_per_key=2, media="stub")) as sandbox:
         speak = Speaker(sandbox)
         first = speak.buy(vendor)
         speak.buy(vendor)
@@ -32,13 +32,13 @@ def test_a_job_over_the_limit_of_its_key_is_refused_until_one_ends(vendor: str) 
             assert response.status_code == 429
         assert sandbox.bill.count() == 2
         speak.job_id(vendor, speak.submit(vendor, text_body(vendor), account="other"))
-        speak.finish(vendor, first)
+        speak.end(first)
         speak.buy(vendor)
         assert sandbox.peak_in_flight(vendor) == 3
 
 
 def test_many_submits_at_once_never_pass_the_limit() -> None:
-    with Sandbox(SandboxSettings(job_seconds=30, jobs_per_key=5, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=LONG_SECONDS, jobs_per_key=5, media="stub")) as sandbox:
         speak = Speaker(sandbox)
         statuses: list[int] = []
         threads = [
@@ -54,12 +54,11 @@ def test_many_submits_at_once_never_pass_the_limit() -> None:
 
 
 def test_history_tells_when_how_many_jobs_were_in_flight() -> None:
-    with Sandbox(SandboxSettings(job_seconds=0.15, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=LONG_SECONDS, media="stub")) as sandbox:
         speak = Speaker(sandbox)
         began = time.monotonic()
-        for _ in range(3):
-            speak.buy("evolink")
-        time.sleep(0.3)
+        for job_id in [speak.buy("evolink") for _ in range(3)]:
+            speak.end(job_id)
         history = sandbox.in_flight_history("evolink")
         assert [count for _, count in history] == [1, 2, 3, 2, 1, 0]
         assert all(began <= at <= time.monotonic() for at, _ in history)
@@ -116,16 +115,16 @@ def test_a_stopped_sandbox_no_longer_answers_and_another_takes_its_port() -> Non
 def test_clips_are_rendered_beside_the_desk_not_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     may_render, links_asked = threading.Event(), 8
 
-    def patient(*args: Any, **facts: Any) -> None:
-        may_render.wait(20)
-        render_clip(*args, **facts)
+    def patient(path: Path, **facts: Any) -> None:
+        may_render.wait(120)
+        path.write_bytes(b"a clip")
 
     monkeypatch.setattr("longtake.sandbox.clips.shelf.render_clip", patient)
     with Sandbox(SandboxSettings(job_seconds=0.01, jobs_per_key=None)) as sandbox:
         speak = Speaker(sandbox)
         links = [speak.finish("evolink", speak.buy("evolink")).video_url for _ in range(links_asked)]
         with ThreadPoolExecutor(links_asked) as pool:
-            downloads = [pool.submit(httpx.get, link, timeout=30) for link in links]
+            downloads = [pool.submit(httpx.get, link, timeout=120) for link in links]
             for _ in range(5):
                 speak.finish("anyfast", speak.buy("anyfast"))
             assert not any(download.done() for download in downloads)

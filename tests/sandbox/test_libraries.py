@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
+from collections.abc import Callable
 
 import pytest
 
 from longtake.sandbox.app import Sandbox
-from tests.sandbox.conftest import MediaShop, Speaker, refusal_words
+from tests.sandbox.conftest import MediaShop, Speaker, patiently, refusal_words
 from tests.sandbox.test_references import body
 
 
-def active(check: object, *wanted: str) -> None:
-    deadline = time.monotonic() + 5
-    while check() not in wanted:  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def active(check: Callable[[], str], *wanted: str) -> None:
+    patiently(lambda: check() in wanted)
 
 
 @pytest.mark.parametrize("way", ["stream", "base64", "url"])
