@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,10 @@ FIRST = ("flows", "chaos", "docs", "contract", "e2e", "media")
 """Folders in the order of their turn; a process that begins a long file last keeps all others waiting."""
 LONG_VALUE = 100
 
+
+# What one process has compiled, the next hundreds need not compile again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long one example takes is the machine's affair.
 settings.register_profile("suite", deadline=None)

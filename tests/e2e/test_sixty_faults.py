@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import wave
 
@@ -28,29 +29,34 @@ def sound(seconds):
     return file.getvalue()
 
 
-FILES = {
-    "/fine.png": picture(640, 480, "PNG"),
-    "/fine.webp": picture(640, 480, "WEBP"),
-    "/fine.gif": picture(640, 480, "GIF"),
-    "/small.png": picture(200, 200),
-    "/wide.png": picture(2000, 400),
-    "/tall.png": picture(300, 2000),
-    "/huge.png": picture(7000, 3000),
-    "/fine.mp4": video(960, 720, 3),
-    "/short.mp4": video(960, 720, 1),
-    "/long.mp4": video(960, 720, 16),
-    "/half.mp4": video(960, 720, 9),
-    "/slow.mp4": video(960, 720, 3, fps=10),
-    "/tiny.mp4": video(640, 480, 3),
-    "/fine.wav": sound(3),
-    "/short.wav": sound(1),
-    "/long.wav": sound(20),
-    "/half.wav": sound(9),
-    "/page.png": b"<html>not found</html>",
-    "/cut.mp4": video(960, 720, 3)[:-700],
-    "/forbidden.png": 403,
-    "/inside.png": "http://10.1.2.3/secret.png",
-}
+@functools.cache
+def files():
+    """What the host gives, by path; made when it is asked for, since every process of the tests reads this module."""
+    return {
+        "/fine.png": picture(640, 480, "PNG"),
+        "/fine.webp": picture(640, 480, "WEBP"),
+        "/fine.gif": picture(640, 480, "GIF"),
+        "/small.png": picture(200, 200),
+        "/wide.png": picture(2000, 400),
+        "/tall.png": picture(300, 2000),
+        "/huge.png": picture(7000, 3000),
+        "/fine.mp4": video(640, 640, 3),
+        "/short.mp4": video(640, 640, 1),
+        "/long.mp4": video(640, 640, 16),
+        "/half.mp4": video(640, 640, 9),
+        "/slow.mp4": video(640, 640, 3, fps=10),
+        "/tiny.mp4": video(640, 480, 3),
+        "/fine.wav": sound(3),
+        "/short.wav": sound(1),
+        "/long.wav": sound(20),
+        "/half.wav": sound(9),
+        "/page.png": b"<html>not found</html>",
+        "/cut.mp4": video(640, 640, 3)[:-700],
+        "/forbidden.png": 403,
+        "/inside.png": "http://10.1.2.3/secret.png",
+    }
+
+
 RIGHT = {"vendor": "evolink", "prompt": "a cat", "duration_seconds": "5"}
 
 # Column and some words of the rule, then the cells that differ from a right row; names of files become addresses.
@@ -152,7 +158,7 @@ FAULTS: list[tuple[str, str, dict[str, str]]] = [
 def faulty(monkeypatch, write_manifest):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     with media_server() as host, Sandbox(SandboxSettings(media="stub")) as sandbox:
-        host.files = FILES
+        host.files = files()
 
         def cell(column, value):
             if column not in REFERENCE_COLUMNS:
