@@ -12,6 +12,7 @@ from longtake.sandbox.events import EventLog
 from longtake.sandbox.jobs import Job
 
 _RETRY_AFTER_SECONDS = (1.0, 2.0, 4.0)
+_LOOK_SECONDS = 0.2
 _TIMEOUT_SECONDS = 10.0
 
 
@@ -54,4 +55,4 @@ async def call_back(
 
 async def _until(moment: Callable[[], float]) -> None:
     while (left := moment() - time.monotonic()) > 0:  # noqa: ASYNC110 - a fault may bring it forward
-        await asyncio.sleep(left)
+        await asyncio.sleep(min(left, _LOOK_SECONDS))

@@ -17,7 +17,7 @@ import pytest
 
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from longtake.sandbox.faults import KINDS, Fault
-from tests.sandbox.conftest import Speaker, patiently, text_body
+from tests.sandbox.conftest import LONG_SECONDS, Speaker, patiently, text_body
 
 
 def test_bill_state_faults_settings_and_events_over_http(sandbox: Sandbox, speak: Speaker) -> None:
@@ -130,7 +130,7 @@ def test_evolink_calls_back_when_a_job_ends_and_again_when_refused(receiver: Rec
 
 def test_a_callback_tells_of_failure_too(receiver: Receiver) -> None:
     receiver.bodies.append(b"not the first")
-    with Sandbox(SandboxSettings(job_seconds=0.3, media="stub", allow_loopback_callbacks=True)) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=LONG_SECONDS, media="stub", allow_loopback_callbacks=True)) as sandbox:
         speak = Speaker(sandbox)
         sandbox.faults.add(Fault(kind="failed", step="look"))
         speak.look("evolink", speak.buy("evolink", text_body("evolink", callback_url=receiver.url)))
