@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from longtake.domain.marks import Marks
+
 
 def _numbers(value: object) -> object:
     """Without what is no number: NaN, Infinity, and the `null` that they were once written as."""
@@ -109,7 +111,7 @@ class Job(BaseModel):
 
 
 class Clip(BaseModel):
-    """One downloaded video. `key` is its place in the output store."""
+    """One downloaded video. `key` is its place in the output store; `marks` are None where nobody looked for them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -122,3 +124,4 @@ class Clip(BaseModel):
     duration_seconds: float
     fps: str = "24"
     has_audio: bool = True
+    marks: Marks | None = None

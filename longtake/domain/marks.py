@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -63,6 +63,12 @@ class Marks(BaseModel):
         found = [name for name, is_there in named.items() if is_there]
         asked = ("watermark",) if self.watermark else ()
         return (*found, *self.other, *asked, *(f"unread: {words}" for words in self.unread))
+
+    def rewritten(self, change: Callable[[str], str]) -> Marks:
+        """The same marks with every text that is the file's own changed."""
+        fields = tuple({change(name): change(value) for name, value in each.items()} for each in self.aigc)
+        other, unread = tuple(map(change, self.other)), tuple(map(change, self.unread))
+        return self.model_copy(update={"aigc": fields, "other": other, "unread": unread})
 
     @property
     def producers(self) -> tuple[str, ...]:

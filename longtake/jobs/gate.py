@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from longtake.accounts.transport import redact
 from longtake.domain.errors import DecoderError, MachineError, MediaError, UnreadableClipError
 from longtake.domain.job import Clip
 from longtake.domain.request import ShotRequest
@@ -41,6 +42,7 @@ def expectation(request: ShotRequest, limits: Limits, policy: GatePolicy) -> Exp
         width=size[0] if size else None,
         height=size[1] if size else None,
         audio=request.generate_audio,
+        watermark=request.watermark,
         gate=policy.model_dump(exclude_defaults=True),
     )
 
@@ -74,6 +76,7 @@ def gate(
             duration_seconds=facts.duration_seconds,
             fps=str(facts.fps),
             has_audio=facts.has_audio,
+            marks=inspection.marks.rewritten(redact).model_copy(update={"watermark": wanted.watermark}),
         )
         faults = tuple(str(finding) for finding in inspection.findings if finding.severity == "strict")
         return GateResult(clip, faults, tuple(finding.model_dump(mode="json") for finding in inspection.findings))

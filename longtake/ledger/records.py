@@ -31,7 +31,10 @@ class Record(BaseModel):
 
 
 class Expectation(BaseModel):
-    """What the clip should look like. None: the vendor is free to choose. `gate` holds fields of a `GatePolicy`."""
+    """What the clip should look like. None: the vendor is free to choose. `gate` holds fields of a `GatePolicy`.
+
+    `watermark` is no check: a clip's record says whether a visible one was asked for.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,6 +42,7 @@ class Expectation(BaseModel):
     width: int | None = None
     height: int | None = None
     audio: bool | None = None
+    watermark: bool | None = None
     gate: dict[str, Any] = Field(default_factory=dict)
 
 

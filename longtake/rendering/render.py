@@ -27,7 +27,7 @@ from longtake.planning.needs import needs_of
 from longtake.planning.plan import Plan, RowChoice, Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.choosing import missing_choice
-from longtake.rendering.output.findings import seam_warnings
+from longtake.rendering.output.findings import film_warnings
 from longtake.rendering.output.outputs import publish_clip, shown_take
 from longtake.rendering.output.posters import make_pictures
 from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel, with_timeline
@@ -245,6 +245,7 @@ def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult])
         missing=missing,
         options=options,
         joint_limits=prepared.options.drift_limits,
+        marks=prepared.options.gate.marks,
     )
 
 
@@ -347,7 +348,7 @@ def write_up(
     ends = (stored_end(shot, ended) for shot in prepared.plan.shots)
     beyond_limit = sum(end is not None and end.beyond_limit for end in ends)
     asked = {shot.row.row for shot in prepared.asked_shots}
-    seams = seam_warnings(reel for reel, _ in made.values())
+    seams = film_warnings(reel for reel, _ in made.values())
 
     def result(shot: Shot) -> ShotResult:
         found = result_of(shot, ended, prepared.options.output)

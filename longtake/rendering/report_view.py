@@ -14,7 +14,7 @@ from longtake.domain.verdicts import ShotStage
 from longtake.ledger.records import Purchase, attempts_in
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.planning.plan import Shot
-from longtake.rendering.output.findings import clip_warnings, seam_warnings
+from longtake.rendering.output.findings import clip_warnings, film_warnings
 from longtake.rendering.output.outputs import clip_key, contact_sheet_key, poster_key
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.output.takes import review_facts
@@ -73,7 +73,7 @@ def report_view(
     told = Packed[ReelView]()
     for name, own in by_reel.items():
         made, note = reels.get(name, (None, ""))
-        seams = seam_warnings([made])
+        seams = film_warnings([made])
         views: dict[Shot, ShotView] = {}
         for shot in own:
             attempts = attempts_in(shot.identity, purchases)

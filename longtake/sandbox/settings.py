@@ -18,6 +18,8 @@ class SandboxSettings(BaseModel):
         jobs_per_key: Jobs in flight that one key may have; above it the vendor's own 429 words. None: no limit.
         link_seconds: Life of a media link, None for the vendor's own (24 h, JimmyAI 3 days).
         media: `real` encodes a clip for every job; `stub` serves one clip per format, with job code 0.
+        marks: What the clips' files say of how they were made: `aigc` fields (GB 45438), a `c2pa` manifest that nobody
+            signed, `both`, or `none`.
         numbering: Where a job's number, and so its whole clip, comes from: `arrival` counts jobs; `content` takes the
             order's body and its references' bytes, so that equal orders make equal clips in every run.
         echo_frames: How many last frames of a reference video the new clip repeats before its own.
@@ -42,6 +44,7 @@ class SandboxSettings(BaseModel):
     jobs_per_key: int | None = Field(default=10, ge=0)
     link_seconds: float | None = Field(default=None, gt=0)
     media: Literal["real", "stub"] = "real"
+    marks: Literal["none", "aigc", "c2pa", "both"] = "none"
     numbering: Literal["arrival", "content"] = "arrival"
     echo_frames: int = Field(default=0, ge=0)
     clock_offset_seconds: float = 0.0

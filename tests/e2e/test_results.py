@@ -26,7 +26,7 @@ SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio
 ADDED = [
     *("shot_id", "take", "verdict", "vendor", "wire_model", "job_id", "clip", "sha256", "width", "height"),
     *("clip_seconds", "price_low_usd", "price_high_usd", "submitted_at", "finished_at", "error", "next_action"),
-    *("reported_usage", "warnings", "spent_usd", "attempts", "chosen_take"),
+    *("reported_usage", "warnings", "spent_usd", "attempts", "chosen_take", "marks"),
 ]
 MINI = "seedance-2.0-mini-text-to-video"
 

@@ -18,11 +18,13 @@ class RowResult(BaseModel):
     """How one row ended.
 
     `reported_usage` is what the vendor told of it, as JSON; `warnings` what the gate noted without failing the clip,
-    repeated pictures that stay in its reel, and each try where they were at several accounts. `price_*_usd` is that of
-    the purchases whose clips are told here, empty where nothing was bought; `spent_usd` is what the shot cost in all,
-    earlier takes and failed attempts included, at the high bound (0 where nothing was bought, empty where a price is
-    unknown), `attempts` how many purchases that was. `chosen_take` is the one of its takes that the reel shows, from 1;
-    empty while a person's decision is missing.
+    repeated pictures that stay in its reel, marks that its reel does not hold, and each try where they were at several
+    accounts. `price_*_usd` is that of the purchases whose clips are told here, empty where nothing was bought;
+    `spent_usd` is what the shot cost in all, earlier takes and failed attempts included, at the high bound (0 where
+    nothing was bought, empty where a price is unknown), `attempts` how many purchases that was. `chosen_take` is the
+    one of its takes that the reel shows, from 1; empty while a person's decision is missing. `marks` names what in the
+    clip's file says that AI made it, and a watermark that was asked for, joined with `|`; `none` where nothing does,
+    empty where nobody looked.
 
     Prices in US dollars, sizes in pixels of the clip, times in UTC (Unix seconds and ISO 8601 are taken too).
     """
@@ -52,3 +54,4 @@ class RowResult(BaseModel):
     spent_usd: float | None = None
     attempts: int | None = None
     chosen_take: int | None = None
+    marks: Told = None

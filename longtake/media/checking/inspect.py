@@ -9,10 +9,12 @@ from typing import Literal, cast
 
 from pydantic import BaseModel
 
+from longtake.domain.marks import Marks
 from longtake.media.checking.features import NotingWatch
 from longtake.media.checking.policy import Check, GatePolicy, Graded
 from longtake.media.checking.viewing import SOUND_BLOCK_SECONDS, Viewing, view
 from longtake.media.reading.clock import Ratio
+from longtake.media.reading.marks import read_marks
 from longtake.media.reading.probe import ClipFacts
 
 Severity = Literal["strict", "warn"]
@@ -57,6 +59,7 @@ class Inspection(BaseModel, frozen=True):
 
     facts: ClipFacts
     findings: tuple[Finding, ...]
+    marks: Marks = Marks()
 
     @property
     def passed(self) -> bool:
@@ -107,7 +110,7 @@ def inspect_clip(
             far = severity == "far" and _is_far(check, viewing, expected)
             level: Severity = "strict" if (severity == "strict" or far) and not unasked else "warn"
             findings.append(Finding(check=check, severity=level, message=message, start_seconds=start, end_seconds=end))
-    return Inspection(facts=viewing.facts, findings=tuple(findings))
+    return Inspection(facts=viewing.facts, findings=tuple(findings), marks=read_marks(clip))
 
 
 _Claims = Iterator[tuple[str, Stretch | None]]

@@ -10,7 +10,9 @@ from typing import Literal, get_args
 from pydantic import BaseModel, Field
 
 Check = Literal["decodable", "duration", "size", "frame_rate", "sound", "black", "frozen", "cuts", "silent", "clipped"]
-CHECKS: tuple[Check, ...] = get_args(Check)
+"""What is looked for in each clip."""
+CHECKS: tuple[str, ...] = (*get_args(Check), "marks")
+"""Those of films too."""
 Strictness = Literal["strict", "warn", "off"]
 Graded = Literal["strict", "far", "warn", "off"]
 """`far` fails what is far from what was asked for, and notes small deviations."""
@@ -22,6 +24,8 @@ class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     By default a clip fails if it does not decode to its end, or is "far" from the length or size that was ordered, half
     of it missing for example; small deviations are noted. The other findings may be what the prompt asked for;
     a prompt that asks for a cut turns `cuts` off.
+    `marks` looks at films, not at clips: "strict" makes no film that loses what its clips' files say of how they were
+    made; the clips stay.
     Stretches shorter than the `…_seconds` are not reported.
     """
 
@@ -35,6 +39,7 @@ class GatePolicy(BaseModel, frozen=True, extra="forbid"):
     cuts: Strictness = "warn"
     silent: Strictness = "warn"
     clipped: Strictness = "warn"
+    marks: Strictness = "warn"
     black_seconds: float = 0.25
     frozen_seconds: float = 1.0
     silent_seconds: float = 1.0

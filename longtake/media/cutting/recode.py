@@ -10,12 +10,15 @@ from typing import Any, NamedTuple, cast
 import av
 import numpy as np
 from av import AudioFrame, AudioResampler, VideoFrame
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from longtake.domain.errors import UnreadableClipError
+from longtake.domain.marks import Marks
 from longtake.media.reading.clock import exact
 from longtake.media.reading.colour import SDR, Colour, check_convertible, is_kept_in_8_bits
 from longtake.media.reading.fitting import Canvas, Fitter
+from longtake.media.reading.mark_texts import KEEPS_NAMES, metadata_of
 from longtake.media.reading.opening import reading
 from longtake.media.reading.packets import PacketTable
 from longtake.media.reading.pictures import last_pictures
@@ -24,9 +27,6 @@ from longtake.media.reading.probe import ClipFacts, open_clip
 SUB_TICKS = 512
 """Ticks of the new clip's clock per picture."""
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-
-_MP4 = {"movflags": "+faststart", "movie_timescale": "96000"}
-"""The muxer's own clock of 1/1000 s would cut the sound short by up to a millisecond."""
 
 Sound = NDArray[np.float32]
 
@@ -37,6 +37,7 @@ class Source(NamedTuple):
     path: Path
     facts: ClipFacts
     table: PacketTable
+    marks: Marks = Marks()
 
 
 class Stretch(NamedTuple):
@@ -54,6 +55,16 @@ def encoded_colour(facts: ClipFacts) -> Colour:
     return meant if is_kept_in_8_bits(meant) else SDR
 
 
+def _mp4(target: Path, marks: Marks) -> OutputContainer:
+    """A new file that says how it was made as far as its source did."""
+    metadata = metadata_of([marks])
+    flags = f"+faststart+{KEEPS_NAMES}" if metadata else "+faststart"
+    # The muxer's own clock of 1/1000 s would cut the sound short by up to a millisecond.
+    output = av.open(str(target), "w", format="mp4", options={"movflags": flags, "movie_timescale": "96000"})
+    output.metadata.update(metadata)
+    return output
+
+
 def encode_stretch(source: Source, stretch: Stretch, target: Path, crf: int) -> None:
     """Writes the stretch as H.264 and AAC, in order of display, so that no player or vendor needs an edit list for it.
 
@@ -63,7 +74,7 @@ def encode_stretch(source: Source, stretch: Stretch, target: Path, crf: int) -> 
     """
     colour = encoded_colour(source.facts)
     check_convertible(source.facts.colour_meant, colour, source.path.name)
-    with av.open(str(target), "w", format="mp4", options=_MP4) as output:
+    with _mp4(target, source.marks) as output:
         video: Any = output.add_stream("libx264", rate=stretch.fps)
         video.width, video.height = stretch.size
         video.pix_fmt = "yuv420p"
@@ -92,7 +103,7 @@ def copy_stretch(source: Source, stretch: Stretch, target: Path) -> None:
     table, facts = source.table, source.facts
     first = facts.frames - stretch.frames
     delay = table.delay(first, facts.frames)
-    with av.open(str(target), "w", format="mp4", options=_MP4) as output:
+    with _mp4(target, source.marks) as output:
         with reading(source.path), open_clip(source.path) as opened:
             video: Any = output.add_stream_from_template(opened.video)
             video.time_base = tick = 1 / (stretch.fps * SUB_TICKS)

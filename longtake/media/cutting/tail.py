@@ -12,8 +12,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from longtake.domain.errors import UnfitClipError
+from longtake.domain.marks import Marks, lost_marks
 from longtake.media.cutting.recode import Source, Stretch, copy_stretch, encode_stretch, encoded_colour
 from longtake.media.reading.colour import conversion
+from longtake.media.reading.marks import read_marks
 from longtake.media.reading.opening import reading
 from longtake.media.reading.packets import read_packets
 from longtake.media.reading.pictures import published
@@ -55,6 +57,8 @@ class TailReceipt(BaseModel, frozen=True):
         method: "untouched" is a copy of the file, "copied" has the source's own coded pictures, both without loss.
         reason: Why it could not be copied, "" if it could.
         colour: How the colours were converted, "" if they are as they were.
+        marks: What the tail's file says of how it was made.
+        marks_lost: What of the clip's marks the tail does not hold.
     """
 
     first_frame: int
@@ -66,6 +70,8 @@ class TailReceipt(BaseModel, frozen=True):
     method: Method
     reason: str = ""
     colour: str = ""
+    marks: Marks = Marks()
+    marks_lost: tuple[str, ...] = ()
 
 
 class FitReceipt(BaseModel, frozen=True):
@@ -115,6 +121,7 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
             obstacle = obstacle or f"it has more than {limits.max_bytes} bytes"
             _encode_within(source, stretch, draft, limits.max_bytes)
             method = "re-encoded"
+    marks = read_marks(target)
     return TailReceipt(
         first_frame=facts.frames - frames,
         frames=frames,
@@ -125,6 +132,8 @@ def cut_tail(clip: Path, seconds: float, target: Path, limits: TailLimits | None
         method=method,
         reason=obstacle,
         colour=conversion(facts.colour_meant, encoded_colour(facts)) if method == "re-encoded" else "",
+        marks=marks,
+        marks_lost=lost_marks(source.marks, marks),
     )
 
 
@@ -162,6 +171,7 @@ def make_fit(
             crf = _encode_within(clip, stretch, draft, limits.max_bytes)
             changes += [f"compressed to crf {crf}"] if crf != FINEST_CRF else []
             changes += _colour_changes(facts)
+            changes += [f"{words} left out" for words in lost_marks(clip.marks, read_marks(draft))]
     return FitReceipt(
         changes=tuple(changes),
         bytes=target.stat().st_size,
@@ -173,7 +183,7 @@ def make_fit(
 
 def _read(clip: Path) -> Source:
     with reading(clip), open_clip(clip) as opened:
-        return Source(clip, opened.facts, read_packets(opened, clip))
+        return Source(clip, opened.facts, read_packets(opened, clip), read_marks(clip))
 
 
 def _last(source: Source, frames: int, fps: Fraction, size: tuple[int, int]) -> Stretch:

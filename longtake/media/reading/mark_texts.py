@@ -1,4 +1,4 @@
-"""What texts in a film's file say of how it was made: the `AIGC` fields of GB 45438 as JSON or XMP, IPTC's source type.
+"""Texts in a film's file of how it was made, read and written: `AIGC` of GB 45438 as JSON or XMP, IPTC's source type.
 
 The texts are others': every search here takes time in proportion to their length.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
-from longtake.domain.marks import AIGC_FIELDS, SOURCE_TYPES
+from longtake.domain.marks import AIGC_FIELDS, SOURCE_TYPES, Marks, joined_aigc
 from longtake.domain.text import one_line, storable
 
 LONGEST_VALUE, MOST_FIELDS = 8_192, 32
+KEEPS_NAMES = "use_metadata_tags"
+"""Without it FFmpeg writes no metadata of a name that it does not know."""
 _MOST_PLACES, _MOST_DEPTH = 16, 4
 _RULE = {name.casefold() for name in AIGC_FIELDS}
 _SOURCE_TYPE = re.compile(rf"\b(?:{'|'.join(SOURCE_TYPES)})\b", re.IGNORECASE)
@@ -27,6 +29,12 @@ _MADE_BY_AI = re.compile(
     r"|(?:\bAI|人工智能)\s{0,4}(?:生成|合成)|由\s{0,4}AI\s{0,4}(?:生成|制作)",
     re.IGNORECASE,
 )
+
+
+def metadata_of(clips: Sequence[Marks]) -> dict[str, str]:
+    """The metadata with which a film of these clips says how it was made; none where they do not say it."""
+    fields = joined_aigc(clips)
+    return {"AIGC": json.dumps(fields, ensure_ascii=False)} if fields else {}
 
 
 class Found(NamedTuple):
@@ -108,9 +116,9 @@ def _kept(fields: Mapping[str, Any]) -> Found:
     too_long: list[str] = []
     for given, value in islice(fields.items(), MOST_FIELDS):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        name = storable(given, 100)
+        name = one_line(given, 100)
         if len(text) > LONGEST_VALUE:
-            too_long.append(f"{one_line(name, 60)}: {len(text):,} characters are more than are kept")
+            too_long.append(f"{name}: {len(text):,} characters are more than are kept")
             text = ""
         kept[name] = storable(text)
     if len(fields) > MOST_FIELDS:

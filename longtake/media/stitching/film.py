@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from longtake.domain.errors import MediaError, StorageError
+from longtake.media.reading.mark_texts import KEEPS_NAMES, metadata_of
 from longtake.media.reading.opening import demuxing
 from longtake.media.reading.parameter_sets import h264_set_ids, write_avcc
 from longtake.media.reading.probe import open_clip
@@ -115,20 +116,27 @@ def film_clock(fps: Fraction) -> tuple[Fraction, int]:
     return Fraction(1, fps.numerator * factor), fps.denominator * factor
 
 
+def _bytes_of(metadata: dict[str, str]) -> int:
+    return sum(len(text.encode()) + 256 for text in metadata.values())
+
+
 def _write_tracks(
     plan: FilmPlan, part: Path, options: StitchOptions, sound: Iterator[Sound] | None, progress: Progress
 ) -> None:
     fps = plan.target.format.fps
     tick_seconds, step = film_clock(fps)
     packets = plan.pictures * (1 + plan.sound_rate_hz / 1024 / float(fps)) + 16
+    metadata = metadata_of([clip.marks for clip in plan.clips])
     settings = {
         # Room for the index in front of the media: the film is written once, not moved afterwards.
-        "moov_size": str(int(packets * _INDEX_BYTES_PER_PACKET) + _INDEX_BYTES),
+        "moov_size": str(int(packets * _INDEX_BYTES_PER_PACKET) + _INDEX_BYTES + _bytes_of(metadata)),
         # Otherwise an edit list counts in milliseconds and cuts up to one of them off the sound.
         "movie_timescale": str(lcm(fps.numerator, plan.sound_rate_hz)),
         "video_track_timescale": str(tick_seconds.denominator),
+        **({"movflags": KEEPS_NAMES} if metadata else {}),
     }
     with av.open(str(part), "w", format="mp4", options=settings) as output:
+        output.metadata.update(metadata)
         video = _VideoWriter(output, plan, options)
         writer = _SoundWriter(output, sound, plan.sound_rate_hz) if sound else None
         for number, (packet, picture) in enumerate(video.packets()):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from longtake.domain.errors import UnfitClipError
+from longtake.domain.marks import Marks
 from longtake.media.reading.clock import STANDARD_RATES
 from longtake.media.reading.colour import SDR, Colour, Tags, check_convertible, decided, is_kept_in_8_bits
 from longtake.media.reading.fitting import tags_of
+from longtake.media.reading.marks import read_marks
 from longtake.media.reading.opening import reading
 from longtake.media.reading.packets import PacketTable, read_packets
 from longtake.media.reading.parameter_sets import ParameterSets
@@ -73,6 +75,7 @@ class PlannedClip:
         overlap: How many of them are blended with the end of the clip before.
         copied: Those that are copied, as [first, last) of `picks`; empty as (0, 0).
         why: Why pictures are encoded again, "" if none are.
+        marks: What its file says of how it was made.
     """
 
     path: Path
@@ -85,6 +88,7 @@ class PlannedClip:
     overlap: int = 0
     copied: tuple[int, int] = (0, 0)
     why: str = ""
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def shown_from_seconds(self) -> Fraction:
@@ -148,7 +152,7 @@ def _read(path: Path, head: int, tail: int) -> PlannedClip:
         raise UnfitClipError(f"{path.name}: trimming {head} + {tail} of {facts.frames} pictures leaves none")
     with reading(path), path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PlannedClip(path, digest, facts, table, head, tail)
+    return PlannedClip(path, digest, facts, table, head, tail, marks=read_marks(path))
 
 
 def format_of(facts: ClipFacts) -> Format:

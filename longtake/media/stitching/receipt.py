@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator
 
+from longtake.domain.marks import Marks
 from longtake.media.reading.clock import Ratio
 
 
@@ -104,6 +105,8 @@ class ClipReceipt(BaseModel):
     `frames_copied` of them are the clip's own packets; the others were encoded again. Within a crossfade the pictures
     of the later clip are counted. `fps` is the mean where the clip's rate varies. `seconds` is the length of its
     pictures, `shown_from_seconds` when the first one that the reel shows is due, from its first picture on.
+
+    `marks` is what its file says of how it was made, `marks_lost` what of that the reel does not hold.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -123,6 +126,8 @@ class ClipReceipt(BaseModel):
     starts_at_seconds: float
     sound: str
     colour: str = ""
+    marks: Marks = Marks()
+    marks_lost: tuple[str, ...] = ()
 
 
 class JoinReceipt(BaseModel):
@@ -145,7 +150,7 @@ class LoudnessReceipt(BaseModel):
 
 
 class StitchReceipt(BaseModel):
-    """How a reel was made, and what was counted in the finished file."""
+    """How a reel was made, and what was counted, and read as its `marks`, in the finished file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -166,3 +171,4 @@ class StitchReceipt(BaseModel):
     gain_db: float | None
     limited: bool
     tools: dict[str, str]
+    marks: Marks = Marks()

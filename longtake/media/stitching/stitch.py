@@ -18,7 +18,9 @@ import av
 
 import longtake
 from longtake.domain.errors import MediaError, StorageError
+from longtake.domain.marks import Marks, lost_marks
 from longtake.media.reading.colour import conversion
+from longtake.media.reading.marks import read_marks
 from longtake.media.reading.packets import read_packets
 from longtake.media.reading.probe import open_clip
 from longtake.media.stitching.film import Progress, SoundReport, film_clock, has_sound, write_film
@@ -55,6 +57,7 @@ def stitch_clips(
     with _published(target) as part:
         sound = write_film(plan, part, options, report)
         sound_seconds = _verify(plan, part, with_sound=has_sound(plan, options))
+        marks = read_marks(part)
         size_bytes = part.stat().st_size
         with part.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -65,7 +68,7 @@ def stitch_clips(
         size_bytes=size_bytes,
         partial=options.partial,
         missing=options.missing,
-        clips=tuple(_clip_receipt(plan, number) for number in range(len(plan.clips))),
+        clips=tuple(_clip_receipt(plan, number, marks) for number in range(len(plan.clips))),
         joins=_join_receipts(plan, sound),
         format=_film_format(plan),
         frames_expected=plan.pictures,
@@ -77,6 +80,7 @@ def stitch_clips(
         gain_db=sound.gain.decibels if sound and sound.gain else None,
         limited=bool(sound and sound.gain and sound.gain.must_limit),
         tools=_tools(),
+        marks=marks,
     )
 
 
@@ -145,7 +149,7 @@ def _verify(plan: FilmPlan, part: Path, *, with_sound: bool) -> float | None:
     return facts.audio_seconds if with_sound else None
 
 
-def _clip_receipt(plan: FilmPlan, number: int) -> ClipReceipt:
+def _clip_receipt(plan: FilmPlan, number: int, film: Marks) -> ClipReceipt:
     clip = plan.clips[number]
     facts, copied = clip.facts, clip.copied[1] - clip.copied[0]
     sound = "none: silence"
@@ -168,6 +172,8 @@ def _clip_receipt(plan: FilmPlan, number: int) -> ClipReceipt:
         starts_at_seconds=float(plan.starts[number] / plan.target.format.fps),
         sound=sound,
         colour=conversion(facts.colour_meant, plan.target.colour_meant) if clip.why else "",
+        marks=clip.marks,
+        marks_lost=lost_marks(clip.marks, film),
     )
 
 

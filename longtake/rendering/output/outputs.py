@@ -12,6 +12,7 @@ from longtake.files.published import STAMP, bytes_hash, keep_aside, kept_words, 
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
+from longtake.rendering.output.marks import told
 from longtake.rendering.shot_result import ShotResult
 from longtake.rendering.timeline.take import Take, take_of
 
@@ -104,6 +105,7 @@ def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:
         "downloaded_at": purchase.clip.at if purchase.clip else None,
         "usage": reported_usage(purchase),
         "drift_percent": drift_percent([purchase]),
-        "clip": result.clip.model_dump() if result.clip else None,
+        "clip": result.clip.model_dump(exclude={"marks"}) if result.clip else None,
+        "marks": told(result.clip.marks) if result.clip else None,
         "findings": purchase.clip.findings if purchase.clip else [],
     }

@@ -15,11 +15,12 @@ from longtake.files.local.process_folder import scratch_folder
 from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
 from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
-from longtake.media.checking.policy import DriftLimits
+from longtake.media.checking.policy import DriftLimits, Strictness
 from longtake.media.stitching.film import Progress
 from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
+from longtake.rendering.output.marks import demand_marks_kept, told, with_marks
 from longtake.rendering.output.outputs import reel_key, sidecar_key
 from longtake.rendering.output.seams import ReelPart, Seams, notes_of
 from longtake.rendering.timeline.keep import TIMELINE, keep_timeline
@@ -33,8 +34,9 @@ OTHER_RUN_PAUSE_SECONDS = 0.5
 class ReelOrder(BaseModel):
     """One reel to make. `missing` names shots that are not there; a reel with any is partial.
 
-    `joint_limits`: how far a joint that is measured may step; beyond, no film is made. `takes`: the takes of its shots
-    that people find in the output, chosen or not, for the timeline beside the film.
+    `joint_limits`: how far a joint that is measured may step; beyond, no film is made. `marks`: what it means that the
+    film loses marks of its clips. `takes`: the takes of its shots that people find in the output, chosen or not, for
+    the timeline beside the film.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +48,7 @@ class ReelOrder(BaseModel):
     options: StitchOptions = StitchOptions()
     joint_limits: DriftLimits | None = None
     takes: tuple[Take, ...] = ()
+    marks: Strictness = "warn"
 
     @property
     def key(self) -> str:
@@ -62,7 +65,10 @@ class ReelOrder(BaseModel):
 
 
 class MadeReel(BaseModel):
-    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's film."""
+    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's film.
+
+    `tells_marks`: what it lost of its clips' marks is a warning.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,6 +78,7 @@ class MadeReel(BaseModel):
     made_now: bool
     receipt: dict[str, Any]
     kept: str = ""
+    tells_marks: bool = True
 
 
 async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progress: Progress | None = None) -> MadeReel:
@@ -132,7 +139,7 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
         if (known := published_hashes(receipt)) and bytes_hash(store, order.key) not in known:
             return None
         write_json(store, sidecar_key(order.key), receipt | {STAMP: stamp})
-    return MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=False, receipt=receipt)
+    return _made(order, receipt, made_now=False)
 
 
 async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path, progress: Progress | None) -> MadeReel:
@@ -149,8 +156,19 @@ async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path,
     receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
     receipt |= await asyncio.to_thread(_timeline_beside, order, store, receipt)
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
-    made = MadeReel(reel=order.reel, key=order.key, frames=receipt["frames"], made_now=True, receipt=receipt)
-    return made.model_copy(update={"kept": kept})
+    return _made(order, receipt, made_now=True, kept=kept)
+
+
+def _made(order: ReelOrder, receipt: dict[str, Any], *, made_now: bool, kept: str = "") -> MadeReel:
+    return MadeReel(
+        reel=order.reel,
+        key=order.key,
+        frames=receipt["frames"],
+        made_now=made_now,
+        receipt=receipt,
+        kept=kept,
+        tells_marks=order.marks != "off",
+    )
 
 
 def _timeline_beside(order: ReelOrder, store: Store, receipt: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +202,8 @@ async def _link_single(order: ReelOrder, store: Store) -> tuple[dict[str, Any], 
         "frames": clip.frames,
         "sha256": clip.sha256,
         "size_bytes": clip.size_bytes,
-        "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames}],
+        "marks": (marks := told(clip.marks)),
+        "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames, "marks": marks}],
     }, kept
 
 
@@ -198,6 +217,7 @@ async def _stitch(
             await asyncio.to_thread(store.copies.fetch, each.clip.key, each.clip.sha256, folder / f"{place:05}.mp4")
             for place, each in enumerate(order.parts)
         ]
+        await demand_marks_kept(order.parts, paths, order.marks)
         notes = await notes_of([each.clip for each in order.parts], workers)
         seams = Seams(order.parts, paths, notes, workers)
         options, echoes = await seams.without_echoes(order.options)
@@ -214,9 +234,13 @@ async def _stitch(
             for left in (film, *of_killed_child):
                 left.unlink(missing_ok=True)
     receipt: dict[str, Any] = made.model_dump(mode="json")
-    for clip, each in zip(receipt["clips"], order.parts, strict=True):
-        clip |= {"shot_id": each.shot_id, "sha256": each.clip.sha256}
+    clips = [
+        with_marks(clip | {"shot_id": each.shot_id, "sha256": each.clip.sha256}, each, read.marks, read.marks_lost)
+        for clip, read, each in zip(receipt["clips"], made.clips, order.parts, strict=True)
+    ]
     receipt |= {
+        "clips": clips,
+        "marks": told(made.marks),
         "frames": made.frames_found,
         "size_bytes": size_bytes,
         "echoes": echoes,

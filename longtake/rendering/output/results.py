@@ -15,6 +15,7 @@ from longtake.ledger.records import Purchase, Record, attempts_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
+from longtake.rendering.output.marks import mark_names
 from longtake.rendering.output.outputs import clip_key
 from longtake.rendering.output.tried import tried_words
 from longtake.rendering.shot_result import ShotResult
@@ -60,7 +61,7 @@ def row_result(
         shots: The variants of the row.
         purchases: The ledger.
         spent: What each shot cost in all, by `reel/shot`.
-        seams: What was noted at the seams of the reels, by shot.
+        seams: What was noted of its clip in the reels, by shot.
     """
     choice = shots[0].shot.choice
     if choice is not None and choice.ruling.state == "chosen":
@@ -102,6 +103,7 @@ def row_result(
         warnings="; ".join(filter(None, [*clip_warnings(purchase), seam, *tried])) or None,
         spent_usd=whole.known_usd,
         attempts=whole.purchases,
+        marks=mark_names(clip for _, clip in clips),
         chosen_take=chosen.shot.number if chosen is not None and is_settled else None,
     )
 

@@ -58,6 +58,8 @@ def render_clip(
     prompt: str = "",
     mono: bool = False,
     ten_bits: bool = False,
+    aigc: str = "",
+    behind: bytes = b"",
 ) -> None:
     """Writes an MP4 (H.264 yuv420p with two B-frames, AAC stereo 44.1 kHz or no sound, index in front).
 
@@ -73,9 +75,13 @@ def render_clip(
         prompt: Words that are shown at the lower edge.
         mono: The sound has one channel.
         ten_bits: The pictures are H.265 with ten bits a sample.
+        aigc: The `AIGC` field of its metadata; none if empty.
+        behind: Boxes that follow its own.
     """
     tick = Fraction(1, fps * 512)
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    flags = "+faststart" + ("+use_metadata_tags" if aigc else "")
+    with av.open(str(path), "w", format="mp4", options={"movflags": flags}) as container:
+        container.metadata.update({"AIGC": aigc} if aigc else {})
         coder, samples = ("libx265", "yuv420p10le") if ten_bits else ("libx264", "yuv420p")
         video: Any = container.add_stream(coder, rate=fps)
         video.width, video.height, video.pix_fmt, video.time_base = width, height, samples, tick
@@ -97,6 +103,9 @@ def render_clip(
             for block in _tone(frames / fps, job, mono=mono):
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
+    if behind:
+        with Path(path).open("ab") as file:
+            file.write(behind)
 
 
 def _pictures(

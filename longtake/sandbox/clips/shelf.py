@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from longtake.sandbox.clips.film import frame_count, last_frame_png, last_frames, render_clip
+from longtake.sandbox.clips.marks import aigc_text, c2pa_box
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings
 
@@ -36,7 +37,9 @@ class Shelf:
         order = job.order
         sound = "silent" if not order.audio else "mono" if order.is_mono else "sound"
         depth = "-10" if order.has_ten_bits else ""
-        path = Path(self._folder.name, f"{number}-{job.width}x{job.height}-{job.seconds}s-{sound}{depth}.mp4")
+        marks = self._settings.marks
+        marked = "" if marks == "none" else f"-{marks}-{job.vendor}"
+        path = Path(self._folder.name, f"{number}-{job.width}x{job.height}-{job.seconds}s-{sound}{depth}{marked}.mp4")
         with self._locks.setdefault(path, threading.Lock()):
             if not path.exists():
                 head = []
@@ -54,6 +57,8 @@ class Shelf:
                     ten_bits=order.has_ten_bits,
                     head_frames=head,
                     prompt="" if is_stub else job.order.prompt,
+                    aigc=aigc_text(job.vendor, number) if marks in ("aigc", "both") else "",
+                    behind=c2pa_box(number) if marks in ("c2pa", "both") else b"",
                 )
                 unfinished.replace(path)
         return path

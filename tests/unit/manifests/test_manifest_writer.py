@@ -64,7 +64,7 @@ def identities(checked: CheckedManifest) -> dict[str, str]:
 
 class TestResults:
     def test_the_columns_are_those_of_the_contract(self) -> None:
-        later = "reported_usage, warnings, spent_usd, attempts, chosen_take"
+        later = "reported_usage, warnings, spent_usd, attempts, chosen_take, marks"
         assert ", ".join(RESULT_COLUMNS) == f"{CONTRACT_COLUMNS}, {later}"
 
     def test_there_is_one_row_per_manifest_row_in_its_order(self, tmp_path: Path) -> None:
