@@ -1,0 +1,242 @@
+"""A pool goes on to its next vendor after a proven end alone: what each charged, by the sandbox's bill."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from longtake.sandbox.app import Sandbox
+from longtake.sandbox.faults import KINDS, Fault
+from longtake.sandbox.settings import SandboxSettings
+from tests.chaos.test_kill_points import ROOT, kill_when
+from tests.e2e.quick_steps import quick_check, without_films
+from tests.plain_render import accounts_of, hasten, render_here, render_plain
+
+POOL = "evolink|anyfast"
+CLOSED = "http://127.0.0.1:9"
+REFUSES = ("unauthorized", "no_balance", "model_not_allowed")
+KNOWN = {"throttled", "moderation", "bad_request", "accepted_odd_words", "accepted_odd_envelope", "accepted_in_4xx"}
+LOST = sorted(KINDS["submit"] - KNOWN - {*REFUSES, "accepted_odd_bytes"})
+slow = pytest.mark.slow
+
+
+def some(values, quick) -> list:
+    """All values; those that are not quick run in the long form alone."""
+    return [pytest.param(value, marks=[] if value in quick else [slow]) for value in values]
+
+
+def write_pool(path: Path, rows: int = 3, vendor: str = POOL) -> Path:
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "prompt", "vendor", "duration_seconds", "resolution", "ratio"])
+        table.writerows([f"s{row}", f"shot {row} end", vendor, 4, "480p", "16:9"] for row in range(rows))
+    return path
+
+
+@pytest.fixture
+def sandbox(monkeypatch):
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
+    with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as running:
+        yield running
+
+
+class Pool:
+    """A manifest of three shots for the pool, and renders of it."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder, self.sandbox = folder, sandbox
+        self.manifest = write_pool(folder / "m.csv")
+
+    async def render(self, *, environment=None, account=None, **options):
+        known = {"max_jobs_in_flight": 3, "max_wait_seconds": 10} | (account or {})
+        load = accounts_of(self.sandbox.environment() | (environment or {}), **known)
+        return await render_plain(self.manifest, self.folder / "out", load, check=quick_check, **options)
+
+    @property
+    def billed(self) -> dict[str, int]:
+        return dict(Counter(entry.vendor for entry in self.sandbox.bill.entries))
+
+
+@pytest.fixture
+def pool(tmp_path, sandbox):
+    return Pool(tmp_path, sandbox)
+
+
+def tried(end) -> list[str]:
+    return [row.warnings or "" for row in end.rows]
+
+
+@pytest.mark.parametrize("kind", some(REFUSES, ["unauthorized"]))
+async def test_what_an_account_refuses_is_bought_at_the_next(pool, kind):
+    pool.sandbox.faults.add(Fault(kind=kind, step="submit", vendor="evolink", times=None))
+    end = await pool.render()
+    assert (end.verdicts, pool.billed) == ({"done": 3}, {"anyfast": 3})
+    assert all(words.startswith("tried: evolink: nothing bought") and "anyfast: job" in words for words in tried(end))
+    assert [row.vendor for row in end.rows] == ["anyfast"] * 3
+    # Who refuses once is on hold: the others did not all have to be told.
+    assert pool.sandbox.bill.requests["evolink"]["submit"] <= 3
+
+
+async def test_who_cannot_be_reached_is_passed_by(pool):
+    end = await pool.render(environment={"EVOLINK_BASE_URL": CLOSED})
+    assert (end.verdicts, pool.billed) == ({"done": 3}, {"anyfast": 3})
+
+
+async def test_who_throttles_to_the_end_is_gone_on_from(pool):
+    pool.sandbox.faults.add(Fault(kind="throttled", step="submit", vendor="evolink", times=None))
+    end = await pool.render(account={"max_wait_seconds": 1})
+    assert (end.verdicts, pool.billed) == ({"done": 3}, {"anyfast": 3})
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_what_a_vendor_made_and_failed_goes_to_the_next_while_attempts_are_left(pool, attempts):
+    pool.sandbox.faults.add(Fault(kind="failed", step="look", vendor="evolink", times=None))
+    end = await pool.render(max_attempts=attempts)
+    if attempts == 1:
+        assert (end.verdicts, pool.billed) == ({"failed": 3}, {"evolink": 3})
+        return
+    assert (end.verdicts, pool.billed) == ({"done": 3}, {"evolink": 3, "anyfast": 3})
+    assert [row.attempts for row in end.rows] == [2, 2, 2]
+    assert all("evolink: job" in words and "failed" in words and "anyfast: job" in words for words in tried(end))
+
+
+@pytest.mark.parametrize("kind", some(LOST, ["answer_lost_after_accept", "reset_before_accept"]))
+async def test_after_an_unknown_outcome_nothing_is_bought_elsewhere(pool, monkeypatch, kind):
+    monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "2")
+    hasten(monkeypatch)
+    fields = {"seconds": 4.0} if kind == "slow_answer" else {}
+    pool.sandbox.faults.add(Fault(kind=kind, step="submit", vendor="evolink", times=None, **fields))
+    for options in ({}, {"max_attempts": 3}, {"on_refused": "next"}):
+        end = await pool.render(**options)
+        assert end.verdicts == {"unknown_outcome": 3}
+        assert set(pool.billed) <= {"evolink"} and pool.billed.get("evolink", 0) <= 3
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("moderation", "content_refused"), ("bad_request", "refused")])
+async def test_what_was_refused_is_shown_to_the_next_vendor_on_a_persons_word_alone(pool, kind, verdict):
+    pool.sandbox.faults.add(Fault(kind=kind, step="submit", vendor="evolink", times=None))
+    held = await pool.render()
+    assert (held.verdicts, pool.billed) == ({verdict: 3}, {})
+    gone_on = await pool.render(on_refused="next")
+    assert (gone_on.verdicts, pool.billed) == ({"done": 3}, {"anyfast": 3})
+
+
+async def test_what_all_moderations_refuse_ends_so_and_no_vendor_is_asked_twice(pool):
+    pool.sandbox.faults.add(Fault(kind="moderation", step="submit", times=None))
+    end = await pool.render(on_refused="next", max_attempts=5)
+    assert (end.verdicts, pool.billed) == ({"content_refused": 3}, {})
+    assert [pool.sandbox.bill.requests[vendor]["submit"] for vendor in ("evolink", "anyfast")] == [3, 3]
+
+
+async def test_a_film_that_moderation_refused_was_paid_and_counts_as_an_attempt(pool):
+    pool.sandbox.faults.add(Fault(kind="moderation_failed", step="look", vendor="evolink", times=None))
+    end = await pool.render(on_refused="next")
+    assert (end.verdicts, pool.billed) == ({"content_refused": 3}, {"evolink": 3})
+    end = await pool.render(on_refused="next", max_attempts=2)
+    assert (end.verdicts, pool.billed) == ({"done": 3}, {"evolink": 3, "anyfast": 3})
+
+
+async def test_a_pool_of_which_every_account_refuses_is_held_and_tells_each_reason(pool):
+    for kind, vendor in (("unauthorized", "evolink"), ("no_balance", "anyfast")):
+        pool.sandbox.faults.add(Fault(kind=kind, step="submit", vendor=vendor, times=None))
+    end = await pool.render()
+    assert (end.verdicts, pool.billed) == ({"held": 3}, {})
+    told = [row.error for row in end.rows if "evolink: " in row.error and "anyfast: " in row.error]
+    assert told
+    pool.sandbox.faults.clear()
+    assert (await pool.render()).verdicts == {"done": 3}
+    assert pool.billed == {"evolink": 3}
+
+
+async def test_both_limits_are_kept_and_both_vendors_used(pool):
+    pool.sandbox.settings.jobs_per_key = 3
+    write_pool(pool.manifest, 14)
+    end = await pool.render()
+    assert end.verdicts == {"done": 14}
+    assert [pool.sandbox.peak_in_flight(vendor) for vendor in ("evolink", "anyfast")] == [3, 3]
+    assert sum(pool.billed.values()) == 14
+
+
+@pytest.mark.parametrize("kind", some(["unauthorized", "closed"], ["unauthorized"]))
+async def test_a_vendor_that_is_switched_off_in_the_middle_leaves_the_rest_to_the_other(pool, kind):
+    write_pool(pool.manifest, 14)
+    if kind == "closed":
+        with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as other:
+            environment = {name: value for name, value in other.environment().items() if name.startswith("EVOLINK")}
+            first = await pool.render(environment=environment, limit=4)
+            assert first.verdicts["done"] == 4
+        end = await pool.render(environment={"EVOLINK_BASE_URL": CLOSED})
+        assert (end.verdicts["done"], sum(pool.billed.values())) == (14, 14 - other.bill.count())
+        return
+    pool.sandbox.faults.add(Fault(kind=kind, step="submit", vendor="evolink", times=None, nth=4))
+    end = await pool.render()
+    assert (end.verdicts, pool.billed) == ({"done": 14}, {"evolink": 3, "anyfast": 11})
+
+
+ENDS = {
+    "refused": ([Fault(kind="unauthorized", step="submit", vendor="evolink", times=None)], {}),
+    "no balance": ([Fault(kind="no_balance", step="submit", vendor="evolink", times=None)], {}),
+    "failed": ([Fault(kind="failed", step="look", vendor="evolink", times=None)], {"max_attempts": 2}),
+    "moderated": (
+        [Fault(kind="moderation", step="submit", vendor="evolink", times=None)],
+        {"on_refused": "next"},
+    ),
+}
+POINTS = {
+    "first-intent": "ledger/*/try-1.intent.json",
+    "first-end": "ledger/*/try-1.void.json",
+    "second-intent": "ledger/*/try-2.intent.json",
+    "accepted": "ledger/*/accepted.json",
+    "verdict": "ledger/*/verdict.json",
+    "second-attempt": "ledger/*-2/try-1.intent.json",
+    "second-accepted": "ledger/*-2/accepted.json",
+    "clip": "ledger/*/clip.json",
+}
+IN_THE_GATE = {("refused", "first-end"), ("failed", "second-attempt")}
+CELLS = [
+    pytest.param(end, point, marks=[] if (end, point) in IN_THE_GATE else [slow]) for end in ENDS for point in POINTS
+]
+
+
+class PoolVictim:
+    """A render of the pool in a process of its own."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, options: dict) -> None:
+        self.manifest, self.output = write_pool(folder / "m.csv"), folder / "out"
+        self.sandbox, self.options = sandbox, options
+
+    def start(self) -> subprocess.Popen:
+        environment = os.environ | self.sandbox.environment() | {"LONGTAKE_SUBMIT_TIMEOUT_SECONDS": "3"}
+        given = [str(self.manifest), str(self.output), "hold", json.dumps(self.options)]
+        command = [sys.executable, "-m", "tests.plain_render", *given]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(("end", "point"), CELLS)
+def test_a_kill_on_the_way_to_the_next_vendor_pays_for_one_success_at_most(tmp_path, sandbox, end, point):
+    faults, options = ENDS[end]
+    for fault in faults:
+        sandbox.faults.add(fault.model_copy())
+    victim = PoolVictim(tmp_path, sandbox, options)
+    kill_when(victim, POINTS[point], 1)
+    verdicts = render_here(sandbox, victim.manifest, victim.output, **options)
+    # A submit that was killed has no known end: it is bought nowhere until a person decides.
+    assert set(verdicts.values()) <= {"done", "unknown_outcome"}
+    charged = Counter()
+    for entry in sandbox.bill.entries:
+        text = str(entry.body)
+        charged[entry.vendor, text[text.index("shot ") : text.index(" end")]] += 1
+    assert max(charged.values()) == 1
+    assert set(charged) <= {(vendor, f"shot {row}") for vendor in POOL.split("|") for row in range(3)}
+    if end != "failed":
+        assert {vendor for vendor, _ in charged} == {"anyfast"}
+    done = sum(verdict == "done" for verdict in verdicts.values())
+    assert sum(vendor == "anyfast" for vendor, _ in charged) <= 3 and done <= 3
