@@ -23,7 +23,7 @@ from longtake.planning.bought_before.twins import mark_renamed
 from longtake.planning.coming_clip import ComingClip, coming_clip
 from longtake.planning.consequences import follows, told, unread_columns
 from longtake.planning.options import Route
-from longtake.planning.plan import Plan, Shot
+from longtake.planning.plan import Plan, Shot, Standing
 from longtake.planning.pools.candidates import vendors_in
 from longtake.planning.pools.judging import Judgement, PoolJudge
 from longtake.planning.prompts import EXTEND, ExtensionTemplate, extension_prompt
@@ -163,6 +163,9 @@ class Planner:
         ]
         if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
+            written = row.written.vendor or self.vendor or ""
+            if "|" in written and shot.standing is Standing.RESUME:  # for the attempt after its job's, if one follows
+                shot.candidates = findings.pools.judge(self._wanted(shot), vendors_in(written)).choice
             return
         shot.violations = list(findings.refused.get(row.row, ()))
         self._judge(shot, findings, unread_columns(findings.refused, row.row))
@@ -173,10 +176,22 @@ class Planner:
         A row whose cells cannot all be read (`unread`) is judged by those that can: all that is wrong with it is told
         at once, but nothing that only follows from what is missing.
         """
-        row, parent = shot.row, shot.parent
+        row, wanted = shot.row, self._wanted(shot)
         if "vendor" in unread:
             return
-        wanted = ShotSpec(
+        written = row.written.vendor or self.vendor or ""
+        if "|" in written and is_open_to(shot, vendors_in(written)):
+            found = _go_to_first(shot, findings.pools.judge(wanted, vendors_in(written)))
+        else:
+            found = _keep(shot, findings.terms.terms(wanted))
+        if unread:
+            shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
+        shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
+
+    @staticmethod
+    def _wanted(shot: Shot) -> ShotSpec:
+        row, parent = shot.row, shot.parent
+        return ShotSpec(
             request=shot.request,
             prompt=row.written.request.prompt,
             vendor=shot.vendor,
@@ -186,14 +201,6 @@ class Planner:
             parents=() if parent is None else _coming_clips(parent),
             refused_parent=parent.shot_id if parent is not None and parent.is_refused else "",
         )
-        written = row.written.vendor or self.vendor or ""
-        if "|" in written and is_open_to(shot, vendors_in(written)):
-            found = _go_to_first(shot, findings.pools.judge(wanted, vendors_in(written)))
-        else:
-            found = _keep(shot, findings.terms.terms(wanted))
-        if unread:
-            shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
-        shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
 
     def _request(self, row: ManifestRow, parent: Shot | None, findings: _Findings) -> ShotRequest:
         """The row's request with the run's model, what it inherits from its parent, and measured facts."""
@@ -245,7 +252,7 @@ def _go_to_first(shot: Shot, pool: Judgement) -> Iterable[Violation]:
     elif pool.candidates:
         shot.go_to(pool.candidates[0])
         shot.quote = pool.quote
-        shot.candidates = pool.candidates if len(pool.candidates) > 1 else ()
+        shot.candidates = pool.choice
     return pool.violations
 
 

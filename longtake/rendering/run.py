@@ -262,7 +262,8 @@ class Run:
         return ShotResult(shot, DONE, accepted.job, clip, record.at)
 
     async def _resume(self, shot: Shot, job: Job) -> ShotResult:
-        self._accounts.takes(shot, job.account)
+        if shot.account != job.account:
+            self._accounts.takes(shot, job.account)
         self.on_event(RunEvent.RESUMED, shot, f"job {job.job_id}")
         session = await self.resources.session(job.account)
         held = await claim_slot(job, session, self.ledger, run=self.options.run, is_needed=True)

@@ -33,6 +33,11 @@ class Judgement(NamedTuple):
     violations: tuple[Violation, ...]
     refused: Assessment | None = None
 
+    @property
+    def choice(self) -> tuple[Candidate, ...]:
+        """Those among whom there is one; none where a single vendor is left."""
+        return self.candidates if len(self.candidates) > 1 else ()
+
 
 @dataclass
 class PoolJudge:
