@@ -9,12 +9,14 @@ from blocks.credentials import (
     VolcengineCredentials,
     load_account,
 )
+from blocks.labels import ContentCredentials
 from blocks.storage import ClipStore
 
 __all__ = [
     "AnyfastCredentials",
     "BytePlusCredentials",
     "ClipStore",
+    "ContentCredentials",
     "EvoLinkCredentials",
     "JimmyAICredentials",
     "PowerTokensCredentials",

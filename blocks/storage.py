@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 
+from blocks._documents import problems, stored
 from blocks._logo import DrawnBlock, logo
 from longtake.domain.errors import ConfigurationError
 from longtake.settings import settings
@@ -74,36 +73,12 @@ async def load_clip_store() -> Store | None:
     Raises:
         ConfigurationError: There is one, and it cannot be used.
     """
-    if (stored := await _stored()) is not None:
-        return stored.get_store()
+    if (block := await stored(ClipStore)) is not None:
+        return block.get_store()
     root = settings().clip_store
     if not root:
         return None
     try:
         return ClipStore(root=root, public_endpoint_url=settings().public_endpoint_url).get_store()
     except ValidationError as error:
-        raise ConfigurationError(f"LONGTAKE_CLIP_STORE is not valid: {_problems(error)}") from None
-
-
-async def _stored() -> ClipStore | None:
-    if not get_current_settings().api.url:
-        return None  # asking would start Prefect's ephemeral server
-    try:
-        return await ClipStore.aload("default")
-    except RuntimeError as error:
-        if isinstance(error.__cause__, ValidationError):
-            problems = _problems(error.__cause__)
-            raise ConfigurationError(f"the block document clip-store/default is not valid: {problems}") from None
-        raise
-    except ValidationError as error:
-        raise ConfigurationError(f"the block document clip-store/default is not valid: {_problems(error)}") from None
-    except ValueError as error:
-        if isinstance(error.__cause__, ObjectNotFound):
-            return None
-        raise ConfigurationError(f"the block document clip-store/default cannot be used: {error}") from error
-
-
-def _problems(error: ValidationError) -> str:
-    """Fields and rules; no value, since one may be a secret."""
-    found = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found)
+        raise ConfigurationError(f"LONGTAKE_CLIP_STORE is not valid: {problems(error)}") from None

@@ -20,7 +20,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 
-from blocks import ClipStore
+from blocks import ClipStore, ContentCredentials
 from blocks.credentials import CREDENTIALS
 from deployments.notifications import NOTIFY_URL, notification_block, notifications
 from longtake.accounts.account import limit_name
@@ -52,7 +52,7 @@ async def bootstrap() -> list[str]:
             f"PREFECT_API_AUTH_STRING here, or unset the keys of {', '.join(secrets)} here. Nothing was stored."
         )
     async with get_client() as client:
-        lines = [await _register(block, client) for block in (*CREDENTIALS.values(), ClipStore)]
+        lines = [await _register(block, client) for block in (*CREDENTIALS.values(), ClipStore, ContentCredentials)]
         lines += [await _store(credentials, client) for credentials in found.values()]
         lines += await _clip_store(client)
         lines += [await _work_pool(client)]
@@ -88,7 +88,7 @@ async def _asks_for_authentication(api_url: str) -> bool:
     return reply.status_code in (401, 403)
 
 
-async def _register(block: type[VendorCredentials | ClipStore], client: PrefectClient) -> str:
+async def _register(block: type[VendorCredentials | ClipStore | ContentCredentials], client: PrefectClient) -> str:
     await block.aregister_type_and_schema(client=client)
     return f"block type {block.get_block_type_slug()}: registered"
 

@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from longtake.domain.errors import ConfigurationError
@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     """Where it is set, even to nothing, every account is the sandbox's."""
     clip_store: str = ""
     public_endpoint_url: str | None = None
+    certificate_chain: SecretStr = SecretStr("")
+    """Who signs films with `--label` where no block document tells it: a PEM, or the path of a file that holds one."""
+    private_key: SecretStr = SecretStr("")
+    signing_algorithm: Annotated[str, _or("es256")] = "es256"
+    time_stamp_url: str = ""
+    content_producer: str = ""
+    label_prompts: Annotated[bool, _or(default=False), Field(description="1 or 0")] = False
     price_file: Annotated[str, _or("longtake-prices.json")] = "longtake-prices.json"
     """Where `longtake prices set` keeps prices of accounts that stand in no block."""
     server_port: Annotated[

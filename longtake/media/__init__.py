@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from longtake.media.checking.policy import DriftLimits, GatePolicy
     from longtake.media.cutting.frames import contact_sheet, last_frame, poster
     from longtake.media.cutting.tail import TailLimits, cut_tail, make_fit
+    from longtake.media.labelling.claims import FileClaims, read_claims
+    from longtake.media.labelling.identity import SigningIdentity
+    from longtake.media.labelling.signing import sign_film
     from longtake.media.reading.probe import ClipFacts, probe_clip, probe_media
     from longtake.media.stitching.receipt import ReelStyle, StitchOptions, StitchReceipt
     from longtake.media.stitching.stitch import stitch_clips
@@ -32,6 +35,9 @@ else:
             "checking.echo": "find_echo",
             "cutting.tail": "TailLimits cut_tail make_fit",
             "cutting.frames": "contact_sheet last_frame poster",
+            "labelling.identity": "SigningIdentity",
+            "labelling.signing": "sign_film",
+            "labelling.claims": "FileClaims read_claims",
             "stitching.receipt": "ReelStyle StitchOptions StitchReceipt",
             "stitching.stitch": "stitch_clips",
         },
@@ -41,9 +47,11 @@ __all__ = [
     "ClipFacts",
     "DriftLimits",
     "Expected",
+    "FileClaims",
     "GatePolicy",
     "Inspection",
     "ReelStyle",
+    "SigningIdentity",
     "StitchOptions",
     "StitchReceipt",
     "TailLimits",
@@ -58,5 +66,7 @@ __all__ = [
     "poster",
     "probe_clip",
     "probe_media",
+    "read_claims",
+    "sign_film",
     "stitch_clips",
 ]

@@ -17,6 +17,7 @@ import blocks
 from blocks import (
     AnyfastCredentials,
     ClipStore,
+    ContentCredentials,
     EvoLinkCredentials,
     JimmyAICredentials,
     VolcengineCredentials,
@@ -27,7 +28,7 @@ from longtake.domain.errors import ConfigurationError, MissingCredentialsError, 
 from longtake.vendors import VENDORS
 from tests.flows.conftest import ROOT, PrefectServer, basic_login
 
-EVERY_BLOCK = [*CREDENTIALS.values(), ClipStore]
+EVERY_BLOCK = [*CREDENTIALS.values(), ClipStore, ContentCredentials]
 
 
 @pytest.mark.parametrize("block", EVERY_BLOCK)
