@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from longtake.costs.budget_draft import BudgetDraft, BudgetLimits
-from longtake.costs.budget_log import NANO, BudgetLog, Entry, Reservation
+from longtake.costs.budget_log import NANO, AnyOf, BudgetLog, Entry, Reservation
 from longtake.costs.quote import Quote
 from longtake.domain.errors import BudgetExceededError
 from longtake.files.clocks import is_gone, is_of_this_boot, steady_seconds, this_process
@@ -33,7 +33,7 @@ STALE_SECONDS = 300.0
 """and after so long others take what it set aside and did not buy; the difference is for slow writes."""
 LEDGER = "ledger"
 
-Needs = Mapping[str, Mapping[str, Reservation]]
+Needs = Mapping[str, Mapping[str, Reservation | AnyOf]]
 """What reels still have to buy, in the order in which money is set aside for them: by reel, then by identity."""
 
 Reprice = Callable[[Purchase], Quote | None]

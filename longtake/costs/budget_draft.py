@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from longtake.costs.budget_log import NANO, Reservation, Reservations
+from longtake.costs.budget_log import NANO, AnyOf, Reservation, Reservations
 
 PRICE_FIX = "`longtake prices set` sets it"
 
@@ -47,12 +47,14 @@ class BudgetDraft:
     added_nano_usd: int = 0
     added_to_account: dict[str, int] = field(default_factory=dict)
 
-    def reserve(self, shares: Mapping[str, Reservation]) -> str:
+    def reserve(self, shares: Mapping[str, Reservation | AnyOf]) -> str:
         """Sets money aside for all of these purchases or none; returns "" or why not."""
         total, by_account, fresh = 0, dict[str, int](), dict[str, Reservation]()
-        for identity, share in shares.items():
-            if share == (self.reserved.get(identity) or self.state.share(identity, self.owner)):
+        for identity, wanted in shares.items():
+            places = wanted.shares if isinstance(wanted, AnyOf) else (wanted,)
+            if (self.reserved.get(identity) or self.state.share(identity, self.owner)) in places:
                 continue
+            share = self._first_with_room(identity, places, by_account)
             if reason := self.bounds.unknown_price(share, self.state):
                 return self._refuse(reason)
             more, more_of_account = self.state.added_nano_usd(identity, share)
@@ -72,6 +74,16 @@ class BudgetDraft:
         held = [identity for identity in identities if self.state.share(identity, owner) is not None]
         if held:
             self.released.setdefault(owner, []).extend(held)
+
+    def _first_with_room(
+        self, identity: str, places: Sequence[Reservation], by_account: Mapping[str, int]
+    ) -> Reservation:
+        """The first share whose account may still spend so much; the first of all where none may."""
+        for share in places if len(places) > 1 else ():
+            _, more = self.state.added_nano_usd(identity, share)
+            if not self._beyond(0, {share.account: by_account.get(share.account, 0) + more}):
+                return share
+        return places[0]
 
     def _refuse(self, reason: str) -> str:
         self.refused = True

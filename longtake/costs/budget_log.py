@@ -42,6 +42,12 @@ class Reservation(NamedTuple):
         return round((self.usd or 0.0) * NANO)
 
 
+class AnyOf(NamedTuple):
+    """What a purchase may cost that is made at one of several accounts; it is set aside at the first that has room."""
+
+    shares: tuple[Reservation, ...]
+
+
 class Entry(BaseModel):
     """One step: money set aside for purchases by their identity, and money let go again, by owner.
 

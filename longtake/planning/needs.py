@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from longtake.costs.budget_log import Reservation
+from longtake.costs.budget_log import AnyOf, Reservation
 from longtake.domain.identity import attempt_identity
 from longtake.planning.plan import Plan, Shot, Standing
 
 
-def wanted(shot: Shot) -> tuple[str, Reservation] | None:
-    """The purchase that a run makes first for a shot, None where it makes none."""
+def wanted(shot: Shot) -> tuple[str, Reservation | AnyOf] | None:
+    """The purchase that a run makes first for a shot, None where it makes none.
+
+    Where any of several accounts may make it, it counts at the highest price of all.
+    """
     if not (shot.standing.buys or shot.standing is Standing.AWAITS):  # a reel that waits is admitted as a whole
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
-    return identity, Reservation(shot.quote.high_usd if shot.quote else None, shot.account)
+    if shot.quote is None:
+        unknown = next((each.account for each in shot.candidates if each.quote is None), shot.account)
+        return identity, Reservation(None, unknown)
+    if shot.candidates:
+        return identity, AnyOf(tuple(Reservation(shot.quote.high_usd, each.account) for each in shot.candidates))
+    return identity, Reservation(shot.quote.high_usd, shot.account)
 
 
-def needs_of(plan: Plan) -> dict[str, dict[str, Reservation]]:
+def needs_of(plan: Plan) -> dict[str, dict[str, Reservation | AnyOf]]:
     """What each reel still has to buy, begun reels first."""
     reels = plan.reels
     begun = {reel for reel, shots in reels.items() if any(each.is_charged for shot in shots for each in shot.attempts)}
