@@ -71,6 +71,7 @@ async def render_plain(
     clip_store: Store | None = None,
     check=None,
     events: list | None = None,
+    backend_for=None,
     **options,
 ) -> Summary:
     """Prepares and renders; raises what a refused manifest is refused with."""
@@ -78,7 +79,7 @@ async def render_plain(
     prepared = await prepare(wish, load_account=load_account, clip_store=clip_store)
     if (refusal := prepared.refusal()) is not None:
         raise refusal
-    async with open_resources(load_account) as resources:
+    async with open_resources(load_account, backend_for) as resources:
         ledger = prepared.ledger
 
         async def submit(order):
