@@ -103,10 +103,11 @@ def forecast(
     todo = [
         shot for shot in shots if shot.standing is Standing.RESUME or (shot.standing.buys and shot.row.reel not in held)
     ]
-    slots = {name: _slots(accounts.get(name)) for name in {shot.account for shot in todo}}
-    paused = Counter(shot.account for shot in todo if not slots[shot.account] and shot.standing is not Standing.RESUME)
+    slots = {name: _slots(accounts.get(name)) for name in {name for shot in todo for name in _places(shot)}}
+    waiting = {shot for shot in todo if shot.standing.buys and not any(slots[name] for name in _places(shot))}
+    paused = Counter(" or ".join(_places(shot)) for shot in todo if shot in waiting)
     if paused:
-        todo = [shot for shot in todo if slots[shot.account] or shot.standing is Standing.RESUME]
+        todo = [shot for shot in todo if shot not in waiting]
     with uncollected():
         jobs = _jobs(todo, times or {}, order)
         low = _played(jobs, accounts, slots, slow=False)
@@ -125,10 +126,26 @@ def expected_seconds(times: JobTimes) -> ExpectedSeconds:
 
 
 def _span_of(shot: Shot, times: JobTimes) -> Span:
+    """How long a job takes, at the slowest account and at the fastest, where several may make it."""
+    spans = _spans_of(shot, times)
+    return spans[0] if len(spans) == 1 else Span(min(each.low for each in spans), max(each.high for each in spans))
+
+
+def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
+    """How long a job takes at each of `_places`."""
     if not times:
-        return _UNKNOWN
-    key = shot.account, shot.model.wire if shot.model else ""
-    return times.get((*key, _coming_make_up(shot))) or times.get(key, _UNKNOWN)
+        return (_UNKNOWN,) * (len(shot.candidates) or 1)
+    places = [(each.account, each.model.wire) for each in shot.candidates]
+    make_up = _coming_make_up(shot)
+    return [
+        times.get((*key, make_up)) or times.get(key, _UNKNOWN)
+        for key in places or [(shot.account, shot.model.wire if shot.model else "")]
+    ]
+
+
+def _places(shot: Shot) -> Sequence[str]:
+    """The accounts whose slots a shot waits for, all at once."""
+    return [each.account for each in shot.candidates] or (shot.account,)
 
 
 def _coming_make_up(shot: Shot) -> str:
@@ -142,11 +159,12 @@ def _coming_make_up(shot: Shot) -> str:
 
 
 class _Job(NamedTuple):
-    """One job to play through; of those that wait the lowest `rank` goes first. `after` is the place of the job that
-    must have ended before it."""
+    """One job to play through, at the first of `accounts` that has a slot, where it takes as long as `spans` has in the
+    same place. Of those that wait the lowest `rank` goes first. `after` is the place of the job that must have ended
+    before it."""
 
-    account: str
-    seconds: Span
+    accounts: Sequence[str]
+    spans: Sequence[Span]
     rank: int
     after: int | None
 
@@ -157,12 +175,12 @@ def _jobs(todo: Sequence[Shot], times: JobTimes, order: SlotOrder) -> list[_Job]
     ranks = slot_ranks(line, order, expected_seconds(times))
     jobs: list[_Job] = []
     for shot in todo:
-        span = _span_of(shot, times)
+        spans = _spans_of(shot, times)
         # Jobs in flight hold their slots before anything new is bought.
         is_running = shot.standing is Standing.RESUME
         rank = ranks[shot] - len(todo) if is_running else ranks[shot]
         after = place.get(shot.parent) if shot.parent is not None else None
-        jobs.append(_Job(shot.account, Span(0.0, span.high) if is_running else span, rank, after))
+        jobs.append(_Job(_places(shot), [Span(0.0, spans[0].high)] if is_running else spans, rank, after))
     return jobs
 
 
@@ -179,32 +197,47 @@ def _played(
     free = {name: max(1, count) for name, count in slots.items()}
     gaps = {name: _submit_gap_seconds(accounts.get(name)) for name in slots}
     next_submit = dict.fromkeys(slots, 0.0)
+    begun: set[int] = set()
+
+    def wait(number: int) -> Sequence[str]:
+        places = jobs[number].accounts
+        if len(places) > 1:  # an account that is paused makes nothing new
+            places = [name for name in places if slots[name]]
+        for name in places:
+            heapq.heappush(ready[name], (jobs[number].rank, number))
+        return places
+
     for number, job in enumerate(jobs):
         if job.after is not None:
             followers[job.after].append(number)
         else:
-            heapq.heappush(ready[job.account], (job.rank, number))
+            wait(number)
     ends: dict[str, float] = {}
     events: list[tuple[float, int, str]] = [(0.0, -1, account) for account in ready]
     while events:
         now, ended, account = heapq.heappop(events)
-        touched = {account}
+        touched = dict.fromkeys([account])
         if ended >= 0:
             free[account] += 1
             ends[account] = max(ends.get(account, 0.0), now)
             for follower in followers.get(ended, ()):
-                heapq.heappush(ready[jobs[follower].account], (jobs[follower].rank, follower))
-                touched.add(jobs[follower].account)
+                touched |= dict.fromkeys(wait(follower))
         for name in touched:
             waiting = ready[name]
             while waiting and free[name]:
+                if waiting[0][1] in begun:  # at another account, whose slot was free before
+                    heapq.heappop(waiting)
+                    continue
                 if now < next_submit[name]:
                     heapq.heappush(events, (next_submit[name], -1, name))
                     break
                 _, number = heapq.heappop(waiting)
+                job = jobs[number]
+                if len(job.accounts) > 1:
+                    begun.add(number)
                 free[name] -= 1
                 next_submit[name] = now + gaps[name]
-                seconds = jobs[number].seconds
+                seconds = job.spans[list(job.accounts).index(name)] if len(job.accounts) > 1 else job.spans[0]
                 heapq.heappush(events, (now + (seconds.high if slow else seconds.low), number, name))
     return ends
 

@@ -14,8 +14,10 @@ def missing_prices(shots: Iterable[Shot]) -> list[str]:
     for shot in shots:
         if shot.quote is not None or shot.model is None or shot.is_refused or shot.attempts:
             continue
-        resolution = shot.request.resolution or shot.model.limits.default_resolution or "*"
-        needed.setdefault(shot.account, {}).setdefault(shot.model.wire, {})[resolution] = None
+        places = [(each.account, each.model) for each in shot.candidates if each.quote is None]
+        for account, model in places or [(shot.account, shot.model)]:
+            resolution = shot.request.resolution or model.limits.default_resolution or "*"
+            needed.setdefault(account, {}).setdefault(model.wire, {})[resolution] = None
     return [
         f"{account}: some prices are unknown; set what you pay, in USD a second (--unit task or million_tokens): "
         + "; ".join(_command(account, wire, resolutions) for wire, resolutions in models.items())

@@ -113,6 +113,7 @@ class PreparedRun:
             notices=self.notices,
             budget_usd=self.options.budget_usd,
             spent_usd=budget.spent_usd if budget else None,
+            route=self.options.route,
         )
 
     def _asked_plan(self) -> Plan:

@@ -14,6 +14,7 @@ from longtake.domain.errors import LongtakeError
 from longtake.domain.request import Reference, Role, ShotRequest
 from longtake.planning.coming_clip import COMING_CLIP
 from longtake.planning.forecast import Forecast
+from longtake.planning.options import Route
 from longtake.planning.plan import Plan, Shot, Standing
 from longtake.planning.references.measure import shown as reference_shown
 from longtake.vendors import adapter_named
@@ -41,6 +42,7 @@ class PlanPreview:
         notices: What a person should know besides.
         budget_usd: The run's budget.
         spent_usd: What the output's earlier purchases count for.
+        route: Who of several vendors is tried first.
     """
 
     plan: Plan
@@ -49,6 +51,7 @@ class PlanPreview:
     notices: Sequence[str] = ()
     budget_usd: float | None = None
     spent_usd: float | None = None
+    route: Route = "prefer"
 
     @property
     def fixes(self) -> dict[str, tuple[str, ...]]:
@@ -94,6 +97,22 @@ class PlanPreview:
 def account_of(shot: Shot) -> str:
     """The shot's account; "" where no vendor is known."""
     return shot.account if shot.account != account_name("") else ""
+
+
+def accounts_of(shot: Shot) -> list[str]:
+    """The accounts that may make a shot, in the order in which they are tried; none where no vendor is known."""
+    return [each.account for each in shot.candidates] or [account for account in [account_of(shot)] if account]
+
+
+def places_of(shot: Shot) -> str:
+    """The same in words; whose slots and money are used is known only once it is bought."""
+    return " or ".join(accounts_of(shot))
+
+
+def wires_of(shot: Shot) -> list[str]:
+    """The wire models that it may be made with, each once."""
+    models = [each.model for each in shot.candidates] or ([shot.model] if shot.model else [])
+    return list(dict.fromkeys(model.wire for model in models))
 
 
 def sent_request(shot: Shot) -> ShotRequest:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from longtake.accounts.transport import redact
 from longtake.domain.text import one_line
 from longtake.planning.plan import Shot
-from longtake.planning.preview import PlanPreview, Sum, account_of
+from longtake.planning.preview import PlanPreview, Sum, places_of
 from longtake.reports.plan.table import price_words, summary_line
 
 MOST_LINES = 50
@@ -72,7 +72,7 @@ def summary_markdown(view: PlanPreview, title: str) -> str:
     """Rows, price by vendor and reel, what the budget holds, violations by rule; long lists are cut and say so."""
     parts = [f"**{harmless(title)}**", harmless(summary_line(view), 1000)]
     parts.append("\n".join(f"- {harmless(notice, 1000)}" for notice in view.notices[:MOST_LINES]))
-    parts.append(_sums(view, "vendor", account_of))
+    parts.append(_sums(view, "vendor", places_of))
     parts.append(_sums(view, "reel", lambda shot: shot.row.reel))
     if view.held:
         held = [f"- {harmless(reel)}: {harmless(why)}" for reel, why in list(view.held.items())[:MOST_LINES]]

@@ -12,6 +12,9 @@ import pyarrow
 from pyarrow import parquet
 
 _TEXT, _USD, _WHOLE = pyarrow.string(), pyarrow.float64(), pyarrow.int64()
+_CANDIDATE = pyarrow.struct(
+    [("account", _TEXT), ("wire_model", _TEXT), ("price_low_usd", _USD), ("price_high_usd", _USD)]
+)
 SCHEMA = pyarrow.schema(
     [
         ("row", _WHOLE),
@@ -22,6 +25,7 @@ SCHEMA = pyarrow.schema(
         ("standing", _TEXT),
         ("account", _TEXT),
         ("wire_model", _TEXT),
+        ("candidates", pyarrow.list_(_CANDIDATE)),
         ("identity", _TEXT),
         ("parent", _TEXT),
         ("tail_seconds", _USD),

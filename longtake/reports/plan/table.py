@@ -15,13 +15,24 @@ from rich.text import Text
 from longtake.domain.text import counted, following, one_line
 from longtake.domain.violations import Violation
 from longtake.planning.plan import Shot, Standing
-from longtake.planning.preview import PlanPreview, Sum, account_of, sent_briefly, sent_call
+from longtake.planning.pools.candidates import Candidate
+from longtake.planning.preview import (
+    PlanPreview,
+    Sum,
+    account_of,
+    accounts_of,
+    places_of,
+    sent_briefly,
+    sent_call,
+    wires_of,
+)
 
 SHOWN_ROWS = 200
 SHOWN_VIOLATIONS = 1000
 WIDE = 110
 """From so many columns on there is room for the wire model."""
 UNWATCHED_WIDTH = 160
+_ROUTES = {"prefer": "in the order written", "cheapest": "the cheapest first"}
 _COLOURS = {
     "new": "green",
     "replaces": "yellow",
@@ -42,7 +53,7 @@ def print_plan(view: PlanPreview, console: Console | None = None, *, shown_rows:
     reels = view.sums(lambda shot: shot.row.reel)
     if 1 < len(reels) < len(shots):
         console.print(_sums_table("reel", dict(list(reels.items())[:shown_rows])))
-    console.print(_sums_table("vendor", view.sums(account_of)))
+    console.print(_sums_table("vendor", view.sums(places_of)))
     for reel, reason in list(view.held.items())[:shown_rows]:
         console.print(Text(f"held: {one_line(reel)}: {reason}", "magenta"), soft_wrap=True)
     for source, changes in view.fixes.items():
@@ -67,6 +78,8 @@ def summary_line(view: PlanPreview) -> str:
         parts.append(f"{len(awaits)} {verb} for a decision, {_price_of(awaits)}")
         if before := sum(bool(shot.replaces) for shot in awaits):
             parts.append(f"{before} of them bought before: --replace or --keep-followers")
+    if several := sum(bool(shot.candidates) for shot in view.to_buy):
+        parts.append(f"{several} of them at one of several accounts, {_ROUTES[view.route]}")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
         parts.append(f"budget {view.budget_usd:.4f} USD{spent}")
@@ -83,6 +96,7 @@ def plan_json(view: PlanPreview) -> dict[str, Any]:
     """The plan as plain data, with the exact body of every request; references without signatures or inline data."""
     return {
         "total": asdict(view.total),
+        "route": view.route,
         "budget_usd": view.budget_usd,
         "spent_usd": view.spent_usd,
         "forecast": asdict(view.forecast) | {"words": view.forecast.words} if view.forecast else None,
@@ -92,7 +106,7 @@ def plan_json(view: PlanPreview) -> dict[str, Any]:
             name: asdict(each) | {"held": view.held.get(name, "")}
             for name, each in view.sums(lambda shot: shot.row.reel).items()
         },
-        "accounts": {name: asdict(each) for name, each in view.sums(account_of).items()},
+        "accounts": {name: asdict(each) for name, each in view.sums(places_of).items()},
         "violations": [_found(violation) for violation in view.plan.refusals],
         "warnings": [_found(violation) for violation in view.plan.violations if violation.warning],
         "rows": plan_rows(view),
@@ -115,6 +129,7 @@ def _row(view: PlanPreview, shot: Shot) -> dict[str, Any]:
         "standing": view.standing(shot),
         "account": account_of(shot),
         "wire_model": shot.model.wire if shot.model else "",
+        "candidates": [_candidate(candidate) for candidate in shot.candidates],
         "identity": shot.identity,
         "parent": shot.parent.shot_id if shot.parent else "",
         "tail_seconds": shot.tail_seconds,
@@ -125,6 +140,16 @@ def _row(view: PlanPreview, shot: Shot) -> dict[str, Any]:
         "request": sent_call(shot),
         "violations": [str(violation) for violation in shot.violations if not violation.warning],
         "warnings": [str(violation) for violation in shot.violations if violation.warning],
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    quote = candidate.quote
+    return {
+        "account": candidate.account,
+        "wire_model": candidate.model.wire,
+        "price_low_usd": quote.low_usd if quote else None,
+        "price_high_usd": quote.high_usd if quote else None,
     }
 
 
@@ -149,8 +174,8 @@ def _rows_table(view: PlanPreview, shots: list[Shot], width: int) -> Table:
             Text(str(shot.row.row)),
             Text(one_line(shot.shot_id, 80) + take),
             Text(standing, _COLOURS.get(standing, "")),
-            Text(account_of(shot).removesuffix("/default")),
-            Text(shot.model.wire if shot.model else ""),
+            Text(" | ".join(account.removesuffix("/default") for account in accounts_of(shot))),
+            Text(" | ".join(wires_of(shot))),
             Text(one_line(sent_briefly(shot), 200)),
             Text(_shot_price(shot)),
         ]
