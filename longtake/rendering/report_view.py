@@ -20,6 +20,7 @@ from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.output.takes import review_facts
 from longtake.rendering.output.tried import tried_words
 from longtake.rendering.shot_result import ShotResult
+from longtake.reports.run.receipt_facts import marks_lost
 from longtake.reports.run.sums import Sums
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
 
@@ -146,6 +147,7 @@ def _reel(name: str, shots: list[ShotView], pictures: frozenset[str], made: Made
         receipt=made.receipt,
         partial=bool(missing),
         note=f"missing: {', '.join(missing)}" if missing else note,
+        marks_lost=marks_lost(made.receipt) if made.tells_marks else "",
     )
 
 
@@ -184,6 +186,7 @@ def _shot(
         width=clip.clip.width if clip else None,
         height=clip.clip.height if clip else None,
         clip_seconds=clip.clip.duration_seconds if clip else None,
+        marks=", ".join(clip.clip.marks.names) if clip and clip.clip.marks else "",
         price_low_usd=intent.price_low_usd if intent else quote.low_usd if quote else None,
         price_high_usd=intent.price_high_usd if intent else quote.high_usd if quote else None,
         waiting_since=moment[1] if moment else None,

@@ -6,9 +6,13 @@ import json
 
 import pytest
 
+from longtake.files.open_store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.media.checking.policy import GatePolicy
 from longtake.media.reading.marks import read_marks
 from longtake.media.stitching.receipt import ReelStyle
+from longtake.reports.status.lines import status_lines
+from longtake.reports.status.standing import output_status
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -17,6 +21,10 @@ PAIR = [
     SHOT | {"shot": 2, "vendor": "evolink", "prompt": "two"},
 ]
 LOST = "marks: the C2PA manifest not in the film"
+
+
+def status_of(output):
+    return "\n".join(status_lines("out", output_status(Ledger(open_store(str(output))))))
 
 
 def told_of(output, name):
@@ -46,6 +54,13 @@ async def test_a_reel_carries_aigc_over_names_both_producers_and_says_what_is_lo
         sidecar = told_of(out, f"clips/r/{number}")["marks"]
         assert sidecar["c2pa"] == marks.c2pa.model_dump()
         assert sidecar["aigc"][0]["ContentProducer"] == f"sandbox-{vendor}"
+    reel = told_of(out, "report")["reels"][0]
+    assert [shot["marks"] for shot in reel["shots"]] == ["C2PA, AIGC, watermark", "C2PA, AIGC"]
+    assert reel["receipt"]["marks"]["aigc"][0]["ContentProducer"] == "sandbox-byteplus; sandbox-evolink"
+    told = "marks that the clips have and their film has not (1)\n  r: the C2PA manifest of 2 clips"
+    assert told in status_of(out)
+    page = (out / "report.html").read_text()
+    assert "the C2PA manifest of 2 clips" in page and "AIGC by sandbox-byteplus; sandbox-evolink" in page
 
 
 async def test_a_strict_run_makes_no_film_that_loses_a_mark_and_keeps_the_clips(tmp_path, marked, write_manifest):
@@ -78,6 +93,7 @@ async def test_off_warns_of_nothing_and_the_receipt_tells_all_the_same(tmp_path,
     )
     assert (end.all_done, [row.warnings for row in end.rows]) == (True, [None])
     assert told_of(out, "reels/r")["clips"][0]["marks_lost"] == ["the C2PA manifest"]
+    assert "marks that" not in status_of(out)
 
 
 async def test_a_reel_of_one_clip_is_that_clip_with_all_its_marks(tmp_path, marked, write_manifest):

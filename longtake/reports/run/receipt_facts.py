@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, cast
 
-from longtake.domain.text import one_line
+from longtake.domain.text import counted, one_line
 from longtake.reports.figures import duration
 
 
 def receipt_facts(receipt: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Label and words: how it was joined, format, pictures, sound."""
+    """Label and words: how it was joined, format, pictures, sound, marks."""
     if not receipt:
         return []
     clips, joins = _rows(receipt.get("clips")), _rows(receipt.get("joins"))
@@ -25,11 +26,34 @@ def receipt_facts(receipt: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if joins:
         worst = f"; sharpest bend of the sound {max(bends):.2f}× the clips' own" if bends else ""
         facts.append(("Joins", f"{len(joins)}{worst}"))
-    facts.append(("Loudness", _loudness(receipt)))
-    missing = cast("list[object]", receipt.get("missing")) if isinstance(receipt.get("missing"), list) else []
+    facts += [("Loudness", _loudness(receipt)), ("Marks", _marks(receipt.get("marks")))]
+    facts.append(("Marks lost", marks_lost(receipt)))
+    missing = _list(receipt.get("missing"))
     if missing:
         facts.append(("Missing", one_line(", ".join(map(str, missing)))))
     return [(label, words) for label, words in facts if words]
+
+
+def marks_lost(receipt: Mapping[str, Any] | None) -> str:
+    """What of its clips' marks a film does not hold, and of how many clips; "" where it holds all."""
+    lost = Counter(
+        one_line(mark) if isinstance(mark, str) else "?"
+        for clip in _rows((receipt or {}).get("clips"))
+        for mark in _list(clip.get("marks_lost"))
+    )
+    return ", ".join(f"{mark} of {counted(clips, 'clip')}" for mark, clips in lost.items())
+
+
+def _marks(marks: object) -> str:
+    """What a film's file says of how it was made."""
+    if not isinstance(marks, Mapping):
+        return ""
+    told = cast("Mapping[str, Any]", marks)
+    producers = [str(fields["ContentProducer"]) for fields in _rows(told.get("aigc")) if fields.get("ContentProducer")]
+    by = f" by {one_line('; '.join(producers))}" if producers else ""
+    words = ["C2PA"] if told.get("c2pa") else []
+    words += [f"AIGC{by}"] if told.get("aigc") else []
+    return ", ".join([*words, *(one_line(str(each)) for each in _list(told.get("other")))])
 
 
 def shot_starts(receipt: Mapping[str, Any] | None) -> dict[str, float]:
@@ -70,7 +94,11 @@ def _loudness(receipt: Mapping[str, Any]) -> str:
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:
-    return [row for row in cast("list[Any]", value) if isinstance(row, Mapping)] if isinstance(value, list) else []
+    return [row for row in _list(value) if isinstance(row, Mapping)]
+
+
+def _list(value: object) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _number(value: object) -> float | None:

@@ -64,7 +64,8 @@ class ShotView(_View):
     `variant` which this is, from 0, and `in_film` whether the film shows it. `waiting_since` is when it began to wait
     for a free slot, `started_running_at` when the vendor was first seen at work on it, `finished_at` the job's end,
     `fetched_from` when the run that has its clip began to fetch it, `downloaded_at` when it was here. `usage` holds the
-    vendor's own figures, `extra` the manifest's other columns. `identity` names its purchases in the ledger.
+    vendor's own figures, `extra` the manifest's other columns, `marks` what its file says of how it was made.
+    `identity` names its purchases in the ledger.
 
     Where it has several takes, or a person reviews it (`is_reviewed`), the view of the first take tells: `review` is
     `waiting`, `chosen`, `rejected` or `expired` (else `none`), `takes` what there is to choose from, `chosen` the
@@ -94,6 +95,7 @@ class ShotView(_View):
     width: int | None = None
     height: int | None = None
     clip_seconds: Number = None
+    marks: Text = ""
     price_low_usd: Number = None
     price_high_usd: Number = None
     waiting_since: Number = None
@@ -131,7 +133,10 @@ class ShotView(_View):
 
 
 class ReelView(_View):
-    """One reel. `receipt` is the JSON beside the film, `note` says why there is no film or what is missing in it."""
+    """One reel. `receipt` is the JSON beside the film, `note` says why there is no film or what is missing in it.
+
+    `marks_lost` names marks of its clips that the film does not hold, where that is a warning.
+    """
 
     name: Text
     shots: list[ShotView]
@@ -140,6 +145,7 @@ class ReelView(_View):
     receipt: dict[str, Any] | None = None
     partial: bool = False
     note: Text = ""
+    marks_lost: Text = ""
 
 
 class Shots(Iterable[ShotView]):

@@ -43,6 +43,8 @@ def status_lines(output: str, status: OutputStatus) -> list[str]:
     # What is in flight or unknown was told by its purchase.
     rest = [row for row in status.rows if not (row.facts.is_done or row.facts.goes_on or row.review == "rejected")]
     lines += _not_done([shot for shot in rest if shot.verdict != Verdict.UNKNOWN_OUTCOME.value])
+    lost = [f"{one_line(reel)}: {one_line(words)}" for reel, words in status.marks_lost.items()]
+    lines += _list("marks that the clips have and their film has not", lost)
     return lines
 
 

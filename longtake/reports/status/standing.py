@@ -61,6 +61,8 @@ class OutputStatus:
     now: float
     bought_elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     """By `shot_id`, what was bought from another take than the one that was chosen since the last run."""
+    marks_lost: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By reel, the marks of its clips that its film does not hold."""
 
     @property
     def is_done(self) -> bool:
@@ -94,6 +96,7 @@ def output_status(ledger: Ledger) -> OutputStatus | None:
         shots = _shots_of(purchases)
     shots = [_now(shot, purchases, now, pulse) for shot in shots]
     return OutputStatus(
+        marks_lost={reel.name: reel.marks_lost for reel in told.reels if reel.marks_lost} if told is not None else {},
         shots=shots,
         rows=rows_of(shots),
         bought_elsewhere=bought_elsewhere,

@@ -184,12 +184,18 @@ def hostile_run() -> ReportView:
             note=text,
             film="reels/a film #1?.mp4",
             contact_sheet="javascript:window.harmed=1",
-            receipt={"how": text, "clips": [{"shot_id": text, "action": text}], "format": {"width": text, "fps": text}},
+            receipt={
+                "how": text,
+                "clips": [{"shot_id": text, "action": text, "marks_lost": [f"AIGC {text}"]}],
+                "format": {"width": text, "fps": text},
+                "marks": {"c2pa": text, "aigc": [{"ContentProducer": text, text: text}], "other": [text]},
+            },
+            marks_lost=text,
             shots=[
                 shot("evil", place, verdict, clip="../../etc/passwd").model_copy(
                     update=ShotView(
                         row=place, reel=text, shot=text, shot_id=text, verdict=verdict, prompt=text, evidence=text,
-                        next_action=text, vendor=text, wire_model=text, job_id=text, continues_from=text,
+                        next_action=text, vendor=text, wire_model=text, job_id=text, continues_from=text, marks=text,
                         extra={text: text, "__proto__": text},
                     ).model_dump(exclude_unset=True)
                 )

@@ -106,6 +106,16 @@ def test_a_receipt_tells_how_the_film_was_joined() -> None:
     assert shot_starts(told) == {"r/1": 0.0, "r/2": 5.042, "r/3": 10.083}
 
 
+def test_a_receipt_tells_what_marks_the_film_has_and_which_of_its_clips_it_lost() -> None:
+    clips = [{"marks_lost": ["the C2PA manifest", "AIGC Note"]}, {"marks_lost": ["the C2PA manifest"]}, {}]
+    fields = [{"Label": "1", "ContentProducer": "A; B"}]
+    facts = dict(receipt_facts({"clips": clips, "marks": {"c2pa": None, "aigc": fields, "other": []}}))
+    assert facts["Marks"] == "AIGC by A; B"
+    assert facts["Marks lost"] == "the C2PA manifest of 2 clips, AIGC Note of 1 clip"
+    kept = receipt_facts({"clips": [{}], "marks": {"c2pa": {"size_bytes": 9}, "aigc": [], "other": ["x"]}})
+    assert dict(kept) == {"Marks": "C2PA, x"}
+
+
 def test_the_receipt_of_a_lone_clip_says_what_little_it_says() -> None:
     assert receipt_facts({"how": "the only clip, untouched", "frames": 121, "clips": [{"shot_id": "r/1"}]}) == [
         ("Joined", "the only clip, untouched")
@@ -115,6 +125,10 @@ def test_the_receipt_of_a_lone_clip_says_what_little_it_says() -> None:
 @pytest.mark.parametrize("text", EVIL)
 def test_a_receipt_of_any_other_shape_does_no_harm(text: str) -> None:
     odd = {"clips": [text, {"frames_used": text, "action": text}], "joins": text, "format": [text], "missing": [text]}
+    marks = {"aigc": [text, {"ContentProducer": text}], "other": [text, 3], "c2pa": text}
+    for each in (text, {"aigc": text, "other": text}, marks):
+        told = dict(receipt_facts({"marks": each, "clips": [{"marks_lost": text}, {"marks_lost": [text, 3, [text]]}]}))
+        assert all("\n" not in words and "\x1b" not in words for words in told.values())
     for words in receipt_facts(odd | {"loudness_after": text}):
         "".join(words).encode()
     assert receipt_facts(None) == []

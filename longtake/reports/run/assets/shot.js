@@ -54,6 +54,7 @@ const SHEET = [
   ["Continues from", (shot) => shot.continues_from],
   ["Picture", (shot) => (shot.width ? `${shot.width}×${shot.height} px` : "")],
   ["Length", (shot) => (shot.clip_seconds ? `${shot.clip_seconds.toFixed(2)} s` : "")],
+  ["Marks", (shot) => shot.marks],
   ["Price", (shot) => money(shot.price_low_usd, shot.price_high_usd)],
   ["Submitted", (shot) => shot.submitted_at && clock(shot.submitted_at)],
   ["Seen running", (shot) => shot.started_running_at && clock(shot.started_running_at)],
