@@ -18,6 +18,7 @@ from longtake_cli.arguments import CommandParser, fill_dates
 from longtake_cli.check import add_check_command, check_accounts
 from longtake_cli.columns import add_columns_command
 from longtake_cli.completion import COMPLETION, PrintCompletion
+from longtake_cli.films.timeline import add_timeline_command, export_timelines
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
 from longtake_cli.review import add_review_commands, decide, show_reviews
@@ -156,6 +157,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     slots.set_defaults(command=_slots)
 
     add_review_commands(commands, _review, _decide)
+    add_timeline_command(commands, _timeline)
     add_prices_command(commands, _prices)
     add_check_command(commands, _check)
 
@@ -268,6 +270,10 @@ def _decide(chosen: argparse.Namespace) -> int:
     return decide(chosen, _show)
 
 
+def _timeline(chosen: argparse.Namespace) -> int:
+    return export_timelines(chosen, _show)
+
+
 def _slots(chosen: argparse.Namespace) -> int:
     with _server():
         from longtake_cli.slots import show_slots  # noqa: PLC0415
@@ -311,7 +317,7 @@ def _sandbox(chosen: argparse.Namespace) -> int:
     return OK
 
 
-_WORK = (_render, _reconcile, _decide)
+_WORK = (_render, _reconcile, _decide, _timeline)
 """Commands that are done when their work is; of the others the words are the work."""
 
 if __name__ == "__main__":

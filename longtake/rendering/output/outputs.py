@@ -75,11 +75,7 @@ def publish_clip(
 
 def shown_take(result: ShotResult, purchase: Purchase) -> list[Take]:
     """A take as people find it under `clips/`; empty where its clip is not here."""
-    shot, clip = result.shot, result.clip
-    if clip is None:
-        return []
-    chosen = shot.choice.words if shot.choice is not None and shot.is_chosen else ""
-    return [take_of(shot.shot_id, clip, clip_key(shot), purchase, take=shot.number, chosen=chosen)]
+    return [take_of(sidecar(result, purchase), clip_key(result.shot))] if result.clip is not None else []
 
 
 def sidecar(result: ShotResult, purchase: Purchase) -> dict[str, Any]:

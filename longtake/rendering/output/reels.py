@@ -23,7 +23,7 @@ from longtake.media.workers import WorkerPool
 from longtake.rendering.output.marks import demand_marks_kept, told, with_marks
 from longtake.rendering.output.outputs import reel_key, sidecar_key
 from longtake.rendering.output.seams import ReelPart, Seams, notes_of
-from longtake.rendering.timeline.keep import TIMELINE, keep_timeline
+from longtake.rendering.timeline.keep import TIMELINE, Kept, keep_timeline
 from longtake.rendering.timeline.take import Take, by_bytes
 
 SECONDS_PER_CLIP = 30.0
@@ -65,7 +65,7 @@ class ReelOrder(BaseModel):
 
 
 class MadeReel(BaseModel):
-    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's film.
+    """A reel in the store. `made_now` is False where it stood there already; `kept` tells of a person's files.
 
     `tells_marks`: what it lost of its clips' marks is a warning.
     """
@@ -108,11 +108,11 @@ def with_timeline(made: MadeReel, order: ReelOrder, store: Store) -> MadeReel:
     """A film that stands there already, with its timeline beside it as it is to be; blocking."""
     before = made.receipt.get(TIMELINE)
     kept = keep_timeline(store, order.reel, order.key, made.receipt, _all_takes(order), before=before)
-    if kept is None or kept == before:
-        return made
-    receipt = made.receipt | {TIMELINE: kept}
+    if kept.sha256 in (None, before):
+        return made.model_copy(update={"kept": kept.told})
+    receipt = made.receipt | {TIMELINE: kept.sha256}
     write_json(store, sidecar_key(order.key), receipt)
-    return made.model_copy(update={"receipt": receipt})
+    return made.model_copy(update={"receipt": receipt, "kept": kept.told})
 
 
 def _all_takes(order: ReelOrder) -> list[Take]:
@@ -154,9 +154,10 @@ async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path,
     chosen = [{"shot_id": part.shot_id, "take": part.take, "why": part.chosen} for part in order.parts if part.chosen]
     receipt |= {"chosen": chosen} if chosen else {}
     receipt |= {"partial": bool(order.missing), STAMP: await asyncio.to_thread(store.stamp, order.key)}
-    receipt |= await asyncio.to_thread(_timeline_beside, order, store, receipt)
+    timeline = await asyncio.to_thread(_timeline_beside, order, store, receipt)
+    receipt |= {TIMELINE: timeline.sha256} if timeline.sha256 else {}
     await asyncio.to_thread(write_json, store, sidecar_key(order.key), receipt)
-    return _made(order, receipt, made_now=True, kept=kept)
+    return _made(order, receipt, made_now=True, kept="; ".join(filter(None, [kept, timeline.told])))
 
 
 def _made(order: ReelOrder, receipt: dict[str, Any], *, made_now: bool, kept: str = "") -> MadeReel:
@@ -171,11 +172,10 @@ def _made(order: ReelOrder, receipt: dict[str, Any], *, made_now: bool, kept: st
     )
 
 
-def _timeline_beside(order: ReelOrder, store: Store, receipt: dict[str, Any]) -> dict[str, Any]:
-    """Writes the timeline of a film that was just made; what its receipt says of it. Blocking."""
+def _timeline_beside(order: ReelOrder, store: Store, receipt: dict[str, Any]) -> Kept:
+    """Writes the timeline of a film that was just made. Blocking."""
     before = (read_json(store, sidecar_key(order.key)) or {}).get(TIMELINE)
-    kept = keep_timeline(store, order.reel, order.key, receipt, _all_takes(order), before=before)
-    return {TIMELINE: kept} if kept else {}
+    return keep_timeline(store, order.reel, order.key, receipt, _all_takes(order), before=before)
 
 
 def _make_way(order: ReelOrder, store: Store, sha256: str) -> str:

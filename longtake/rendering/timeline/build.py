@@ -41,15 +41,19 @@ def timeline_text(
     """
     cuts = cuts_of(receipt, takes)
     missing = _places(reel, cuts, receipt.get("missing") or ())
+    form: Mapping[str, Any] = receipt.get("format") or cuts[0].take.clip.model_dump()
     facts = {
         "reel": storable(reel),
         "film": storable(film.rpartition("/")[2]),
         "sha256": receipt["sha256"],
         "frames": receipt["frames"],
+        "fps": str(cuts[0].shown.rate),
+        "width": form.get("width"),
+        "height": form.get("height"),
         "missing": [storable(shot_id) for shot_id in receipt.get("missing") or ()],
     }
     used = {id(cut.take) for cut in cuts}
-    others = [take for take in takes if id(take) not in used]
+    others = sorted((take for take in takes if id(take) not in used), key=lambda take: take.take)
     tracks = [
         track("film", "Video", _film(cuts, receipt, missing, address, "Video")),
         track("sound", "Audio", _film(cuts, receipt, missing, address, "Audio")),

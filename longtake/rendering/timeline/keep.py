@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from longtake.files.published import keep_aside
+from longtake.files.published import keep_aside, kept_words
 from longtake.files.store import Store
 from longtake.rendering.timeline.build import timeline_text
 from longtake.rendering.timeline.take import Take
@@ -24,12 +24,20 @@ def timeline_key(film: str) -> str:
     return film.removesuffix(".mp4") + SUFFIX
 
 
+class Kept(NamedTuple):
+    """A film's timeline as it stands now: the hash of its bytes, None where it could not be written.
+
+    `told`: that one which a person had worked on was put aside, "" where none was.
+    """
+
+    sha256: str | None
+    told: str = ""
+
+
 def keep_timeline(
     store: Store, reel: str, film: str, receipt: Mapping[str, Any], takes: Sequence[Take], *, before: object
-) -> str | None:
+) -> Kept:
     """Writes a film's timeline where it does not stand there yet; blocking. Never raises: no film fails for it.
-
-    One that a person has worked on is kept beside it.
 
     Args:
         store: Where the film stands.
@@ -38,22 +46,20 @@ def keep_timeline(
         receipt: The JSON beside the film.
         takes: As `timeline_text` takes them.
         before: The hash of the timeline that we wrote there last.
-
-    Returns:
-        The hash of its bytes; None where it could not be written.
     """
+    told = ""
     try:
         data = timeline_text(reel, film, receipt, takes).encode()
         digest, key = hashlib.sha256(data).hexdigest(), timeline_key(film)
         size_bytes = store.size(key)
         if digest == before and size_bytes == len(data):
-            return digest
+            return Kept(digest)
         stands = store.read(key) if size_bytes is not None else None
         is_ours = stands is None or stands == data or hashlib.sha256(stands).hexdigest() == before
-        if not is_ours and (kept := keep_aside(store, key, SUFFIX)):
-            log.warning("%s was changed by somebody; it is kept as %s", key, kept)
+        if not is_ours and (aside := keep_aside(store, key, SUFFIX)):
+            told = kept_words(key, aside)
         store.write(key, data)
     except Exception as error:  # a file for editors is worth no film
         log.warning("%s: no timeline: %s: %s", reel, type(error).__name__, error)
-        return None
-    return digest
+        return Kept(None, told)
+    return Kept(digest, told)

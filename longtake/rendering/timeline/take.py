@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from longtake.domain.job import Clip
 from longtake.domain.text import storable
-from longtake.ledger.records import Purchase
+
+ORIGIN = ("vendor", "wire_model", "job_id", "identity")
 
 
 class Take(BaseModel):
@@ -49,25 +50,21 @@ class Take(BaseModel):
         return {name: storable(value) if isinstance(value, str) else value for name, value in facts.items() if value}
 
 
-def take_of(shot_id: str, clip: Clip, key: str, purchase: Purchase | None, *, take: int = 1, chosen: str = "") -> Take:
-    """A take with what its purchase tells."""
-    if purchase is None:
-        return Take(shot_id=shot_id, clip=clip, key=key, take=take, chosen=chosen)
-    intent, accepted = purchase.intent, purchase.accepted
-    origin = {
-        "vendor": intent.account if intent else "",
-        "wire_model": intent.wire_model if intent else "",
-        "job_id": accepted.job.job_id if accepted else "",
-        "identity": purchase.identity,
-    }
+def take_of(beside: Mapping[str, Any], key: str) -> Take:
+    """The take that people find at a key, from the JSON beside its clip.
+
+    Raises:
+        KeyError: It does not tell of a clip.
+        ValidationError: What it tells of one is not whole.
+    """
     return Take(
-        shot_id=shot_id,
-        clip=clip,
+        shot_id=beside["shot_id"],
+        clip=Clip.model_validate(beside["clip"]),
         key=key,
-        take=take,
-        chosen=chosen,
-        origin={name: value for name, value in origin.items() if value},
-        findings=tuple(purchase.clip.findings) if purchase.clip else (),
+        take=beside.get("take") or 1,
+        chosen=beside.get("chosen") or "",
+        origin={name: value for name in ORIGIN if (value := beside.get(name))},
+        findings=tuple(beside.get("findings") or ()),
     )
 
 

@@ -1,0 +1,1 @@
+"""Commands about finished films: as timelines, and what they claim of themselves."""
