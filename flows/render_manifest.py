@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel
 
 from blocks.credentials import load_account
+from blocks.labels import load_signing_identity
 from blocks.storage import load_clip_store
 from flows._child_runs import render_in_children, shares
 from flows._dates import fill_date
@@ -39,6 +40,7 @@ from longtake.planning.options import (
     SlotOrder,
 )
 from longtake.planning.prepare import PreparedRun, WouldReplaceError, prepare
+from longtake.rendering.output.labels import ready_to_sign
 from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import as_recorded, render
 from longtake.rendering.summary import Summary
@@ -81,6 +83,7 @@ async def render_manifest(
     choose: Choose = "first",
     partial_reels: bool = False,
     fix_references: bool = False,
+    label: bool = False,
     reel_style: ReelStyle | None = None,
     gate: GatePolicy | None = None,
     drift_limits: DriftLimits | None = None,
@@ -117,6 +120,7 @@ async def render_manifest(
         choose: Of several takes that nobody reviews: the first, or the best by findings and drift.
         partial_reels: Make reels although shots are missing; they say so in name and receipt.
         fix_references: Scale, trim or transcode references that break a limit.
+        label: Sign films as made by AI (C2PA, AIGC), with the certificate of the block content-credentials/default.
         reel_style: Size, rate, fit, crossfade and loudness of the reels.
         gate: What each check of a downloaded clip means: strict (bad_clip), warn or off.
         drift_limits: Hold a chain whose last clip has drifted further from its first.
@@ -144,6 +148,7 @@ async def render_manifest(
         choose=choose,
         partial_reels=partial_reels,
         fix_references=fix_references,
+        label=label,
         reel_style=reel_style or ReelStyle(),
         gate=gate or GatePolicy(),
         drift_limits=drift_limits,
@@ -168,12 +173,15 @@ async def _to_the_end(options: RenderOptions, reels_per_run: int) -> Any:
 async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArtifacts) -> Any:
     logger = get_run_logger()
     try:
+        signing = await ready_to_sign(load_signing_identity) if options.label else None
         prepared = await prepare(
             options,
             load_account=load_account,
             clip_store=await load_clip_store(),
             reference_roots=reference_roots(),
         )
+        prepared.signing = signing
+        prepared.notices += [words] if signing is not None and (words := signing.signer.notice()) else []
         await tag_flow_run({account.partition("/")[0] for account in prepared.accounts})
         prepared.accounts, differing = await limits_in_force(prepared.accounts)
         for notice in [*prepared.notices, *differing]:
@@ -215,6 +223,7 @@ async def _dated(options: RenderOptions) -> RenderOptions:
 async def render_in_flow(prepared: PreparedRun, page: FlowRunArtifacts) -> Summary:
     """Renders a prepared run inside a flow run, its steps as task runs."""
     async with resources_of_run() as resources, watched(prepared, page, resources.scarcity) as watch:
+        resources.signing = prepared.signing.identity if prepared.signing else None
         summary = await render(
             prepared,
             resources,

@@ -9,8 +9,10 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks.credentials import load_account
+from blocks.labels import load_signing_identity
 from longtake.jobs.resources import open_resources
-from longtake.rendering.output.reels import MadeReel, ReelOrder, make_reel
+from longtake.rendering.output.reel_order import ReelOrder
+from longtake.rendering.output.reels import MadeReel, make_reel
 from tasks._policy import STEP
 
 
@@ -26,7 +28,11 @@ async def stitch_reel(order: ReelOrder) -> MadeReel:
     """
     async with open_resources(load_account) as resources:
         ledger = await resources.ledger(order.output)
-        return await make_reel(order, ledger.store, resources.workers, _quarters(order.reel, get_run_logger()))
+        signing = resources.signing
+        if order.label is not None and signing is None:
+            signing = await load_signing_identity()
+        progress = _quarters(order.reel, get_run_logger())
+        return await make_reel(order, ledger.store, resources.workers, progress, signing)
 
 
 def _quarters(reel: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Callable[[float], None]:

@@ -20,6 +20,7 @@ from longtake.jobs.resources import open_resources
 from longtake.jobs.submit import buy
 from longtake.jobs.wait import await_end
 from longtake.ledger.records import Expectation
+from longtake.media.labelling.identity import Signing
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.rendering.output.reels import make_reel
@@ -72,11 +73,13 @@ async def render_plain(
     check=None,
     events: list | None = None,
     backend_for=None,
+    signing: Signing | None = None,
     **options,
 ) -> Summary:
     """Prepares and renders; raises what a refused manifest is refused with."""
     wish = RenderOptions(manifest=str(manifest), output=str(output), **options)
     prepared = await prepare(wish, load_account=load_account, clip_store=clip_store)
+    prepared.signing = signing
     if (refusal := prepared.refusal()) is not None:
         raise refusal
     async with open_resources(load_account, backend_for) as resources:
@@ -97,7 +100,8 @@ async def render_plain(
             )
 
         async def stitch(order):
-            return await make_reel(order, ledger.store, resources.workers)
+            signs = {"signing": signing.identity} if signing else {}
+            return await make_reel(order, ledger.store, resources.workers, **signs)
 
         def on_event(event, shot, words):
             if events is not None:

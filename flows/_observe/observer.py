@@ -40,7 +40,8 @@ from longtake.jobs.order import Order
 from longtake.planning.forecast import forecast, learned_times
 from longtake.planning.plan import Shot
 from longtake.planning.prepare import PreparedRun
-from longtake.rendering.output.reels import MadeReel, ReelOrder
+from longtake.rendering.output.reel_order import ReelOrder
+from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.render import StitchStep
 from longtake.rendering.run import OnEvent
 from longtake.rendering.shot_result import ShotResult

@@ -24,6 +24,7 @@ from longtake.files.web.guard import GuardedClient
 from longtake.ledger.job_ages import JobAges
 from longtake.ledger.ledger import Ledger
 from longtake.media.feature_folder import FeatureFolder
+from longtake.media.labelling.identity import SigningIdentity
 from longtake.media.workers import WorkerPool
 
 DECODERS = 2
@@ -49,6 +50,8 @@ class RunResources:
     budget: Budget | None = None
     workers: WorkerPool = field(default_factory=lambda: WorkerPool(DECODERS, features=_features()))
     callbacks: Callbacks | None = None
+    signing: SigningIdentity | None = None
+    """Who signs films, where they are signed; in memory alone."""
     ages: JobAges = field(default_factory=dict[str, Mapping[Alike, Sequence[float]]])
     """What earlier runs saw of how long jobs take; to be told before a session is opened."""
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -76,6 +76,8 @@ class RenderOptions(BaseModel):
     """make reels although shots are missing"""
     fix_references: bool = False
     """make references fit the vendor's limits"""
+    label: bool = False
+    """sign films as made by AI (C2PA, AIGC), with the certificate of the ContentCredentials block"""
     reel_style: ReelStyle = ReelStyle()
     gate: GatePolicy = GatePolicy()
     drift_limits: DriftLimits | None = None

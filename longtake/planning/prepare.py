@@ -35,6 +35,7 @@ from longtake.ledger.records import Purchase
 from longtake.manifests.checker import check_manifest
 from longtake.manifests.reader import read_manifest
 from longtake.manifests.schema import Manifest, ManifestRow
+from longtake.media.labelling.identity import Signing
 from longtake.planning.bought_before.kept import kept_words, retake_prices
 from longtake.planning.bought_before.repairs import remembered, repair_words
 from longtake.planning.bought_before.retry_origin import known_references, origin_roots
@@ -68,6 +69,8 @@ class PreparedRun:
     price_book: PriceBook
     accounts: Mapping[str, Account] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    signing: Signing | None = None
+    """Who signs the films, where they are signed."""
     standings: Standings | None = None
     """Who each shot is, and on what that depends."""
 

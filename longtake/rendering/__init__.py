@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from longtake._speed import face
 
 if TYPE_CHECKING:
-    from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, make_reel
+    from longtake.rendering.output.reel_order import ReelOrder
+    from longtake.rendering.output.reels import MadeReel, make_reel
+    from longtake.rendering.output.seams import ReelPart
     from longtake.rendering.render import StitchStep, as_recorded
     from longtake.rendering.report import RunReport
     from longtake.rendering.run import OnEvent, Steps
@@ -17,7 +19,9 @@ else:
     __getattr__ = face(
         __name__,
         {
-            "output.reels": "MadeReel ReelOrder ReelPart make_reel",
+            "output.reel_order": "ReelOrder",
+            "output.reels": "MadeReel make_reel",
+            "output.seams": "ReelPart",
             "render": "StitchStep as_recorded",
             "summary": "Summary",
             "run": "OnEvent Steps",

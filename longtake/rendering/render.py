@@ -13,6 +13,7 @@ from functools import partial
 from longtake._speed import Packed, PackedMap
 from longtake.costs.spent import charges_of, spent_on
 from longtake.costs.usage import answered_twice
+from longtake.domain.errors import ConfigurationError
 from longtake.domain.verdicts import Outcome
 from longtake.jobs.cancelling import cancel_queued
 from longtake.jobs.resources import RunResources
@@ -28,12 +29,15 @@ from longtake.planning.plan import Plan, RowChoice, Shot
 from longtake.planning.prepare import PreparedRun
 from longtake.rendering.choosing import missing_choice
 from longtake.rendering.output.findings import film_warnings
+from longtake.rendering.output.labels import FilmLabel
 from longtake.rendering.output.outputs import publish_clip, shown_take
 from longtake.rendering.output.posters import make_pictures
-from longtake.rendering.output.reels import MadeReel, ReelOrder, ReelPart, standing_reel, with_timeline
+from longtake.rendering.output.reel_order import ReelOrder
+from longtake.rendering.output.reels import MadeReel, standing_reel, with_timeline
 from longtake.rendering.output.rendered_rows import keep_earlier_release
 from longtake.rendering.output.results import row_results, rows_to_retake
 from longtake.rendering.output.retry import stands_for, write_results, write_tables
+from longtake.rendering.output.seams import ReelPart
 from longtake.rendering.report import Ended, ReelEnd, RunReport, result_of, stored_end
 from longtake.rendering.run import OnEnd, OnEvent, Run, Steps
 from longtake.rendering.shot_result import ShotResult
@@ -65,8 +69,11 @@ async def render(
     """Renders a prepared run to its end and writes it up, also when it is cancelled on the way.
 
     Raises:
-        ConfigurationError: The environment asks for callbacks where none can be received; nothing was bought.
+        ConfigurationError: The environment asks for callbacks where none can be received, or films are to be signed by
+            nobody; nothing was bought.
     """
+    if prepared.options.label and prepared.signing is None:
+        raise ConfigurationError("films are to be signed, and no certificate was loaded to sign them with")
     await resources.receive_callbacks()
     # What the run knows of its purchases by now its steps know as well.
     resources.ledgers[prepared.options.output] = prepared.ledger
@@ -246,6 +253,7 @@ def _reel_order(prepared: PreparedRun, reel: str, results: Sequence[ShotResult])
         options=options,
         joint_limits=prepared.options.drift_limits,
         marks=prepared.options.gate.marks,
+        label=FilmLabel.of(prepared.signing, [result for result in first if result.is_done]),
     )
 
 

@@ -14,12 +14,15 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from longtake.domain.errors import ConfigurationError, MachineError, UnreadableClipError
+from longtake.domain.marks import Marks
 from longtake.media.labelling.claims import read_claims
+from longtake.media.labelling.copying import copy_to_sign
 from longtake.media.labelling.identity import SigningIdentity, check_identity
 from longtake.media.labelling.signing import Ingredient, rehearse, sign_film
+from longtake.media.reading.marks import read_marks
 from longtake.media.workers import in_child
 from tests.media.certificates import KEYS, Identity, identity, private_pem
-from tests.media.marked_files import c2pa_box, marked, xmp
+from tests.media.marked_files import FIELDS, c2pa_box, marked, xmp
 from tests.media.scenes import pan, tone, write_clip
 from tests.media.signed_clips import as_the_vendor, manifest_of, signs_as
 
@@ -296,3 +299,42 @@ def test_the_model_refuses_fields_it_does_not_know_nothing_of(who: Identity) -> 
         SigningIdentity.model_validate(
             {"certificate_chain": who.chain, "private_key": who.private_key, "algorithm": "md5"}
         )
+
+
+@pytest.mark.parametrize("index", ["in front", "behind"])
+@pytest.mark.parametrize("manifest", ["none", "in front", "behind"])
+def test_a_clip_that_is_copied_to_be_signed_says_its_producer_and_keeps_every_packet(
+    index: str, manifest: str, who: Identity, tmp_path: Path
+) -> None:
+    options = {"movflags": "+faststart"} if index == "in front" else None
+    clip = write_clip(tmp_path / "clip.mp4", pan(12), sound=tone(0.5), container_options=options)
+    if manifest == "in front":
+        clip = as_the_vendor(clip, tmp_path / "vendors.mp4")
+    elif manifest == "behind":
+        clip = marked(clip, tmp_path / "marked.mp4", c2pa_box())
+    copy, film = tmp_path / "copy.mp4", tmp_path / "film.mp4"
+
+    assert copy_to_sign(clip, copy, Marks(aigc=(FIELDS,))) == ""
+    sign_film(copy, film, [Ingredient(path=clip, title="1")], signs_as(who), title="x")
+
+    assert packets(clip) == packets(copy) == packets(film)
+    assert pictures(film) == pictures(clip)
+    assert manifest_of(film)[0] == "Valid"
+    assert read_marks(film).aigc == (FIELDS,)
+    assert read_marks(copy).c2pa is None
+    plain = tmp_path / "plain.mp4"
+    assert copy_to_sign(clip, plain, Marks()) == ""
+    assert manifest != "none" or plain.read_bytes() == clip.read_bytes()
+
+
+def test_a_clip_of_fragments_is_signed_and_that_its_fields_are_not_written_is_told(
+    who: Identity, tmp_path: Path
+) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    clip = write_clip(tmp_path / "clip.mp4", pan(12), container_options=options)
+    copy, film = tmp_path / "copy.mp4", tmp_path / "film.mp4"
+    assert "fragments" in copy_to_sign(clip, copy, Marks(aigc=(FIELDS,)))
+    assert copy.read_bytes() == clip.read_bytes()
+    sign_film(copy, film, [Ingredient(path=clip, title="1")], signs_as(who), title="x")
+    assert packets(film) == packets(clip)
+    assert manifest_of(film)[0] == "Valid"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import textwrap
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -90,6 +91,14 @@ class Signer(BaseModel):
         if left > datetime.timedelta(days=SOON_DAYS):
             return ""
         return f"the signing certificate of {self.subject} ends at {self.valid_until}; renew it before"
+
+
+@dataclass(frozen=True)
+class Signing:
+    """Who signs a run's films: the key, which stays in memory, and what anyone may know."""
+
+    identity: SigningIdentity
+    signer: Signer
 
 
 def check_identity(identity: SigningIdentity) -> Signer:

@@ -80,8 +80,7 @@ def read_boxes(file: BinaryIO, size_bytes: int) -> BoxFacts:
             fragmented = True
     if not moov:
         raise UnreadableClipError("no index ('moov' box): the file was never finished, or its end is missing")
-    children = list(_children(moov, 0, len(moov)))
-    tracks = [box for box in children if box.kind == b"trak"]
+    tracks = [box for box in children(moov, 0, len(moov)) if box.kind == b"trak"]
     rotations = dict(filter(None, (_rotation(moov, track) for track in tracks)))
     return BoxFacts(brand, fragmented, rotations)
 
@@ -105,7 +104,8 @@ def box_at(head: bytes, offset: int, end: int) -> Box | None:
     return Box(kind, offset + length, offset + size, offset) if size >= length else None
 
 
-def _children(data: bytes, start: int, end: int) -> Iterator[Box]:
+def children(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """The boxes of a stretch of bytes in order, as far as they can be followed."""
     while start < end:
         box = box_at(data[start : start + 16], start, end)
         if box is None or box.end > end:
@@ -115,7 +115,7 @@ def _children(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def _rotation(moov: bytes, track: Box) -> tuple[int, int | None] | None:
-    for box in _children(moov, track.content, track.end):
+    for box in children(moov, track.content, track.end):
         if box.kind == b"tkhd":
             content = moov[box.content : box.end]
             wide = content[:1] == b"\x01"

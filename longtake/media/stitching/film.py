@@ -126,7 +126,7 @@ def _write_tracks(
     fps = plan.target.format.fps
     tick_seconds, step = film_clock(fps)
     packets = plan.pictures * (1 + plan.sound_rate_hz / 1024 / float(fps)) + 16
-    metadata = metadata_of([clip.marks for clip in plan.clips])
+    metadata = metadata_of([*(clip.marks for clip in plan.clips), plan.own])
     settings = {
         # Room for the index in front of the media: the film is written once, not moved afterwards.
         "moov_size": str(int(packets * _INDEX_BYTES_PER_PACKET) + _INDEX_BYTES + _bytes_of(metadata)),

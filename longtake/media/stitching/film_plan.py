@@ -98,13 +98,17 @@ class PlannedClip:
 
 @dataclass(frozen=True)
 class FilmPlan:
-    """A film before it is made. `starts` holds the number of the film's picture at which each clip begins."""
+    """A film before it is made. `starts` holds the number of the film's picture at which each clip begins.
+
+    `own`: the marks that it gets beside those of its clips.
+    """
 
     clips: tuple[PlannedClip, ...]
     target: Target
     starts: tuple[int, ...]
     pictures: int
     sound_rate_hz: int
+    own: Marks = field(default_factory=Marks)
 
     def overlap_after(self, number: int) -> int:
         """How many pictures at the end of a clip are blended with the next one."""

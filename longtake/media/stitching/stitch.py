@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def stitch_clips(
     target: str | Path,
     options: StitchOptions | None = None,
     progress: Progress | None = None,
+    own: Marks | None = None,
 ) -> StitchReceipt:
     """Joins clips in order into one MP4 with its index in front.
 
@@ -44,6 +46,7 @@ def stitch_clips(
         target: Where the reel goes; replaced if it exists.
         options: Format, fit, fades, loudness, trims.
         progress: Called with the share done, 0 to 1.
+        own: Marks that the film gets beside those of its clips.
 
     Raises:
         UnreadableClipError: A clip is damaged; the message names it.
@@ -52,7 +55,7 @@ def stitch_clips(
     """
     options, target = options or StitchOptions(), Path(target)
     report = progress or _unheard
-    plan = make_plan([Path(clip) for clip in clips], options)
+    plan = replace(make_plan([Path(clip) for clip in clips], options), own=own or Marks())
     _check_room(plan, target)
     with _published(target) as part:
         sound = write_film(plan, part, options, report)

@@ -10,7 +10,7 @@ from typing import Any
 from longtake.accounts.transport import redact
 from longtake.domain.errors import UnfitClipError
 from longtake.domain.job import Clip
-from longtake.domain.marks import Marks, joined_aigc, lost_marks
+from longtake.domain.marks import Manifest, Marks, joined_aigc, lost_marks
 from longtake.media.checking.policy import Strictness
 from longtake.media.reading.marks import read_marks
 from longtake.rendering.output.seams import ReelPart
@@ -28,8 +28,12 @@ def mark_names(clips: Iterable[Clip]) -> str | None:
     return ("|".join(names) or "none") if looked_at else None
 
 
-async def demand_marks_kept(parts: Sequence[ReelPart], paths: Sequence[Path], check: Strictness) -> None:
+async def demand_marks_kept(
+    parts: Sequence[ReelPart], paths: Sequence[Path], check: Strictness, *, signed: bool = False
+) -> None:
     """Holds a film that would lose marks of its clips, where the check is strict.
+
+    One that is signed has its clips' manifests with it.
 
     Raises:
         UnfitClipError: It would; the clips stay as they are.
@@ -38,7 +42,7 @@ async def demand_marks_kept(parts: Sequence[ReelPart], paths: Sequence[Path], ch
         return
     clips = [await asyncio.to_thread(read_marks, path) for path in paths]
     fields = joined_aigc(clips)
-    film = Marks(aigc=(fields,) if fields else ())
+    film = Marks(aigc=(fields,) if fields else (), c2pa=Manifest(size_bytes=0) if signed else None)
     losses = [
         f"{part.shot_id}: {', '.join(lost)}"
         for part, marks in zip(parts, clips, strict=True)

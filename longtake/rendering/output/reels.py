@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,57 +10,20 @@ from pydantic import BaseModel, ConfigDict
 
 from longtake.domain.errors import PublishConflictError
 from longtake.files.json_files import read_json, write_json
-from longtake.files.local.process_folder import scratch_folder
-from longtake.files.published import COMING, STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
+from longtake.files.published import STAMP, bytes_hash, published_hashes, same_stamp
 from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
-from longtake.media.checking.policy import DriftLimits, Strictness
+from longtake.media.labelling.identity import SigningIdentity
 from longtake.media.stitching.film import Progress
-from longtake.media.stitching.receipt import StitchOptions
-from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
-from longtake.rendering.output.marks import demand_marks_kept, told, with_marks
-from longtake.rendering.output.outputs import reel_key, sidecar_key
-from longtake.rendering.output.seams import ReelPart, Seams, notes_of
+from longtake.rendering.output.making import Making
+from longtake.rendering.output.outputs import sidecar_key
+from longtake.rendering.output.reel_order import ReelOrder
+from longtake.rendering.output.seams import ReelPart
 from longtake.rendering.timeline.keep import TIMELINE, Kept, keep_timeline
 from longtake.rendering.timeline.take import Take, by_bytes
 
-SECONDS_PER_CLIP = 30.0
-"""Deadline for a stitch: so long per clip, two minutes at least."""
 OTHER_RUN_PAUSE_SECONDS = 0.5
-
-
-class ReelOrder(BaseModel):
-    """One reel to make. `missing` names shots that are not there; a reel with any is partial.
-
-    `joint_limits`: how far a joint that is measured may step; beyond, no film is made. `marks`: what it means that the
-    film loses marks of its clips. `takes`: the takes of its shots that people find in the output, chosen or not, for
-    the timeline beside the film.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    output: str
-    reel: str
-    parts: tuple[ReelPart, ...]
-    missing: tuple[str, ...] = ()
-    options: StitchOptions = StitchOptions()
-    joint_limits: DriftLimits | None = None
-    takes: tuple[Take, ...] = ()
-    marks: Strictness = "warn"
-
-    @property
-    def key(self) -> str:
-        """Where the reel goes."""
-        return reel_key(self.reel, partial=bool(self.missing))
-
-    def recipe(self) -> dict[str, Any]:
-        """What the film depends on; the same recipe needs no new film."""
-        return {
-            "clips": [[part.shot_id, part.clip.sha256, part.continues] for part in self.parts],
-            "missing": list(self.missing),
-            "options": self.options.model_dump(mode="json"),
-        }
 
 
 class MadeReel(BaseModel):
@@ -81,7 +43,13 @@ class MadeReel(BaseModel):
     tells_marks: bool = True
 
 
-async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progress: Progress | None = None) -> MadeReel:
+async def make_reel(
+    order: ReelOrder,
+    store: Store,
+    workers: WorkerPool,
+    progress: Progress | None = None,
+    signing: SigningIdentity | None = None,
+) -> MadeReel:
     """Joins the clips of a reel and publishes film, timeline and receipt; waits where another run is making it.
 
     Args:
@@ -89,16 +57,18 @@ async def make_reel(order: ReelOrder, store: Store, workers: WorkerPool, progres
         store: Where the clips lie and the reel goes.
         workers: Decode and encode.
         progress: Called with the share of the film that is made, 0 to 1.
+        signing: Who signs the film, where the order asks for it.
 
     Raises:
         MediaError: A clip cannot be used.
+        MachineError: The film could not be signed.
         StorageError: The store did not take the film.
     """
     while (made := await asyncio.to_thread(standing_reel, order, store)) is None:
         work = await asyncio.to_thread(store.work_folder, order.key)
         try:
             with part_file(work, f".{Path(order.key).stem}") as part:
-                return await _make(order, store, workers, part, progress)
+                return await _make(Making(order, store, workers, part, progress, signing))
         except PublishConflictError:
             await asyncio.sleep(OTHER_RUN_PAUSE_SECONDS)
     return await asyncio.to_thread(with_timeline, made, order, store)
@@ -118,7 +88,7 @@ def with_timeline(made: MadeReel, order: ReelOrder, store: Store) -> MadeReel:
 def _all_takes(order: ReelOrder) -> list[Take]:
     """The takes that people find in the output; clips of the film that are not among them, where they lie."""
     found = by_bytes(order.takes)
-    parts = [part for part in order.parts if (part.shot_id, part.clip.sha256) not in found]
+    parts: list[ReelPart] = [part for part in order.parts if (part.shot_id, part.clip.sha256) not in found]
     return [
         *order.takes,
         *(
@@ -142,14 +112,13 @@ def standing_reel(order: ReelOrder, store: Store) -> MadeReel | None:
     return _made(order, receipt, made_now=False)
 
 
-async def _make(order: ReelOrder, store: Store, workers: WorkerPool, part: Path, progress: Progress | None) -> MadeReel:
+async def _make(making: Making) -> MadeReel:
     """`part` is locked for this process; it holds nothing, and goes before the receipt says that all is done."""
+    order, store = making.order, making.store
     try:
-        receipt, kept = await (
-            _link_single(order, store) if _is_single(order) else _stitch(order, store, workers, part, progress)
-        )
+        receipt, kept = await making.film()
     finally:
-        part.unlink(missing_ok=True)
+        making.part.unlink(missing_ok=True)
     receipt |= {"reel": order.reel, "recipe": order.recipe(), "missing": list(order.missing)}
     chosen = [{"shot_id": part.shot_id, "take": part.take, "why": part.chosen} for part in order.parts if part.chosen]
     receipt |= {"chosen": chosen} if chosen else {}
@@ -176,75 +145,3 @@ def _timeline_beside(order: ReelOrder, store: Store, receipt: dict[str, Any]) ->
     """Writes the timeline of a film that was just made. Blocking."""
     before = (read_json(store, sidecar_key(order.key)) or {}).get(TIMELINE)
     return keep_timeline(store, order.reel, order.key, receipt, _all_takes(order), before=before)
-
-
-def _make_way(order: ReelOrder, store: Store, sha256: str) -> str:
-    """Keeps a person's film that stands where the reel goes, and says so; notes which bytes are coming. Blocking."""
-    beside = read_json(store, sidecar_key(order.key)) or {}
-    kept, stands = None, bytes_hash(store, order.key)
-    if stands is not None and stands != sha256 and stands not in published_hashes(beside):
-        kept = keep_aside(store, order.key)
-    write_json(store, sidecar_key(order.key), beside | {COMING: sha256})
-    return kept_words(order.key, kept) if kept else ""
-
-
-def _is_single(order: ReelOrder) -> bool:
-    return len(order.parts) == 1 and order.options == StitchOptions()
-
-
-async def _link_single(order: ReelOrder, store: Store) -> tuple[dict[str, Any], str]:
-    """A reel of one clip is that clip, bit for bit. Returns its receipt, and what is told of a person's film."""
-    clip = order.parts[0].clip
-    kept = await asyncio.to_thread(_make_way, order, store, clip.sha256)
-    await asyncio.to_thread(store.link, clip.key, order.key)
-    return {
-        "how": "the only clip, untouched",
-        "frames": clip.frames,
-        "sha256": clip.sha256,
-        "size_bytes": clip.size_bytes,
-        "marks": (marks := told(clip.marks)),
-        "clips": [{"shot_id": order.parts[0].shot_id, "sha256": clip.sha256, "frames": clip.frames, "marks": marks}],
-    }, kept
-
-
-async def _stitch(
-    order: ReelOrder, store: Store, workers: WorkerPool, part: Path, progress: Progress | None
-) -> tuple[dict[str, Any], str]:
-    """Joins and publishes. Returns the receipt, and what is told of a person's film."""
-    deadline = max(120.0, SECONDS_PER_CLIP * len(order.parts))
-    with scratch_folder() as folder:
-        paths = [
-            await asyncio.to_thread(store.copies.fetch, each.clip.key, each.clip.sha256, folder / f"{place:05}.mp4")
-            for place, each in enumerate(order.parts)
-        ]
-        await demand_marks_kept(order.parts, paths, order.marks)
-        notes = await notes_of([each.clip for each in order.parts], workers)
-        seams = Seams(order.parts, paths, notes, workers)
-        options, echoes = await seams.without_echoes(order.options)
-        joints = await seams.joints(options.trims, order.joint_limits)
-        drift = await seams.drift()
-        film = part.with_suffix(".film.part")
-        try:
-            made = await workers.call(stitch_clips, paths, film, options, deadline_seconds=deadline, progress=progress)
-            size_bytes = film.stat().st_size
-            kept = await asyncio.to_thread(_make_way, order, store, made.sha256)
-            await asyncio.to_thread(store.publish, film, order.key)
-        finally:
-            of_killed_child = film.parent.glob(f".{escape(film.name)}.*.part")
-            for left in (film, *of_killed_child):
-                left.unlink(missing_ok=True)
-    receipt: dict[str, Any] = made.model_dump(mode="json")
-    clips = [
-        with_marks(clip | {"shot_id": each.shot_id, "sha256": each.clip.sha256}, each, read.marks, read.marks_lost)
-        for clip, read, each in zip(receipt["clips"], made.clips, order.parts, strict=True)
-    ]
-    receipt |= {
-        "clips": clips,
-        "marks": told(made.marks),
-        "frames": made.frames_found,
-        "size_bytes": size_bytes,
-        "echoes": echoes,
-        "joints_anew": joints,
-        "drift": drift,
-    }
-    return receipt, kept
