@@ -25,9 +25,16 @@ LONG_VALUE = 100
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How long one example takes is the machine's affair.
-settings.register_profile("suite", deadline=None)
+# How long one example takes is the machine's affair; the gate has the same examples every time, `make slow` new ones.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("chance", deadline=None, print_blob=True)
 settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "slow":
+        settings.load_profile("chance")
+
 
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     # A shell switches these off for what runs behind it, and our children would inherit that.

@@ -132,5 +132,9 @@ if __name__ == "__main__":
     purchase.UNKNOWN_AFTER_SECONDS = 2.0
     MANIFEST, OUTPUT, ON_UNKNOWN, *MORE = sys.argv[1:]
     OPTIONS = {"on_unknown": ON_UNKNOWN} | (json.loads(MORE[0]) if MORE else {})
+    if OPTIONS.pop("quick", False):
+        from tests.e2e.quick_steps import quick_check
+
+        OPTIONS["check"] = quick_check
     END = asyncio.run(render_plain(MANIFEST, OUTPUT, accounts_of(os.environ), **OPTIONS))
     print(json.dumps({"line": END.line, "verdicts": {row.shot_id: row.verdict.value for row in END.rows}}))

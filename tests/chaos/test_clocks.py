@@ -24,7 +24,7 @@ threading.Timer(1.5, lambda: offset.__setitem__(0, later)).start()
 runpy.run_module("tests.plain_render", run_name="__main__", alter_sys=True)
 """
 HOUR, DAY = 3600.0, 86_400.0
-SHOTS = 8
+SHOTS = 4
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def sandbox(monkeypatch):
 def begin(tmp_path, sandbox):
     """Starts a run by a clock that is so many seconds off at its start and later."""
     manifest = tmp_path / "m.csv"
-    rows = [f"r{number // 2},{number},a clip of number {number} end,evolink,4" for number in range(SHOTS)]
-    manifest.write_text("\n".join(["reel,shot,prompt,vendor,duration_seconds", *rows]) + "\n")
+    rows = [f"r{number // 2},{number},a clip of number {number} end,evolink,4,480p,16:9" for number in range(SHOTS)]
+    manifest.write_text("\n".join(["reel,shot,prompt,vendor,duration_seconds,resolution,ratio", *rows]) + "\n")
     environment = os.environ | sandbox.environment() | {"LONGTAKE_ALLOW_HOSTS": "127.0.0.1"}
 
     def start(at_start: float, later: float) -> subprocess.Popen[str]:

@@ -78,7 +78,8 @@ def told(shot):
 
 @pytest.mark.parametrize("adapter", VENDORS.values(), ids=lambda adapter: adapter.name)
 @pytest.mark.parametrize("store", [None, SimpleNamespace(can_presign=True)], ids=["no store", "a store"])
-def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, store, monkeypatch):
+@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, store, monkeypatch, examples):
     account = Account(vendor=adapter.name, api_key=SecretStr("k"), base_url="http://x", prices=PRICES[adapter.name])
     price_book = PriceBook({account.name: account})
     shared, seen = [], {"refused": 0, "new": 0}
@@ -88,7 +89,7 @@ def test_shots_that_are_alike_have_the_terms_that_each_has_by_itself(adapter, st
         shared.append(wanted)
         return by_itself(book, wanted)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(reels(adapter), st.sampled_from([{}, FACTS]))
     def compare(rows, facts):
         def planned():

@@ -61,7 +61,7 @@ class Visit:
 
     def until(self, true_in_page: str) -> None:
         """Waits for a JavaScript expression; the page's policy forbids the browser driver's own way, which is eval."""
-        for _ in range(100):
+        for _ in range(1200):
             if self.page.evaluate(true_in_page):
                 return
             self.page.wait_for_timeout(50)
@@ -82,7 +82,7 @@ def look(browser: Any, output: Path) -> Iterator[Look]:
 
     def open_page(view: ReportView, *, clock: bool = False, **context_options: Any) -> Visit:
         context = browser.new_context(**{"viewport": DESK} | context_options)
-        context.set_default_timeout(5000)
+        context.set_default_timeout(60_000)
         visit = Visit(context.new_page())
         visits.append((context, visit))
         visit.page.on("console", lambda message: visit.complaints.append(message.text))

@@ -255,10 +255,10 @@ def test_where_nothing_can_be_kept_a_running_page_waits_for_the_unsaved_choices(
     page.goto((output / "no-store.html").as_uri())
     page.keyboard.press("j")
     page.keyboard.press("2")
-    page.get_by_text("Refresh waits until your decisions are saved").wait_for(timeout=5000)
+    page.get_by_text("Refresh waits until your decisions are saved").wait_for()
     with page.expect_download():
         page.get_by_role("button", name="Save decisions").click()
-    page.get_by_text("Refreshes every 5 s").wait_for(timeout=5000)
+    page.get_by_text("Refreshes every 5 s").wait_for()
     page.close()
 
 
