@@ -119,3 +119,25 @@ async def test_a_record_of_a_release_that_did_not_look_is_read_and_says_so(tmp_p
     end = await render_plain(manifest, out, accounts)
     assert (end.all_done, end.bought_now, [row.marks for row in end.rows]) == (True, 0, [None, None])
     assert [row.warnings for row in end.rows] == [LOST, LOST]
+
+
+async def test_fields_that_attack_harm_no_reader_and_no_secret_of_theirs_is_written_down(
+    tmp_path, marked, write_manifest, monkeypatch
+):
+    evil = {
+        "Label": "1",
+        "ContentProducer": "<script>alert(1)</script>\u202e\x1b[31m",
+        "ProduceID": "https://x.example/a?X-Amz-Signature=5ecret0000",
+        "ReservedCode1": "Bearer sk-live-5ecret1111",
+        "<img src=x>\n\x1b[2J": "1",
+    }
+    monkeypatch.setattr("longtake.sandbox.clips.shelf.aigc_text", lambda vendor, number: json.dumps(evil))
+    out = tmp_path / "out"
+    end = await render_plain(write_manifest(PAIR), out, sandbox_accounts(marked))
+    assert end.all_done
+    texts = [path.read_text() for path in out.rglob("*") if path.suffix in (".json", ".csv", ".html")]
+    assert len(texts) > 8 and not any("5ecret" in text for text in texts)
+    page = (out / "report.html").read_text()
+    assert "<script>alert" not in page and "<img src=x>" not in page and "\u202e" not in page and "\x1b" not in page
+    assert "\x1b" not in status_of(out) and "\u202e" not in status_of(out)
+    assert "\x1b" not in (out / "results.csv").read_text()

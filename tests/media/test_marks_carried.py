@@ -167,7 +167,11 @@ def test_other_programs_read_the_fields_and_the_index_still_stands_in_front(clip
     asked = ["ffprobe", "-v", "error", "-of", "json", "-show_format", str(film)]
     shown = json.loads(subprocess.run(asked, check=True, capture_output=True, timeout=60).stdout)
     assert json.loads(shown["format"]["tags"]["AIGC"]) == told
-    assert told["ContentProducer"] == "sandbox-evolink; sandbox-anyfast"
+    assert shown["format"]["tags"]["AIGC"] == (
+        '{"Label": "1", "ContentProducer": "sandbox-evolink; sandbox-anyfast", '
+        '"ProduceID": "evolink-clip-1; anyfast-clip-2", "ReservedCode1": "", "ContentPropagator": "", '
+        '"PropagateID": "", "ReservedCode2": ""}'
+    )
     data = film.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 

@@ -27,7 +27,7 @@ from longtake.vendors.limits import MediaLimits, check_media
 
 DEADLINE_SECONDS = 300.0
 AT_ONCE = 2
-_COPIES = "fit@3"
+_COPIES = "fit@4"
 """How copies are made. Unlike `FIT` it enters no identity: what is bought is not bought again for a better copy."""
 _SUFFIXES: dict[MediaKind, dict[str, str]] = {
     "image": {"png": ".png", "": ".jpg"},
