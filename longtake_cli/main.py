@@ -22,6 +22,7 @@ from longtake_cli.films.timeline import add_timeline_command, export_timelines
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
 from longtake_cli.review import add_review_commands, decide, show_reviews
+from longtake_cli.verify import add_verify_command, verify_files
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -160,6 +161,7 @@ def _parser(asked: str = "render") -> argparse.ArgumentParser:
     add_timeline_command(commands, _timeline)
     add_prices_command(commands, _prices)
     add_check_command(commands, _check)
+    add_verify_command(commands, _verify)
 
     vendors = commands.add_parser("vendors", help="models, limits, prices, and what each vendor can do")
     vendors.add_argument("name", nargs="?", help="one vendor alone")
@@ -292,6 +294,10 @@ def _prices(chosen: argparse.Namespace) -> int:
 def _check(chosen: argparse.Namespace) -> int:
     with _server():
         return OK if check_accounts(chosen.vendor, _show) else NOT_DONE
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    return verify_files(chosen, _show)
 
 
 def _vendors(chosen: argparse.Namespace) -> int:
