@@ -20,6 +20,7 @@ from longtake.rendering.output.reels import MadeReel
 from longtake.rendering.output.takes import review_facts
 from longtake.rendering.output.tried import tried_words
 from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.timeline.keep import TIMELINE, timeline_key
 from longtake.reports.run.receipt_facts import marks_lost
 from longtake.reports.run.sums import Sums
 from longtake.reports.run.view import ReelView, ReportView, ShotView, Totals, VendorTotals
@@ -143,6 +144,7 @@ def _reel(name: str, shots: list[ShotView], pictures: frozenset[str], made: Made
         name=name,
         shots=shots,
         film=made.key,
+        timeline=timeline_key(made.key) if made.receipt.get(TIMELINE) else None,
         contact_sheet=sheet if sheet in pictures else None,
         receipt=made.receipt,
         partial=bool(missing),

@@ -82,6 +82,7 @@ def _reel(reel: ReelView, pictures: Pictures) -> dict[str, Any]:
     told = {
         "name": reel.name,
         "film": href(reel.film),
+        "timeline": href(reel.timeline),
         "contact_sheet": href(reel.contact_sheet),
         "note": reel.note,
         "partial": reel.partial,

@@ -74,6 +74,6 @@ def rewrite_report(output: str) -> str:
 
 
 def _files(view: ReportView) -> list[str]:
-    keys = [key for reel in view.reels for key in (reel.film, reel.contact_sheet)]
+    keys = [key for reel in view.reels for key in (reel.film, reel.timeline, reel.contact_sheet)]
     keys += [key for shot in view.shots for one in (shot, *shot.takes) for key in (one.clip, one.poster)]
     return list(dict.fromkeys(key for key in keys if key))

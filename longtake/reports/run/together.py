@@ -81,7 +81,7 @@ def _moved(reel: ReelView, folder: str) -> ReelView:
     """The reel with its files as they lie seen from the page, its name told apart from those of other outputs."""
     name = f"{folder}: {reel.name}"
     shots = [_moved_shot(shot, folder, name) for shot in reel.shots]
-    files = {"film": _below(folder, reel.film), "contact_sheet": _below(folder, reel.contact_sheet)}
+    files = {name: _below(folder, getattr(reel, name)) for name in ("film", "timeline", "contact_sheet")}
     return reel.model_copy(update={"name": name, "shots": shots, **files})
 
 

@@ -133,7 +133,9 @@ class ShotView(_View):
 
 
 class ReelView(_View):
-    """One reel. `receipt` is the JSON beside the film, `note` says why there is no film or what is missing in it.
+    """One reel. `timeline` and `receipt` tell of the film, from the files beside it.
+
+    `note` says why there is no film or what is missing in it.
 
     `marks_lost` names marks of its clips that the film does not hold, where that is a warning.
     """
@@ -141,6 +143,7 @@ class ReelView(_View):
     name: Text
     shots: list[ShotView]
     film: str | None = None
+    timeline: str | None = None
     contact_sheet: str | None = None
     receipt: dict[str, Any] | None = None
     partial: bool = False

@@ -51,6 +51,7 @@ function note(reel) {
 function links(reel) {
   return [
     reel.film ? element("a", { href: reel.film }, "Open film", element("span", { class: "unseen" }, ` of ${reel.name}`)) : null,
+    reel.timeline ? element("a", { href: reel.timeline, download: "" }, "Timeline (OTIO)", element("span", { class: "unseen" }, ` of ${reel.name}`)) : null,
     reel.contact_sheet ? element("a", { href: reel.contact_sheet }, "Contact sheet", element("span", { class: "unseen" }, ` of ${reel.name}`)) : null,
     reel.facts ? element("details", {}, element("summary", {}, "How it was joined", element("span", { class: "unseen" }, `: ${reel.name}`)), sheet(reel.facts)) : null,
   ];
