@@ -128,7 +128,6 @@ async def test_marks_that_a_clip_carries_are_in_the_signed_film_and_a_manifest_t
         sandbox_accounts(sandbox),
         label=True,
         signing=signing,
-        gate=GatePolicy(marks="strict"),
     )
     assert end.all_done
     for name, clips in (("r", 2), ("lone", 1)):
@@ -142,6 +141,20 @@ async def test_marks_that_a_clip_carries_are_in_the_signed_film_and_a_manifest_t
             assert ["cannot be read" in lost for lost in clip["marks_lost"]] == [True]
     (told,) = manifest_of(out / "reels/lone.mp4")[1]["ingredients"]
     assert told["description"] == "a lone lighthouse"
+
+
+async def test_a_strict_run_makes_no_signed_film_without_a_manifest_of_its_clips(
+    tmp_path, sandbox, write_manifest, who
+):
+    sandbox.settings.marks = "both"
+    manifest, out, accounts = write_manifest([*PAIR, *LONE]), tmp_path / "out", sandbox_accounts(sandbox)
+    strict = GatePolicy(marks="strict")
+    end = await render_plain(manifest, out, accounts, label=True, signing=signing_of(who), gate=strict)
+    assert [row.verdict.value for row in end.rows] == ["done"] * 3
+    for reel in ("r", "lone"):
+        assert f"{reel}/1: the C2PA manifest, which cannot be read" in end.reels_missing[reel]
+    assert not list((out / "reels").glob("*.mp4")) and not list(out.rglob("*.part"))
+    assert len(list((out / "clips").rglob("*.mp4"))) == sandbox.bill.count() == 3
 
 
 async def test_clips_with_manifests_of_their_vendors_are_ingredients_with_them(tmp_path, who):
@@ -170,7 +183,13 @@ async def test_clips_with_manifests_of_their_vendors_are_ingredients_with_them(t
     workers = WorkerPool(1)
     try:
         for chosen in (parts, parts[:1]):
-            order = ReelOrder(output=str(tmp_path / "out"), reel=f"of-{len(chosen)}", parts=tuple(chosen), label=label)
+            order = ReelOrder(
+                output=str(tmp_path / "out"),
+                reel=f"of-{len(chosen)}",
+                parts=tuple(chosen),
+                label=label,
+                marks="strict",
+            )
             made = await make_reel(order, store, workers, None, signs_as(who))
             claims = read_claims(tmp_path / "out" / made.key)
             assert claims.claim is not None and claims.holds

@@ -23,7 +23,7 @@ from longtake.media.stitching.receipt import StitchOptions
 from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
 from longtake.rendering.output.labels import FilmLabel, sign, since_signed, told_signature, with_lost
-from longtake.rendering.output.marks import demand_marks_kept, told, with_marks
+from longtake.rendering.output.marks import demand_marks_kept, demand_none_lost, told, with_marks
 from longtake.rendering.output.outputs import sidecar_key
 from longtake.rendering.output.reel_order import ReelOrder
 from longtake.rendering.output.seams import Seams, notes_of
@@ -79,9 +79,10 @@ class Making:
             unwritten = await call(copy_to_sign, path, film, own, deadline_seconds=COPY_SECONDS)
             signature = await self._sign(film, [path], label)
             before, marks = [await asyncio.to_thread(read_marks, each) for each in (path, film)]
+            lost = with_lost(before, marks, signature.ingredients[0])
+            demand_none_lost([part], [lost], self.order.marks)
             kept = await self._publish(film, signature.sha256)
         told_of = {"shot_id": part.shot_id, "sha256": clip.sha256, "frames": clip.frames}
-        lost = with_lost(before, marks, signature.ingredients[0])
         return {
             "how": "the only clip, its sound and pictures untouched, signed",
             "frames": clip.frames,
@@ -112,6 +113,7 @@ class Making:
             if order.label is not None:
                 signature = await self._sign(film, paths, order.label)
                 made = await asyncio.to_thread(since_signed, made, film, signature)
+            demand_none_lost(order.parts, [clip.marks_lost for clip in made.clips], order.marks)
             size_bytes = film.stat().st_size
             kept = await self._publish(film, made.sha256)
         receipt: dict[str, Any] = made.model_dump(mode="json")

@@ -31,9 +31,9 @@ def mark_names(clips: Iterable[Clip]) -> str | None:
 async def demand_marks_kept(
     parts: Sequence[ReelPart], paths: Sequence[Path], check: Strictness, *, signed: bool = False
 ) -> None:
-    """Holds a film that would lose marks of its clips, where the check is strict.
+    """Holds a film that would lose marks of its clips, where the check is strict, before work is spent on it.
 
-    One that is signed has its clips' manifests with it.
+    One that is signed has its clips' manifests with it, as far as they can be read: that shows once it is signed.
 
     Raises:
         UnfitClipError: It would; the clips stay as they are.
@@ -43,12 +43,22 @@ async def demand_marks_kept(
     clips = [await asyncio.to_thread(read_marks, path) for path in paths]
     fields = joined_aigc(clips)
     film = Marks(aigc=(fields,) if fields else (), c2pa=Manifest(size_bytes=0) if signed else None)
-    losses = [
-        f"{part.shot_id}: {', '.join(lost)}"
-        for part, marks in zip(parts, clips, strict=True)
-        if (lost := lost_marks(marks, film))
-    ]
-    if losses:
+    demand_none_lost(parts, [lost_marks(marks, film) for marks in clips], check)
+
+
+def demand_none_lost(parts: Sequence[ReelPart], lost: Sequence[Sequence[str]], check: Strictness) -> None:
+    """Holds a film that lost marks of its clips, where the check is strict.
+
+    Args:
+        parts: Its clips.
+        lost: What it lost of each.
+        check: What that means.
+
+    Raises:
+        UnfitClipError: It lost some.
+    """
+    losses = [f"{part.shot_id}: {', '.join(words)}" for part, words in zip(parts, lost, strict=True) if words]
+    if losses and check == "strict":
         words = "; ".join(map(redact, losses[:10])) + (f"; and {len(losses) - 10} more" if len(losses) > 10 else "")
         raise UnfitClipError(f"the film is held by the check `marks`, for it would lose marks of its clips: {words}")
 
