@@ -21,6 +21,7 @@ from tests.media.marked_files import (
     c2pa_box,
     film_of,
     freeform,
+    handler,
     itunes,
     keyed,
     quicktime,
@@ -80,6 +81,8 @@ def test_aigc_fields_are_read_as_they_are_given_from_every_usual_place(place: st
 COMMENTS: dict[str, Callable[[bytes], bytes]] = {
     "comment": lambda text: film_of(user_data=itunes(b"\xa9cmt", text)),
     "QuickTime comment": lambda text: film_of(user_data=quicktime(b"\xa9cmt", text)),
+    "XML of the file": lambda text: film_of(box(b"meta", bytes(4), handler(b"mp7t"), box(b"xml ", bytes(4), text))),
+    "ID3": lambda text: film_of(box(b"meta", bytes(4), handler(b"ID32"), box(b"ID32", bytes(6), b"ID3", text))),
     "description": lambda text: film_of(user_data=keyed(b"com.apple.quicktime.description", text)),
 }
 

@@ -22,6 +22,8 @@ MOST_MANIFEST_BYTES, MOST_TEXT_BYTES, MOST_TEXTS_BYTES = 64 * 2**20, 2**20, 8 * 
 MOST_FOUND = 16
 """Sets of fields, other marks, and complaints each: beyond, a file is not honest."""
 
+_TEXTS = frozenset({b"AIGC", b"XML ", b"ID32"})
+"""Boxes, in capitals, that hold text wherever they stand."""
 _HOLDERS = frozenset({b"moov", b"trak", b"udta", b"ilst"})
 _UUID_BYTES, _BLOCK_BYTES = 16, 2**20
 
@@ -81,7 +83,7 @@ class _Look:
         elif box.kind in _HOLDERS and depth < MOST_DEPTH:
             for child in self._boxes(box.content, box.end):
                 self._see(child, box.kind, depth + 1)
-        elif inside == b"udta" or box.kind.upper() == b"AIGC":
+        elif inside == b"udta" or box.kind.upper() in _TEXTS:
             has_head = box.kind[:1] == b"\xa9"  # QuickTime's words: behind their length and language
             self._text(_name(box.kind), box.content + (4 if has_head else 0), box.end)
 
