@@ -134,8 +134,8 @@ def _span_of(shot: Shot, times: JobTimes) -> Span:
 def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
     """How long a job takes at each of `_places`."""
     if not times:
-        return (_UNKNOWN,) * (len(shot.candidates) or 1)
-    places = [(each.account, each.model.wire) for each in shot.candidates]
+        return (_UNKNOWN,) * (len(shot.places) or 1)
+    places = [(each.account, each.model.wire) for each in shot.places]
     make_up = _coming_make_up(shot)
     return [
         times.get((*key, make_up)) or times.get(key, _UNKNOWN)
@@ -145,7 +145,7 @@ def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
 
 def _places(shot: Shot) -> Sequence[str]:
     """The accounts whose slots a shot waits for, all at once."""
-    return [each.account for each in shot.candidates] or (shot.account,)
+    return [each.account for each in shot.places] or (shot.account,)
 
 
 def _coming_make_up(shot: Shot) -> str:

@@ -14,7 +14,7 @@ def missing_prices(shots: Iterable[Shot]) -> list[str]:
     for shot in shots:
         if shot.quote is not None or shot.model is None or shot.is_refused or shot.attempts:
             continue
-        places = [(each.account, each.model) for each in shot.candidates if each.quote is None]
+        places = [(each.account, each.model) for each in shot.places if each.quote is None]
         for account, model in places or [(shot.account, shot.model)]:
             resolution = shot.request.resolution or model.limits.default_resolution or "*"
             needed.setdefault(account, {}).setdefault(model.wire, {})[resolution] = None

@@ -16,10 +16,10 @@ def wanted(shot: Shot) -> tuple[str, Reservation | AnyOf] | None:
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
     if shot.quote is None:
-        unknown = next((each.account for each in shot.candidates if each.quote is None), shot.account)
+        unknown = next((each.account for each in shot.places if each.quote is None), shot.account)
         return identity, Reservation(None, unknown)
-    if shot.candidates:
-        return identity, AnyOf(tuple(Reservation(shot.quote.high_usd, each.account) for each in shot.candidates))
+    if shot.places:
+        return identity, AnyOf(tuple(Reservation(shot.quote.high_usd, each.account) for each in shot.places))
     return identity, Reservation(shot.quote.high_usd, shot.account)
 
 

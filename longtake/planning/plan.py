@@ -86,7 +86,8 @@ class Shot:
     `fixes` tells by source what was changed in references to make them fit; `brings` is what its clip will be.
     `generation` is the number of the first attempt after the last that a person rejected. `choice` is
     shared by all takes of its row. `candidates` are set where several accounts can honour it, in the order in which
-    they are tried: until it goes to one of them, it stands at the first and `quote` holds for all.
+    they are tried: until it goes to one of them, it stands at the first and `quote` holds for all. Where a job of it
+    stands at one, they are for the attempt that may follow.
     """
 
     row: ManifestRow
@@ -119,6 +120,11 @@ class Shot:
         """Has the shot bought at this account, on its terms and at its price."""
         self.vendor, self.model, self.tail_seconds = candidate.vendor, candidate.model, candidate.tail_seconds
         self.brings, self.quote = candidate.brings, candidate.quote
+
+    @property
+    def places(self) -> tuple[Candidate, ...]:
+        """Those of several accounts that its next purchase may go to; none while a job of it stands at one of them."""
+        return () if not self.candidates or self.standing is Standing.RESUME else self.candidates
 
     @property
     def shot_id(self) -> str:

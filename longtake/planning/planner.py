@@ -258,9 +258,9 @@ def _go_to_first(shot: Shot, pool: Judgement) -> Iterable[Violation]:
 
 def _coming_clips(parent: Shot) -> tuple[ComingClip, ...]:
     """What the clip of a shot will be: each of those that it may become, wherever it is made."""
-    if parent.candidates:
-        return tuple(dict.fromkeys(each.brings for each in parent.candidates if each.brings is not None))
-    return (parent.brings or coming_clip(parent.request, parent.model),)
+    own = parent.brings or coming_clip(parent.request, parent.model)
+    elsewhere = (each.brings for each in parent.candidates if each.brings is not None)
+    return (own,) if not parent.candidates else tuple(dict.fromkeys([own, *elsewhere]))
 
 
 def _fixed(reference: Reference, copies: Mapping[str, FixedReference]) -> Reference:

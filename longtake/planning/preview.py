@@ -101,7 +101,7 @@ def account_of(shot: Shot) -> str:
 
 def accounts_of(shot: Shot) -> list[str]:
     """The accounts that may make a shot, in the order in which they are tried; none where no vendor is known."""
-    return [each.account for each in shot.candidates] or [account for account in [account_of(shot)] if account]
+    return [each.account for each in shot.places] or [account for account in [account_of(shot)] if account]
 
 
 def places_of(shot: Shot) -> str:
@@ -111,7 +111,7 @@ def places_of(shot: Shot) -> str:
 
 def wires_of(shot: Shot) -> list[str]:
     """The wire models that it may be made with, each once."""
-    models = [each.model for each in shot.candidates] or ([shot.model] if shot.model else [])
+    models = [each.model for each in shot.places] or ([shot.model] if shot.model else [])
     return list(dict.fromkeys(model.wire for model in models))
 
 

@@ -78,7 +78,7 @@ def summary_line(view: PlanPreview) -> str:
         parts.append(f"{len(awaits)} {verb} for a decision, {_price_of(awaits)}")
         if before := sum(bool(shot.replaces) for shot in awaits):
             parts.append(f"{before} of them bought before: --replace or --keep-followers")
-    if several := sum(bool(shot.candidates) for shot in view.to_buy):
+    if several := sum(bool(shot.places) for shot in view.to_buy):
         parts.append(f"{several} of them at one of several accounts, {_ROUTES[view.route]}")
     if view.budget_usd is not None:
         spent = f", {view.spent_usd:.4f} spent before" if view.spent_usd else ""
@@ -129,7 +129,7 @@ def _row(view: PlanPreview, shot: Shot) -> dict[str, Any]:
         "standing": view.standing(shot),
         "account": account_of(shot),
         "wire_model": shot.model.wire if shot.model else "",
-        "candidates": [_candidate(candidate) for candidate in shot.candidates],
+        "candidates": [_candidate(candidate) for candidate in shot.places],
         "identity": shot.identity,
         "parent": shot.parent.shot_id if shot.parent else "",
         "tail_seconds": shot.tail_seconds,
