@@ -55,7 +55,7 @@ _PLACE = {role: place for place, role in enumerate(Role)}
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _LATER_ATTEMPT = re.compile(r"(?P<first>\d+-[0-9a-f]+)-(?P<number>\d+)")
 # Rows share most of these; True, 1 and 1.0 are three texts.
-_text = lru_cache(maxsize=8192, typed=True)(_CANONICAL.encode)
+_text = lru_cache(maxsize=1024, typed=True)(_CANONICAL.encode)
 
 
 class Identities:
@@ -101,7 +101,7 @@ class Identities:
         numbered = f'"variant":{variant + 1},' if variant else ""
         made = f'"made_with":{_CANONICAL.encode(sorted(made_with))},' if made_with else ""
         text = (
-            f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_text(reel)},"row":{self._row_text(row)},'
+            f'{{{made}"parent":{_CANONICAL.encode(parent)},"reel":{_CANONICAL.encode(reel)},"row":{self._row_text(row)},'
             f'"shot":{_text(shot)},"take":{take},{numbered}"version":{VERSION}}}'
         )
         return f"{VERSION}-{_hash(text)[:40]}"
@@ -119,7 +119,7 @@ class Identities:
         return f',"references":{_CANONICAL.encode(pairs)}'
 
 
-@lru_cache(maxsize=8192, typed=True)
+@lru_cache(maxsize=1024, typed=True)
 def _before_prompt(continue_from: str | None, model: str | None, *options: object) -> str:
     given = {name: value for name, value in zip(OPTIONS, options, strict=True) if value is not None}
     named = {"continue_from": continue_from, "model": model}

@@ -198,12 +198,10 @@ class _Check:
 
         @cache
         def with_settings(model: str, *options: Any) -> ShotRequest:
-            return ShotRequest(model=model, **dict(zip(given, options, strict=True)))
+            return ShotRequest(prompt="", model=model, references=(), **dict(zip(given, options, strict=True)))
 
         requests = [
-            with_settings(model or DEFAULT_MODEL, *options).model_copy(
-                update={"prompt": prompt, "references": references}
-            )
+            with_settings(model or DEFAULT_MODEL, *options).with_changes(prompt=prompt, references=references)
             for prompt, references, model, *options in zip(
                 self._prompts(), self._references(), models, *given.values(), strict=True
             )

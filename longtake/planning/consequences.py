@@ -35,7 +35,7 @@ def follows(violation: Violation, unread: frozenset[str], row: ManifestRow) -> b
     return needs_media or column in MEDIA_COLUMNS
 
 
-def told(shot: Shot) -> list[Violation]:
+def told(shot: Shot) -> Sequence[Violation]:
     """What a plan tells of a shot; that its parent is refused only where that one has a reason of its own."""
     parent = shot.parent
     if parent is None or not shot.violations or not all(map(parent_is_refused, _refusals(parent))):

@@ -5,7 +5,7 @@ Plain data with questions to it; `longtake.planning.planner` makes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -62,6 +62,8 @@ class Standing(StrEnum):
         return self.buys or self is Standing.RESUME
 
 
+_NO_FIXES: Mapping[str, tuple[str, ...]] = {}
+
 _BY_STATE = {
     State.DONE: Standing.DONE,
     State.IN_FLIGHT: Standing.RESUME,
@@ -103,12 +105,12 @@ class Shot:
     parent: Shot | None = None
     model: Model | None = None
     tail_seconds: float | None = None
-    violations: list[Violation] = field(default_factory=list)
-    attempts: list[Purchase] = field(default_factory=list)
-    replaces: list[str] = field(default_factory=list)
+    violations: Sequence[Violation] = ()
+    attempts: Sequence[Purchase] = ()
+    replaces: Sequence[str] = ()
     bought_as: str = ""
     """The name under which the same request was bought, where the manifest has it no more."""
-    fixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_FIXES)
     brings: ComingClip | None = None
     quote: Quote | None = None
     now: float = 0.0

@@ -156,18 +156,18 @@ class Planner:
         if fixed := self.fixed.get(row.row):
             shot.fixes = {shown(source): copy.changes for source, copy in fixed.items()}
         shot.bought_as, shot.candidates = "", ()
-        shot.replaces = [
+        shot.replaces = tuple(
             purchase.identity
             for purchase in known.by_shot.get(row.shot_id, ())
             if purchase.intent and is_of_take(purchase.intent, shot) and not purchase.identity.startswith(shot.identity)
-        ]
+        )
         if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
             written = row.written.vendor or self.vendor or ""
             if "|" in written and shot.standing is Standing.RESUME:  # for the attempt after its job's, if one follows
                 shot.candidates = findings.pools.judge(self._wanted(shot), vendors_in(written)).choice
             return
-        shot.violations = list(findings.refused.get(row.row, ()))
+        shot.violations = tuple(findings.refused.get(row.row, ()))
         self._judge(shot, findings, unread_columns(findings.refused, row.row))
 
     def _judge(self, shot: Shot, findings: _Findings, unread: frozenset[str]) -> None:
@@ -186,7 +186,8 @@ class Planner:
             found = _keep(shot, findings.terms.terms(wanted))
         if unread:
             shot.quote, found = None, [each for each in found if not follows(each, unread, row)]
-        shot.violations += [each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found]
+        own = (each.model_copy(update={"row": row.row, "shot_id": row.shot_id}) for each in found)
+        shot.violations = (*shot.violations, *own)
 
     @staticmethod
     def _wanted(shot: Shot) -> ShotSpec:
@@ -219,7 +220,7 @@ class Planner:
             references = tuple(_fixed(reference, fixed) for reference in references)
         if references and (measured := findings.measured(references)) is not request.references:
             changes["references"] = measured
-        return request.model_copy(update=changes) if changes else request
+        return request.with_changes(**changes) if changes else request
 
     def _measured(self, references: References) -> References:
         """The references with what a probe measured; the same tuple where nothing was measured."""

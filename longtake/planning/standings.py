@@ -90,7 +90,7 @@ class Standings:
         if parent is not None and self._state(shot.identity) is None and shot.shot_id in self.by_shot:
             shot.kept_as = bought_behind(self.by_shot.get(parent.shot_id, ()), identity, self._stands)
         self._repair(shot)
-        shot.attempts = attempts_in(shot.identity, self.purchases)
+        shot.attempts = tuple(attempts_in(shot.identity, self.purchases))
         keep_to_its_vendor(shot)
 
     def _repair(self, shot: Shot) -> None:

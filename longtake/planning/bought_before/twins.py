@@ -84,7 +84,8 @@ def mark_renamed(
                 fix = "write the name as it was (a spreadsheet may have changed it), or render with --replace"
                 column, name = ("id", shot.row.reel) if shot.row.lone else ("shot", shot.row.shot)
                 found = caution(column, name, rule, fix)
-                shot.violations.append(found.model_copy(update={"row": shot.row.row, "shot_id": shot.shot_id}))
+                told = found.model_copy(update={"row": shot.row.row, "shot_id": shot.shot_id})
+                shot.violations = (*shot.violations, told)
                 break
 
 
