@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -257,8 +257,12 @@ class Manifest:
     @property
     def text(self) -> list[dict[str, Cell]]:
         """Every row's cells as text, by column."""
+        return list(self.rows())
+
+    def rows(self) -> Iterator[dict[str, Cell]]:
+        """As `text`, one row after the other."""
         names = list(self.cells)
-        return [dict(zip(names, row, strict=True)) for row in zip(*self.cells.values(), strict=True)]
+        return (dict(zip(names, row, strict=True)) for row in zip(*self.cells.values(), strict=True))
 
 
 def nameless_reel(request_hash: str) -> str:

@@ -63,12 +63,14 @@ def retry_rows(
     """
     bought_takes = bought_takes or {}
     by_row = {result.row: _End(result.verdict, result.shot_id) for result in results}
-    rows = dict(enumerate(manifest.text, 1))
-    reel_of = {number: _reel(number, row, by_row.get(number)) for number, row in rows.items()}
-    wanted = {reel for number, reel in reel_of.items() if not _is_done(by_row.get(number))}
+    wanted = {
+        _reel(number, row, by_row.get(number))
+        for number, row in enumerate(manifest.rows(), 1)
+        if not _is_done(by_row.get(number))
+    }
     again: dict[int, dict[str, str]] = {}
-    for number, row in rows.items():
-        if reel_of[number] in wanted:
+    for number, row in enumerate(manifest.rows(), 1):
+        if wanted and _reel(number, row, by_row.get(number)) in wanted:
             again[number] = _standing_alone(row, by_row.get(number), manifest.base)
             if number in raise_take:
                 own = parse_take(again[number].get("take", "").strip() or "1")

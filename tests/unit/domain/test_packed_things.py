@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from longtake._speed import Packed, PackedMap
@@ -33,3 +37,10 @@ def test_a_packed_map_is_the_dict_in_the_order_asked_for():
     packed[9] = "later", 9
     assert list(some.items()) == [(9, ("reel", 9)), (3, ("anew", 3))]
     assert 5 not in packed
+
+
+def test_what_arrow_frees_goes_back_to_the_system():
+    code = "import longtake, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "system"
