@@ -73,6 +73,8 @@ class S3Store(Store):
         self._view = View((), self.survey)
         self._sizes: dict[str, int] = {}
         """Of films that were published here."""
+        self._stamps: dict[str, str] = {}
+        """Of those that nobody has asked for yet."""
         self._signer: Any = None
         if public_endpoint_url:
             self._signer = connect(**(options | {"endpoint_url": public_endpoint_url}))
@@ -173,6 +175,9 @@ class S3Store(Store):
         seen = self._seen(key)
         return seen.stamp if seen is not None else None
 
+    def listed_stamp(self, key: str) -> str | None:
+        return self._stamps.pop(key, None) or self.stamp(key)
+
     def _seen(self, key: str) -> Seen | None:
         return self._view.seen(key) if self._view.covers(key) else self._look(key)
 
@@ -207,6 +212,8 @@ class S3Store(Store):
     def publish(self, local: Path, key: str) -> None:
         size_bytes, seen = local.stat().st_size, self._bucket.put_file(local, validate_key(key))
         self._sizes[key] = size_bytes
+        if seen is not None and seen.stamp is not None:
+            self._stamps[key] = seen.stamp
         if self._view.covers(key):
             self._view.note(key, seen or self._look(key))
         local.unlink()

@@ -137,6 +137,10 @@ class Store(ABC):
     def stamp(self, key: str) -> str | None:
         """What changes whenever an object's bytes do, cheap to ask for; None where there is none."""
 
+    def listed_stamp(self, key: str) -> str | None:
+        """As lists tell the stamp of a film that was just published, cheap to ask for; None where they tell none."""
+        del key
+
     def ages(self, keys: Iterable[str]) -> dict[str, float]:
         """How many seconds ago objects were written, by the store's own clock, as far as it can tell."""
         del keys

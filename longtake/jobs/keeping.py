@@ -36,11 +36,18 @@ CheckClip = Callable[[Path, str], Awaitable[GateResult]]
 
 
 def is_at_home(ledger: Ledger, clip: Clip, *, in_full: bool = False) -> bool:
-    """Whether a recorded clip's file is there, whole: by hash where the store is local or `in_full`, else by size."""
+    """Whether a recorded clip's file is there, whole: by hash where the store is local or `in_full`, else by size.
+
+    One that a list showed otherwise than it was recorded is looked at in full, once: that it is right is recorded.
+    """
     if ledger.store.size(clip.key) != clip.size_bytes:
         return False
-    by_size = ledger.store.local(clip.key) is None and not in_full
-    return by_size or ledger.store.sha256(clip.key) == clip.sha256
+    if ledger.store.local(clip.key) is None and not in_full and clip.key not in ledger.films.changed:
+        return True
+    if ledger.store.sha256(clip.key) != clip.sha256:
+        return False
+    ledger.confirm_film(clip)
+    return True
 
 
 async def take_published(job: Job, ledger: Ledger, check: CheckClip) -> Clip | None:
@@ -107,6 +114,7 @@ def _record(job: Job, ledger: Ledger, clip: Clip, checked: GateResult) -> Clip:
         record = VerdictRecord(identity=job.identity, verdict=Verdict.BAD_CLIP, evidence=words, again=True, clip=clip)
         ledger.add_once(record.model_copy(update={"findings": findings}))
         raise UnfitClipError(words)
-    ledger.add_once(ClipRecord(identity=job.identity, clip=clip, findings=findings))
+    stamp = ledger.store.listed_stamp(clip.key)
+    ledger.add_once(ClipRecord(identity=job.identity, clip=clip, stamp=stamp, findings=findings))
     log.info("%s: clip %s, %d frames", job.shot_id, clip.sha256[:12], clip.frames)
     return clip

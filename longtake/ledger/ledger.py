@@ -9,15 +9,24 @@ from __future__ import annotations
 import errno
 import logging
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from sys import intern
 from typing import TypeVar
 
-from longtake.domain.errors import ConfigurationError, PublishConflictError, StorageError, UnreadableRecordError
+from longtake.domain.errors import (
+    ConfigurationError,
+    LongtakeError,
+    PublishConflictError,
+    StorageError,
+    UnreadableRecordError,
+)
 from longtake.domain.identity import VERSION
+from longtake.domain.job import Clip
 from longtake.files.store import Seen, Store
 from longtake.ledger.deadlines import Deadlines
+from longtake.ledger.films import CLIP_NAME, ListedFilms
 from longtake.ledger.packed import PackedPurchases
 from longtake.ledger.recent import Recent
 from longtake.ledger.record_files import NAME_OF, SINGLES, RecordName, assemble, encode, own_record, record_name
@@ -27,7 +36,6 @@ from longtake.ledger.spill import bring_in, keep_elsewhere
 log = logging.getLogger("longtake.ledger.ledger")
 
 FOLDER = "ledger"
-CLIP_NAME = "clip.mp4"
 RESERVE, RESERVE_BYTES = ".longtake-room", 256 * 1024
 """Room for the records of the submits in flight, taken before a request leaves and freed when the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -60,6 +68,7 @@ class Ledger:
         self._met: set[str] | None = None
         """Purchases that were there when all were read, and those that were touched since; None before."""
         self._followed: PackedPurchases | None = None
+        self.films = ListedFilms()
 
     @staticmethod
     def folder(identity: str) -> str:
@@ -99,7 +108,7 @@ class Ledger:
         for start in range(0, len(waiting), READ_AT_ONCE):
             some = {identity: listed.pop(identity) for identity in waiting[start : start + READ_AT_ONCE]}
             for identity, texts in self._texts(some).items():
-                purchases.put(identity, texts, _clip_bytes(some[identity]))
+                purchases.put(identity, texts, self._film_bytes(identity, some[identity], texts))
         return purchases
 
     def follow(self, purchases: PackedPurchases) -> None:
@@ -146,7 +155,19 @@ class Ledger:
 
     def note_film(self, identity: str) -> None:
         """A film is about to be put into a purchase's folder."""
+        self.films.changed.pop(self.clip_key(identity), None)
         self._recent.add(identity, CLIP_NAME, None)
+
+    def confirm_film(self, clip: Clip) -> None:
+        """Records of a film that a list showed otherwise that its bytes are those that were recorded."""
+        if (stamp := self.films.changed.pop(clip.key, None)) is None:
+            return
+        try:
+            record = self.latest(clip.key.split("/")[1]).clip
+            if record is not None and record.clip.key == clip.key:
+                self.add_later(record.model_copy(update={"stamp": stamp, "nonce": uuid.uuid4().hex}))
+        except (LongtakeError, OSError) as error:  # another run was first, or nothing can be written: looked at again
+            log.info("%s: that its bytes are right could not be noted: %s", clip.key, error)
 
     def before_buying(self, identity: str) -> Purchase:
         """As `purchase`; one of which `load` found no trace is taken for new without a question.
@@ -169,10 +190,14 @@ class Ledger:
         return max((name.number for name in names if name is not None and name.kind == "claim"), default=0)
 
     def _read(self, listed: Mapping[str, Mapping[str, Seen]]) -> dict[str, Purchase]:
-        found = {identity: assemble(identity, texts) for identity, texts in self._texts(listed).items()}
-        for identity, purchase in found.items():
-            purchase.clip_bytes = _clip_bytes(listed[identity])
+        found: dict[str, Purchase] = {}
+        for identity, texts in self._texts(listed).items():
+            purchase = found[identity] = assemble(identity, texts)
+            purchase.clip_bytes = self._film_bytes(identity, listed[identity], texts)
         return self._deadlines.on_our_clock(found)
+
+    def _film_bytes(self, identity: str, files: Mapping[str, Seen], texts: Mapping[str, bytes | None]) -> int | None:
+        return self.films.size(self.clip_key(identity), files, texts)
 
     def _assembled(self, identity: str, texts: Mapping[str, bytes | None]) -> Purchase:
         return self._deadlines.on_our_clock({identity: assemble(identity, texts)})[identity]
@@ -301,10 +326,6 @@ class Ledger:
 def _singles(files: Iterable[str]) -> set[RecordName]:
     names = map(record_name, files)
     return {name for name in names if name is not None and name.kind in SINGLES}
-
-
-def _clip_bytes(files: Mapping[str, Seen]) -> int | None:
-    return files.get(CLIP_NAME, Seen()).size_bytes
 
 
 def other_clip_key(ledger: Ledger, identity: str, sha256: str) -> str:

@@ -133,9 +133,14 @@ class Terminal(Record):
 
 
 class ClipRecord(Record):
-    """The clip's bytes are in the store."""
+    """The clip's bytes are in the store.
+
+    `stamp` is what the store told of the film when it was put there, as every list tells it; None where it tells
+    nothing, and by releases that did not ask.
+    """
 
     clip: Clip
+    stamp: str | None = None
     findings: list[dict[str, Any]] = Field(default_factory=list)
 
 
@@ -169,7 +174,7 @@ class Purchase(BaseModel):
     `unreadable` tells of records of ours that cannot be read, `foreign` of files that are none of ours. `doubtful`:
     what cannot be read may hold more than what can. `torn_try` is the latest try that only its file's name tells of;
     `told` holds what could be picked out of a torn text (`shot_id`, `job_id`). `clip_bytes` is its film's size, if a
-    list told it.
+    list told it as it was recorded.
     """
 
     identity: str
