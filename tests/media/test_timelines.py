@@ -70,7 +70,25 @@ def due_at(recipe: Recipe, seconds: float, fps: Fraction) -> int:
 def test_the_ranges_of_a_timeline_name_the_pictures_of_the_film(
     more: dict[str, Path], tmp_path: Path, film: str
 ) -> None:
-    names, wishes = FILMS[film]
+    assert_timeline_is_right(more, tmp_path, *FILMS[film])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_timeline_of_any_clip_beside_another_names_its_pictures(
+    more: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    for names, wishes in (
+        (("plain", name, name), {}),
+        ((name, "plain"), {"trims": ((3, 2), (0, 1)), "crossfade_seconds": 0.1}),
+    ):
+        assert_timeline_is_right(more, tmp_path, names, wishes)
+
+
+def assert_timeline_is_right(
+    more: dict[str, Path], tmp_path: Path, names: tuple[str, ...], wishes: dict[str, Any]
+) -> None:
+    """Stitches a film, and holds what OpenTimelineIO reads of its timeline against the pictures of film and clips."""
     made = stitch_clips([more[name] for name in names], tmp_path / "film.mp4", StitchOptions(**wishes))
     receipt = made.model_dump(mode="json") | {"frames": made.frames_found}
     told: Any = made.clips

@@ -70,6 +70,15 @@ def test_takes_that_were_not_chosen_stand_on_muted_tracks_where_the_film_shows_t
     assert timeline.duration().value == 200
 
 
+def test_a_muted_take_begins_where_the_film_fades_to_the_chosen_one() -> None:
+    chosen = [take("r/1"), take("r/2"), take("r/3", take=2)]
+    timeline = read(receipt_of(chosen, 6), [take("r/3"), *chosen])
+    film, muted = timeline.video_tracks()
+    (other,) = muted.find_clips()
+    begins = film.range_of_child_at_index(film.index(film[-1])).start_time
+    assert muted.range_of_child(other).start_time == begins == otio.opentime.RationalTime(188, 24)
+
+
 def test_a_shot_that_is_missing_is_a_gap_without_length_with_a_marker_in_its_place() -> None:
     takes = [take("r/2"), take("r/10")]
     timeline = read(receipt_of(takes, missing=["r/1", "r/9", "r/11"]), takes)
