@@ -19,10 +19,10 @@ from longtake_cli.check import add_check_command, check_accounts
 from longtake_cli.columns import add_columns_command
 from longtake_cli.completion import COMPLETION, PrintCompletion
 from longtake_cli.films.timeline import add_timeline_command, export_timelines
+from longtake_cli.films.verify import add_verify_command, verify_files
 from longtake_cli.init import add_init_command
 from longtake_cli.prices import add_prices_command, set_prices_of
 from longtake_cli.review import add_review_commands, decide, show_reviews
-from longtake_cli.verify import add_verify_command, verify_files
 
 OK, NOT_DONE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
