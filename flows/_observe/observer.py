@@ -95,7 +95,8 @@ class RunObserver:
         self._meter.count(event, shot)
         if event not in ENDS:
             place = f" at {shot.account}" if event == RunEvent.BOUGHT else ""
-            place = f" {limit_name(shot.account)}" if event == RunEvent.QUEUED else place
+            if event == RunEvent.QUEUED:
+                place = " " + " or ".join(limit_name(each.account) for each in shot.candidates or (shot,))
             said = f", {one_line(words)}" if words else ""
             price = f", {_price(shot)}" if event == RunEvent.BOUGHT else ""
             self._log.info("%s: %s%s%s%s", one_line(shot.name), _WORDS.get(event, event), place, said, price)

@@ -56,14 +56,19 @@ class Tallies:
         self.expected_seconds = expected_seconds or {}
         self._jobs: dict[str, _Job] = {}
         self._over: set[str] = set()
+        self._counted_at: dict[str, str] = {}
 
     def of(self, vendor: str) -> Tally:
         """A vendor's tally."""
         return self.by_vendor.setdefault(vendor, Tally())
 
     def count(self, event: RunEvent, shot_id: str, vendor: str, now: float) -> None:
-        """Takes in an event of a run."""
+        """Takes in an event of a run; a shot is one of the vendor's that it was seen at last."""
         tally, job = self.of(vendor), self._jobs.get(shot_id)
+        if (before := self._counted_at.setdefault(shot_id, vendor)) != vendor:  # another of its vendors has taken it
+            self.of(before).all -= 1
+            tally.all += 1
+            self._counted_at[shot_id] = vendor
         if event == RunEvent.QUEUED:
             self._leave(shot_id)
             self._jobs[shot_id] = _Job(vendor)

@@ -63,6 +63,16 @@ def test_a_shot_that_is_tried_again_is_counted_once() -> None:
     assert row(progress, "evolink")[1:5] == ["0", "0", "1/1", "0"]
 
 
+def test_a_shot_that_another_of_its_vendors_takes_is_counted_there() -> None:
+    progress = Progress({"evolink": 2}, stream=io.StringIO())
+    for place in range(2):
+        progress.event(RunEvent.QUEUED, f"r/{place}", "evolink")
+    for name in (RunEvent.BOUGHT, RunEvent.FINISHED, RunEvent.DONE):
+        progress.event(name, "r/1", "anyfast")
+    assert row(progress, "evolink")[1:5] == ["1", "0", "0/1", "0"]
+    assert row(progress, "anyfast")[1:5] == ["0", "0", "1/1", "0"]
+
+
 def test_takes_of_one_shot_are_counted_and_named_one_by_one() -> None:
     stream = io.StringIO()
     progress = Progress({"evolink": 2}, mode="lines", stream=stream)
