@@ -48,7 +48,7 @@ from longtake.rendering.chaining import Parent, drift_words
 from longtake.rendering.choosing import Chooser
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.readiness import Readiness
-from longtake.rendering.scheduler import Bring, Turns, bring_in_turn
+from longtake.rendering.scheduler import Bring, OnEvent, Turns, Window
 from longtake.rendering.shot_result import DONE, ShotResult, by_the_ledger, fault_result, rejected_result
 
 log = logging.getLogger("longtake.rendering.run")
@@ -66,8 +66,6 @@ class Steps:
     download: Callable[[Job, str | None], Awaitable[Clip]]
 
 
-OnEvent = Callable[[RunEvent, Shot, str], None]
-"""Called with an event, its shot and words."""
 OnEnd = Callable[[ShotResult], None]
 """Called with every shot's result when it has come to its end, before the event that tells of it."""
 
@@ -96,7 +94,8 @@ class Run:
         self.steps = steps
         self.options = options
         self._held = held or {}
-        self.on_event = on_event
+        self._window = Window(on_event)
+        self.on_event = self._window.tell
         self.on_end = on_end
         self._turns = Turns(plan, options, self._held, times or {})
         self._order = self._turns.place
@@ -132,7 +131,7 @@ class Run:
                 group.create_task(with_reel(shots))
 
         try:
-            await bring_in_turn(self._turns.reels, bring)
+            await self._window.bring(self._turns.reels, bring)
         finally:
             self._links.leave_all()
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from longtake.domain.events import RunEvent
 from longtake.planning.forecast import JobTimes, expected_seconds
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing
@@ -17,9 +19,13 @@ from longtake.planning.turns import reels_by_rank, reels_in_line, slot_ranks
 
 OPEN_REELS = 500
 """Reels under way at once per account: enough for its slots and for what is being fetched and joined besides."""
+WAITING_REELS = 100
+"""Of these, such as wait for their first slot: enough that one is ready whenever a slot comes free."""
 
 _NOT_THIS_RUNS = (Standing.DONE, Standing.AWAITS)
 
+OnEvent = Callable[[RunEvent, Shot, str], None]
+"""Called with an event, its shot and words."""
 Bring = Callable[[Sequence[Shot]], Coroutine[Any, Any, None]]
 """Brings the shots of one reel to their end; never raises."""
 
@@ -52,26 +58,63 @@ def opening_order(plan: Plan, ranks: Mapping[Shot, int] | None = None) -> list[l
     return line if ranks is None else reels_by_rank(line, ranks)
 
 
-async def bring_in_turn(reels: Iterable[Sequence[Shot]], bring: Bring, *, most_open: int = OPEN_REELS) -> None:
-    """Brings every reel to its end, so many at once per account; cancelling waits until all have stopped.
+class Window:
+    """The reels of one run that are under way: so many at once per account, and few of them that only wait.
 
-    Accounts do not wait for one another: a manifest sorted by vendor still keeps all of them busy.
+    Accounts do not wait for one another: a manifest sorted by vendor still keeps all of them busy. A reel that has
+    begun (a job of it was bought, or taken up) makes room for the next one that waits for its first slot; since reels
+    are opened by rank, no slot goes to another shot for that.
+
+    Args:
+        on_event: Who else listens to the run's events.
+        most_open: Reels of an account under way at once.
+        most_waiting: Of these, such as have not begun.
     """
-    waiting: dict[str, list[Sequence[Shot]]] = {}
-    for shots in reels:
-        waiting.setdefault(_account(shots), []).append(shots)
 
-    async def one_after_another(turns: Iterator[Sequence[Shot]]) -> None:
-        for shots in turns:
-            await bring(shots)
+    def __init__(self, on_event: OnEvent, *, most_open: int = OPEN_REELS, most_waiting: int = WAITING_REELS) -> None:
+        self._on_event = on_event
+        self._most_open = most_open
+        self._most_waiting = most_waiting
+        self._waiting: dict[str, asyncio.Semaphore] = {}
+        """By reel that has not begun, the room that it takes."""
 
-    async with asyncio.TaskGroup() as group:
-        for queue in waiting.values():
-            turns = iter(queue)
-            for _ in range(min(most_open, len(queue))):
-                group.create_task(one_after_another(turns))
+    def tell(self, event: RunEvent, shot: Shot, words: str) -> None:
+        """Hears an event of the run and passes it on."""
+        if event in (RunEvent.BOUGHT, RunEvent.RESUMED):
+            self._begun(shot.row.reel)
+        self._on_event(event, shot, words)
+
+    async def bring(self, reels: Iterable[Sequence[Shot]], bring: Bring) -> None:
+        """Brings every reel to its end, opened in the order given; cancelling waits until all have stopped."""
+        queues: dict[frozenset[str], list[Sequence[Shot]]] = {}
+        for shots in reels:
+            queues.setdefault(_accounts(shots), []).append(shots)
+        async with asyncio.TaskGroup() as group:
+            for queue in queues.values():
+                group.create_task(self._open(queue, bring, group))
+
+    async def _open(self, queue: Iterable[Sequence[Shot]], bring: Bring, group: asyncio.TaskGroup) -> None:
+        open_room, waiting_room = asyncio.Semaphore(self._most_open), asyncio.Semaphore(self._most_waiting)
+        for shots in queue:
+            await open_room.acquire()
+            await waiting_room.acquire()
+            reel = shots[0].row.reel
+            self._waiting[reel] = waiting_room
+            group.create_task(bring(shots)).add_done_callback(partial(self._ended, reel, open_room))
+
+    def _ended(self, reel: str, open_room: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+        del task
+        open_room.release()
+        self._begun(reel)
+
+    def _begun(self, reel: str) -> None:
+        if (room := self._waiting.pop(reel, None)) is not None:
+            room.release()
 
 
-def _account(shots: Sequence[Shot]) -> str:
-    """Whose slots a reel waits for first; "" where nothing is left to buy."""
-    return next((shot.account for shot in shots if shot.standing.has_work), "")
+def _accounts(shots: Sequence[Shot]) -> frozenset[str]:
+    """Whose slots a reel waits for first; none where nothing is left to buy."""
+    first = next((shot for shot in shots if shot.standing.has_work), None)
+    if first is None:
+        return frozenset()
+    return frozenset(candidate.account for candidate in first.places) or frozenset((first.account,))

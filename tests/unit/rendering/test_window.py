@@ -6,13 +6,17 @@ import asyncio
 
 import pytest
 
+from longtake.domain.events import RunEvent
 from longtake.domain.identity import WrittenRow
 from longtake.domain.job import Job
 from longtake.domain.request import ShotRequest
 from longtake.ledger.records import Accepted, Intent, Purchase, Void
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.plan import Plan, Shot
-from longtake.rendering.scheduler import bring_in_turn, opening_order
+from longtake.planning.pools.candidates import Candidate
+from longtake.rendering.scheduler import Window, opening_order
+from longtake.vendors import adapter_named
+from tests.simulated import chain, simulate
 
 
 def shot(reel, vendor="evolink", *, number="1", attempts=()):
@@ -69,6 +73,10 @@ class Stage:
         self.ends.setdefault(reel, asyncio.Event()).set()
 
 
+def window(most):
+    return Window(lambda *told: None, most_open=most)
+
+
 async def a_moment():
     for _ in range(10):
         await asyncio.sleep(0)
@@ -76,7 +84,7 @@ async def a_moment():
 
 async def test_a_reel_opens_when_an_earlier_one_of_its_account_ends():
     stage = Stage()
-    work = asyncio.create_task(bring_in_turn([[shot(f"r{n}")] for n in range(6)], stage.bring, most_open=2))
+    work = asyncio.create_task(window(2).bring([[shot(f"r{n}")] for n in range(6)], stage.bring))
     await a_moment()
     assert stage.begun == ["r0", "r1"]
     stage.end("r1")
@@ -92,16 +100,74 @@ async def test_a_reel_opens_when_an_earlier_one_of_its_account_ends():
 async def test_one_accounts_long_queue_keeps_no_other_account_waiting():
     stage = Stage()
     reels = [[shot(f"e{n}")] for n in range(10)] + [[shot(f"a{n}", "anyfast")] for n in range(2)]
-    work = asyncio.create_task(bring_in_turn(reels, stage.bring, most_open=3))
+    work = asyncio.create_task(window(3).bring(reels, stage.bring))
     await a_moment()
     assert stage.open == {"e0", "e1", "e2", "a0", "a1"}
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
 
 
+async def test_a_reel_that_has_begun_makes_room_for_one_that_waits():
+    stage, heard = Stage(), []
+    turns = Window(lambda *told: heard.append(told), most_open=5, most_waiting=2)
+    reels = [[shot(f"r{n}"), shot(f"r{n}", number="2")] for n in range(9)]
+    work = asyncio.create_task(turns.bring(reels, stage.bring))
+    await a_moment()
+    assert stage.begun == ["r0", "r1"]
+    turns.tell(RunEvent.QUEUED, reels[0][0], "")
+    await a_moment()
+    assert stage.begun == ["r0", "r1"]  # it waits as before
+    for told in ((RunEvent.BOUGHT, reels[1][0], "job"), (RunEvent.BOUGHT, reels[1][1], "job")):
+        turns.tell(*told)
+        await a_moment()
+        assert stage.begun == ["r0", "r1", "r2"]  # its second shot makes no room again
+    assert heard[-1] == told
+    turns.tell(RunEvent.RESUMED, reels[0][0], "job")
+    stage.end("r1")
+    await a_moment()
+    assert stage.begun == ["r0", "r1", "r2", "r3"]
+    stage.end("r2")  # without a job
+    await a_moment()
+    assert stage.open == {"r0", "r3", "r4"}
+    for number in (3, 4, 5, 6):
+        turns.tell(RunEvent.BOUGHT, reels[number][0], "job")
+        await a_moment()
+    assert stage.open == {"r0", "r3", "r4", "r5", "r6"}  # so many are under way at most
+    for number in range(9):
+        stage.end(f"r{number}")
+    await work
+    assert stage.begun == [f"r{n}" for n in range(9)]
+
+
+async def test_what_waits_for_one_account_keeps_nothing_closed_that_another_may_take():
+    stage, reels = Stage(), [[shot(f"e{n}")] for n in range(5)]
+    pool = shot("pool")
+    pool.candidates = tuple(Candidate(vendor, adapter_named(vendor).models[0]) for vendor in ("evolink", "anyfast"))
+    work = asyncio.create_task(window(2).bring([*reels, [pool]], stage.bring))
+    await a_moment()
+    assert stage.open == {"e0", "e1", "pool"}
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+def test_shots_that_wait_for_their_turn_have_no_tasks():
+    most = 0
+
+    def seconds(shot):
+        nonlocal most
+        most = max(most, len(asyncio.all_tasks()))
+        return 60.0
+
+    shots = [one for number in range(1500) for one in chain(f"s{number:04}", 1)]
+    played = simulate(shots, {"evolink": 30}, seconds)
+    assert played.most_at_once == 30
+    assert played.wall_seconds < 1.001 * 60 * 1500 / 30
+    assert most < 500  # 30 with a job, 100 that wait, each with a task of its reel, of its shot and of its film
+
+
 async def test_cancelling_stops_all_that_is_open_and_opens_nothing_more():
     stage = Stage()
-    work = asyncio.create_task(bring_in_turn([[shot(f"r{n}")] for n in range(6)], stage.bring, most_open=2))
+    work = asyncio.create_task(window(2).bring([[shot(f"r{n}")] for n in range(6)], stage.bring))
     await a_moment()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
