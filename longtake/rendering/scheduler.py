@@ -6,7 +6,6 @@ A reel that waits for its turn costs nothing: no task, no place in a queue for s
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -46,10 +45,17 @@ class Turns:
         self.rank = slot_ranks(line, options.order, lambda shot: 0.0 if shot in over else self.expected(shot))
         # Places under a limit go to the first in line, who must be open to take them.
         self.reels = opening_order(plan, self.rank if options.limit is None else None)
-        self.next_links: defaultdict[Shot, list[Shot]] = defaultdict(list)
+        self.next_links = _NextLinks()
         for shot in self.to_buy:
             if shot.parent is not None and not (shot.parent.choice is not None and shot.parent.choice.is_open):
-                self.next_links[shot.parent].append(shot)
+                self.next_links.setdefault(shot.parent, []).append(shot)
+
+
+class _NextLinks(dict[Shot, list[Shot]]):
+    """Shots by the one that they continue. Most have none behind them, and being asked notes nothing."""
+
+    def __missing__(self, shot: Shot) -> list[Shot]:
+        return []
 
 
 def opening_order(plan: Plan, ranks: Mapping[Shot, int] | None = None) -> list[list[Shot]]:
