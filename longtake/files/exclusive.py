@@ -143,19 +143,19 @@ def _drop_parts_of_the_dead(target: Path) -> None:
 
 
 def take_room(path: Path, size_bytes: int) -> None:
-    """Makes a file of nothing that has its blocks on disk.
+    """Makes a file of nothing that has its blocks on disk, or fills one up.
 
     Raises:
         OSError: There is no room.
     """
-    temporary = part_of(path)
-    try:
-        with temporary.open("xb") as file:
+    # In its place at once: whoever is killed here, or comes second, leaves nothing but a file to be filled up.
+    with path.open("ab") as file:
+        try:
             os.posix_fallocate(file.fileno(), 0, size_bytes)
             os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def part_of(path: Path) -> Path:

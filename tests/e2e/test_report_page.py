@@ -16,7 +16,7 @@ from PIL import Image
 
 from longtake.reports.run.view import ReportView
 from longtake.sandbox.clips.film import render_clip
-from tests.e2e.browsing import DESK, NEEDS_CHROMIUM, PHONE, Look
+from tests.e2e.browsing import DESK, NEEDS_CHROMIUM, PHONE, Look, Visit
 from tests.unit.reports.report_runs import BEGIN, hostile_run, large_run, receipt, reel_of, run_of
 
 CLIP_SECONDS = 25 / 24
@@ -176,6 +176,10 @@ def test_the_theme_can_be_chosen_and_is_kept(look: Look) -> None:
     visit.page.get_by_role("button", name="Theme: auto").click()
     light = visit.page.evaluate(colour)
     assert dark != light
+    # The browser keeps it in a process of its own: what another page sees there is there for the next visit.
+    other = Visit(visit.page.context.new_page())
+    other.page.goto(visit.page.url)
+    other.until("localStorage.getItem('longtake-theme') === 'light'")
     visit.page.reload()
     assert visit.page.evaluate(colour) == light
     visit.page.get_by_role("button", name="Theme: light").click()

@@ -86,7 +86,7 @@ async def test_a_clip_store_variable_that_cannot_be_used_is_named(monkeypatch, r
 
 async def test_a_clip_store_document_that_cannot_be_used_is_named_and_not_passed_over(monkeypatch):
     settings = SimpleNamespace(api=SimpleNamespace(url="http://127.0.0.1:9"))
-    monkeypatch.setattr("blocks.storage.get_current_settings", lambda: settings)
+    monkeypatch.setattr("blocks._documents.get_current_settings", lambda: settings)
     monkeypatch.setenv("LONGTAKE_CLIP_STORE", "/some/folder")
 
     async def broken(name):

@@ -168,3 +168,23 @@ def test_a_copy_that_was_killed_on_the_way_is_swept_by_the_next_and_a_live_one_i
         fcntl.flock(held, fcntl.LOCK_EX)
         copy_apart(source, target)
         assert (target.read_bytes(), dead.exists(), live.exists()) == (b"film", False, True)
+
+
+def test_room_is_kept_and_freed_and_a_killed_writer_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    (tmp_path / "room").write_bytes(b"")  # as one that was killed on the way leaves it
+    store.reserve("room", 65536)
+    assert (tmp_path / "room").stat().st_blocks * 512 >= 65536
+    assert [path.name for path in tmp_path.iterdir()] == ["room"]
+    assert store.give_room("room")
+    assert not store.give_room("room")
+
+
+def test_room_that_there_is_not_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="full"):
+        DirectoryStore(tmp_path).reserve("room", 65536)
+    assert list(tmp_path.iterdir()) == []
