@@ -84,6 +84,7 @@ async def render_plain(
         raise refusal
     async with open_resources(load_account, backend_for) as resources:
         ledger = prepared.ledger
+        resources.signing = signing.identity if signing else None
 
         async def submit(order):
             return await buy(order, await resources.session(order.account), ledger, resources.budget)
@@ -100,8 +101,7 @@ async def render_plain(
             )
 
         async def stitch(order):
-            signs = {"signing": signing.identity} if signing else {}
-            return await make_reel(order, ledger.store, resources.workers, **signs)
+            return await make_reel(order, ledger.store, resources.workers, signing=resources.signing)
 
         def on_event(event, shot, words):
             if events is not None:

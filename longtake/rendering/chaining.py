@@ -17,6 +17,8 @@ from longtake.media.checking.drift import LinkDrift
 from longtake.media.checking.policy import DriftLimits
 from longtake.media.cutting.frames import last_frame
 from longtake.media.cutting.tail import TailLimits, cut_tail
+from longtake.media.labelling.identity import SigningIdentity
+from longtake.media.labelling.signing import Ingredient, sign_film
 from longtake.media.workers import WorkerPool, in_child
 from longtake.planning.coming_clip import own_video_seconds, room_for_tail, tail_to_cut
 from longtake.rendering.output.seams import drift_of, notes_of
@@ -66,11 +68,13 @@ async def continued_from_clip(
     ledger: Ledger,
     hosting: Hosting,
     wanted_seconds: float | None = None,
+    signing: SigningIdentity | None = None,
 ) -> ShotRequest:
-    """The request with the parent's clip (or its fitting tail) as video 1.
+    """The request with the parent's clip (or its fitting tail) as video 1; a tail is signed where somebody signs.
 
     Raises:
         UnfitClipError: It cannot be made to fit, or there is no way to host it.
+        MachineError: The tail could not be signed.
     """
     cut = tail_to_cut(
         parent.clip.duration_seconds, room_for_tail(limits.video, own_video_seconds(request)), wanted_seconds
@@ -83,7 +87,11 @@ async def continued_from_clip(
         with scratch_folder() as folder:
             path = await _fetched(parent.clip, ledger, folder / "clip.mp4")
             if cut is not None:
-                path, facts = await _cut(path, cut, folder / "tail.mp4", limits.video, facts)
+                clip, path = path, folder / "tail.mp4"
+                await _cut(clip, cut, path, limits.video)
+                if signing is not None:
+                    path = await _signed(path, clip, signing, limits.video)
+                facts = facts.model_copy(update={"duration_seconds": cut, "size_bytes": path.stat().st_size})
             url = await hosting.link(path, "video", session, limits.video)
     video = Reference(role=Role.REFERENCE_VIDEO, source=f"clip:{parent.identity}", url=url, facts=facts)
     return request.model_copy(update={"references": (video, *request.references)})
@@ -93,12 +101,25 @@ async def _fetched(clip: Clip, ledger: Ledger, target: Path) -> Path:
     return await asyncio.to_thread(ledger.store.copies.fetch, clip.key, clip.sha256, target)
 
 
-async def _cut(
-    path: Path, seconds: float, target: Path, limits: MediaLimits, facts: MediaFacts
-) -> tuple[Path, MediaFacts]:
+async def _cut(path: Path, seconds: float, target: Path, limits: MediaLimits) -> None:
     bounds = limits.model_dump(include=set(TailLimits.model_fields), exclude_none=True)
     await in_child(cut_tail, path, seconds, target, TailLimits(**bounds), deadline_seconds=CUT_DEADLINE_SECONDS)
-    return target, facts.model_copy(update={"duration_seconds": seconds, "size_bytes": target.stat().st_size})
+
+
+async def _signed(tail: Path, clip: Path, identity: SigningIdentity, limits: MediaLimits) -> Path:
+    """The tail with a manifest that names the clip; as it is where the vendor would find the signed one too large."""
+    signed, whole = tail.with_name("signed.mp4"), [Ingredient(path=clip, title="the clip that it is the end of")]
+    made = await in_child(
+        sign_film,
+        tail,
+        signed,
+        whole,
+        identity,
+        title="the end of a clip",
+        action="c2pa.edited",
+        deadline_seconds=CUT_DEADLINE_SECONDS,
+    )
+    return tail if limits.max_bytes is not None and made.size_bytes > limits.max_bytes else signed
 
 
 async def drift_words(first: Clip, last: Clip, limits: DriftLimits, ledger: Ledger, workers: WorkerPool) -> str:

@@ -153,6 +153,7 @@ class OrderBuilder:
             ledger=self.ledger,
             hosting=self.hosting,
             wanted_seconds=shot.row.written.reference_tail_seconds,
+            signing=self.resources.signing,
         )
 
     async def _look_for_link(self, before: ShotResult) -> JobSnapshot | None:

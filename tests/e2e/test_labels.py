@@ -9,6 +9,7 @@ import socket
 import av
 import pytest
 
+from longtake.accounts.hosting import Hosting
 from longtake.domain.errors import ConfigurationError
 from longtake.domain.job import Clip
 from longtake.files.directory import DirectoryStore
@@ -202,3 +203,25 @@ async def test_clips_with_manifests_of_their_vendors_are_ingredients_with_them(t
         assert not (tmp_path / "out/reels/other.mp4").exists()
     finally:
         await workers.close()
+
+
+async def test_the_end_of_a_clip_that_the_next_shot_goes_on_from_is_signed_and_names_the_clip(
+    tmp_path, sandbox, write_manifest, who, monkeypatch
+):
+    manifest = write_manifest([PAIR[0], PAIR[1] | {"continue_from": "clip", "reference_tail_seconds": 2.5}])
+    link = Hosting.link
+
+    async def kept(hosting, path, *more):
+        (tmp_path / "given.mp4").write_bytes(path.read_bytes())
+        return await link(hosting, path, *more)
+
+    monkeypatch.setattr(Hosting, "link", kept)
+    load = sandbox_accounts(sandbox)
+    end = await render_plain(manifest, tmp_path / "out", load, label=True, signing=signing_of(who))
+    assert (end.all_done, sandbox.bill.count()) == (True, 2)
+    state, told = manifest_of(tmp_path / "given.mp4", who.authority)
+    assert state == "Trusted"
+    assert [each["relationship"] for each in told["ingredients"]] == ["parentOf"]
+    assert "c2pa.edited" in json.dumps(told)
+    given = hashlib.sha256((tmp_path / "given.mp4").read_bytes()).hexdigest()
+    assert given in sandbox.jobs("evolink")[1].reference_hashes
