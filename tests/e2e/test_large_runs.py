@@ -9,7 +9,7 @@ from functools import partial
 import pandas
 import pytest
 
-from longtake.rendering.scheduler import bring_in_turn
+from longtake.rendering.scheduler import Window
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films
@@ -34,7 +34,7 @@ class UntilDone(list):
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("longtake.rendering.run.bring_in_turn", partial(bring_in_turn, most_open=3))
+    monkeypatch.setattr("longtake.rendering.run.Window", partial(Window, most_open=3))
     without_films(monkeypatch)
     with Sandbox(SandboxSettings(job_seconds=0.5, jobs_per_key=None, media="stub")) as running:
         yield running
