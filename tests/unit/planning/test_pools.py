@@ -25,7 +25,7 @@ from longtake.planning.planner import Planner
 from longtake.planning.prepare import prepare
 from longtake.vendors import VENDORS
 from tests.unit.bought import accepted, intent
-from tests.unit.planning.test_plan import made, row
+from tests.unit.planning.test_plan import made, prices, row
 
 BOTH = "evolink|anyfast"
 
@@ -184,6 +184,21 @@ def test_the_price_holds_whoever_takes_the_shot_and_is_unknown_where_one_is():
     open_price = made(row(1, vendor=BOTH + "|powertokens", duration_seconds=4), quote=book)
     assert open_price.shots[0].quote is None
     assert [line.partition(":")[0] for line in missing_prices(open_price.shots)] == ["powertokens/default"]
+
+
+def test_a_follower_is_priced_by_the_shortest_and_the_longest_clip_that_may_come(monkeypatch):
+    limits = VENDORS["anyfast"].models[0].limits
+    monkeypatch.setattr(limits, "__dict__", limits.__dict__ | {"default_duration_seconds": 10})
+    follower = row(2, continues="clip", duration_seconds=5)
+    book = prices(1.0)  # a second that goes in costs as much as one that comes out
+
+    def price(vendor):
+        quote = made(row(1, vendor=vendor), follower, quote=book).shots[1].quote
+        return quote.low_usd, quote.high_usd
+
+    (shortest, _), (_, longest) = price("evolink"), price("anyfast")
+    assert shortest < longest
+    assert price(BOTH) == (shortest, longest)
 
 
 def test_the_cheapest_is_tried_first_and_an_unknown_price_last():
