@@ -101,7 +101,8 @@ async def render_plain(
             )
 
         async def stitch(order):
-            return await make_reel(order, ledger.store, resources.workers, signing=resources.signing)
+            signs = {"signing": resources.signing} if signing else {}
+            return await make_reel(order, ledger.store, resources.workers, **signs)
 
         def on_event(event, shot, words):
             if events is not None:
