@@ -23,6 +23,7 @@ DEFAULT_SLOTS = 3
 FAST, SLOW = 0.7, 1.6
 """A vendor's estimate, or the default, is taken for so much of a job's time at least and at most."""
 _UNKNOWN = Span(FAST * DEFAULT_JOB_SECONDS, SLOW * DEFAULT_JOB_SECONDS)
+_ONE_UNKNOWN = (_UNKNOWN,)
 ENOUGH_TO_LEARN = 3
 
 JobTimes = Mapping[tuple[str, ...], Span]
@@ -104,9 +105,10 @@ def forecast(
         shot for shot in shots if shot.standing is Standing.RESUME or (shot.standing.buys and shot.row.reel not in held)
     ]
     slots = {name: _slots(accounts.get(name)) for name in {name for shot in todo for name in _places(shot)}}
-    waiting = {shot for shot in todo if shot.standing.buys and not any(slots[name] for name in _places(shot))}
-    paused = Counter(" or ".join(_places(shot)) for shot in todo if shot in waiting)
-    if paused:
+    paused: Counter[str] = Counter()
+    if not all(slots.values()):
+        waiting = {shot for shot in todo if shot.standing.buys and not any(slots[name] for name in _places(shot))}
+        paused.update(" or ".join(_places(shot)) for shot in todo if shot in waiting)
         todo = [shot for shot in todo if shot not in waiting]
     with uncollected():
         jobs = _jobs(todo, times or {}, order)
@@ -134,7 +136,7 @@ def _span_of(shot: Shot, times: JobTimes) -> Span:
 def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
     """How long a job takes at each of `_places`."""
     if not times:
-        return (_UNKNOWN,) * (len(shot.places) or 1)
+        return _ONE_UNKNOWN if not shot.candidates else _ONE_UNKNOWN * (len(shot.places) or 1)
     places = [(each.account, each.model.wire) for each in shot.places]
     make_up = _coming_make_up(shot)
     return [
@@ -145,6 +147,8 @@ def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
 
 def _places(shot: Shot) -> Sequence[str]:
     """The accounts whose slots a shot waits for, all at once."""
+    if not shot.candidates:
+        return (shot.account,)
     return [each.account for each in shot.places] or (shot.account,)
 
 
@@ -200,11 +204,11 @@ def _played(
     begun: set[int] = set()
 
     def wait(number: int) -> Sequence[str]:
-        places = jobs[number].accounts
+        places, rank = jobs[number].accounts, jobs[number].rank
         if len(places) > 1:  # an account that is paused makes nothing new
             places = [name for name in places if slots[name]]
         for name in places:
-            heapq.heappush(ready[name], (jobs[number].rank, number))
+            heapq.heappush(ready[name], (rank, number))
         return places
 
     for number, job in enumerate(jobs):
@@ -216,28 +220,29 @@ def _played(
     events: list[tuple[float, int, str]] = [(0.0, -1, account) for account in ready]
     while events:
         now, ended, account = heapq.heappop(events)
-        touched = dict.fromkeys([account])
+        touched = {account: None}
         if ended >= 0:
             free[account] += 1
             ends[account] = max(ends.get(account, 0.0), now)
             for follower in followers.get(ended, ()):
-                touched |= dict.fromkeys(wait(follower))
+                touched.update(dict.fromkeys(wait(follower)))
         for name in touched:
             waiting = ready[name]
             while waiting and free[name]:
-                if waiting[0][1] in begun:  # at another account, whose slot was free before
+                if begun and waiting[0][1] in begun:  # at another account, whose slot was free before
                     heapq.heappop(waiting)
                     continue
                 if now < next_submit[name]:
                     heapq.heappush(events, (next_submit[name], -1, name))
                     break
                 _, number = heapq.heappop(waiting)
-                job = jobs[number]
-                if len(job.accounts) > 1:
+                places, spans = jobs[number].accounts, jobs[number].spans
+                seconds = spans[0]
+                if len(places) > 1:
                     begun.add(number)
+                    seconds = spans[list(places).index(name)]
                 free[name] -= 1
                 next_submit[name] = now + gaps[name]
-                seconds = job.spans[list(job.accounts).index(name)] if len(job.accounts) > 1 else job.spans[0]
                 heapq.heappush(events, (now + (seconds.high if slow else seconds.low), number, name))
     return ends
 
