@@ -169,7 +169,7 @@ async def _simulated(shots, slots, seconds, order, home_seconds, times, limit, r
     run = Run(
         Plan(list(shots), []),
         ledger=ledger,
-        resources=SimpleNamespace(sessions=sessions, session=session, workers=None),
+        resources=SimpleNamespace(sessions=sessions, session=session, workers=None, signing=None),
         hosting=Hosting(),
         steps=Steps(submit, follow, download),
         options=RenderOptions(manifest="m.csv", output="/out", order=order, limit=limit),

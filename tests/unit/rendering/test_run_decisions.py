@@ -56,7 +56,9 @@ class World:
     def __init__(self, folder) -> None:
         self.ledger = Ledger(DirectoryStore(folder))
         self.session = quiet_session("old", adapter=ADAPTER, client=SimpleNamespace(look=self.look))
-        self.resources = SimpleNamespace(sessions={ACCOUNT: self.session}, session=self.open_session, workers=None)
+        self.resources = SimpleNamespace(
+            sessions={ACCOUNT: self.session}, session=self.open_session, workers=None, signing=None
+        )
         self.submitted: list[str] = []
         self.slots_of_orders: list[str] = []
         self.followed: list[tuple[str, bool]] = []
