@@ -10,10 +10,9 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
 
+from blocks._documents import stored
 from blocks._logo import DrawnBlock, logo
 from longtake.accounts.account import Account, BaseUrl
 from longtake.costs.price_file import prices_in_file, with_price, write_to_file
@@ -221,9 +220,9 @@ async def load_account(written: str) -> tuple[Account, list[str]]:
     block = CREDENTIALS[vendor]
     variables = block._written_in(os.environ)  # pyright: ignore[reportPrivateUsage]
     address = f"{block.get_block_type_slug()}/{document}"
-    if (stored := await _stored(block, document)) is not None:
+    if (kept := await stored(block, document)) is not None:
         notices = [f"{written}: the block document {address} is used, not the environment"] if variables else []
-        return stored.account(document), notices if document == "default" else []
+        return kept.account(document), notices if document == "default" else []
     if document == "default" and "api_key" in variables:
         account = block.from_environment().account()
         return account.model_copy(update={"prices": prices_in_file(account.name) | account.prices}), []
@@ -279,9 +278,9 @@ async def set_prices(
     if settings().sandbox_url is not None:
         raise ConfigurationError("LONGTAKE_SANDBOX_URL is set, and the sandbox's prices are its own; unset it")
     block, document = CREDENTIALS[vendor], name or "default"
-    if (stored := await _stored(block, document)) is not None:
-        stored.prices = with_price(stored.prices, vendor, model, usd, unit=unit, source=source)
-        await stored.asave(document, overwrite=True)
+    if (kept := await stored(block, document)) is not None:
+        kept.prices = with_price(kept.prices, vendor, model, usd, unit=unit, source=source)
+        await kept.asave(document, overwrite=True)
         return f"the block document {block.get_block_type_slug()}/{document}"
     if document != "default":
         raise ConfigurationError(f"there is no block document {block.get_block_type_slug()}/{document}")
@@ -290,21 +289,3 @@ async def set_prices(
     account = f"{vendor}/{document}"
     there = prices_in_file(account)
     return str(write_to_file(account, with_price(there, vendor, model, usd, unit=unit, source=source)))
-
-
-async def _stored(block: type[VendorCredentials], document: str) -> VendorCredentials | None:
-    if not get_current_settings().api.url:
-        return None  # asking would start Prefect's ephemeral server
-    try:
-        return await block.aload(document)
-    except RuntimeError as error:
-        if isinstance(error.__cause__, ValidationError):
-            fields = ", ".join(str(e["loc"][0]) for e in error.__cause__.errors(include_input=False))
-            raise ConfigurationError(
-                f"the block document {block.get_block_type_slug()}/{document} is not valid: {fields}"
-            ) from None
-        raise
-    except ValueError as error:
-        if isinstance(error.__cause__, ObjectNotFound):
-            return None
-        raise
