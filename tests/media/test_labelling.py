@@ -327,6 +327,25 @@ def test_a_clip_that_is_copied_to_be_signed_says_its_producer_and_keeps_every_pa
     assert manifest != "none" or plain.read_bytes() == clip.read_bytes()
 
 
+def test_a_clip_whose_index_tells_its_size_in_64_bits_keeps_every_packet(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pan(12), container_options={"movflags": "+faststart"})
+    data, wide, copy = clip.read_bytes(), tmp_path / "wide.mp4", tmp_path / "copy.mp4"
+    start = data.index(b"moov") - 4
+    end = start + int.from_bytes(data[start : start + 4], "big")
+    index = bytearray(data[start + 8 : end])
+    at = index.index(b"stco") + 8
+    for place in range(at + 4, at + 4 + 4 * int.from_bytes(index[at : at + 4], "big"), 4):
+        moved = int.from_bytes(index[place : place + 4], "big") + 8
+        index[place : place + 4] = moved.to_bytes(4, "big")
+    head = (1).to_bytes(4, "big") + b"moov" + (len(index) + 16).to_bytes(8, "big")
+    wide.write_bytes(data[:start] + head + index + data[end:])
+    assert packets(wide) == packets(clip)
+
+    assert copy_to_sign(wide, copy, Marks(aigc=(FIELDS,))) == ""
+    assert packets(copy) == packets(clip)
+    assert read_marks(copy).aigc == (FIELDS,)
+
+
 def test_a_clip_of_fragments_is_signed_and_that_its_fields_are_not_written_is_told(
     who: Identity, tmp_path: Path
 ) -> None:

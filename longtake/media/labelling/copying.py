@@ -36,7 +36,7 @@ def copy_to_sign(clip: Path, target: Path, own: Marks) -> str:
         moov = next((box for box in top_level(source, size_bytes) if box.kind == b"moov"), None) if fields else None
         index = _index(source, moov) if moov else b""
         obstacle = _obstacle(index) if moov else ""
-        grown = _grown(index, fields, moov.end) if moov and not obstacle else None
+        grown = _grown(index, fields, moov) if moov and not obstacle else None
         if moov is None or grown is None:
             source.seek(0)
             shutil.copyfileobj(source, copy, _BLOCK_BYTES)
@@ -76,16 +76,14 @@ def _obstacle(index: bytes) -> str:
     return ""
 
 
-def _grown(index: bytes, fields: dict[str, str], moov_end: int) -> bytes | None:
+def _grown(index: bytes, fields: dict[str, str], moov: Box) -> bytes | None:
     """The whole index box with the fields in it; None where a place would no longer fit its number."""
     added = _listed(fields)
     head = 16 if len(index) + len(added) + 16 >= 2**32 else 8
-    was = moov_end
+    size = head + len(index) + len(added)
     data = bytearray(index)
-    by = head + len(index) + len(added) - (len(index) + 8)
-    if not _move(data, 0, len(data), was, by):
+    if not _move(data, 0, len(data), moov.end, size - (moov.end - moov.start)):
         return None
-    size = head + len(data) + len(added)
     front = struct.pack(">I4sQ", 1, b"moov", size) if head == 16 else struct.pack(">I4s", size, b"moov")
     return front + bytes(data) + added
 
