@@ -302,7 +302,8 @@ def test_a_kill_on_the_way_to_the_next_vendor_pays_for_one_success_at_most(tmp_p
         charged[entry.vendor, text[text.index("shot ") : text.index(" end")]] += 1
     assert max(charged.values(), default=1) == 1
     assert set(charged) <= {(vendor, f"shot {row}") for vendor in POOL.split("|") for row in range(3)}
+    # All submits may have been killed before a vendor saw them: then nothing was charged, and nothing may be done.
     if end != "failed":
-        assert {vendor for vendor, _ in charged} == {"anyfast"}
+        assert {vendor for vendor, _ in charged} <= {"anyfast"}
     done = sum(verdict == "done" for verdict in verdicts.values())
-    assert sum(vendor == "anyfast" for vendor, _ in charged) <= 3 and done <= 3
+    assert done <= sum(vendor == "anyfast" for vendor, _ in charged)
