@@ -21,7 +21,7 @@ CREATE = Document(
     "2026-11",
 )
 ERRORS = Document("Error codes", "https://docs.volcengine.com/docs/82379", "2026-11")
-SDK = Document("volcengine-ark-runtime 5.0.54, types", "https://pypi.org/project/volcengine-ark-runtime", "2026-11")
+SDK = Document("volcengine-ark-runtime 5.0.54, types", "https://github.com/volcengine/volcengine-python-sdk", "2026-11")
 
 TASKS = "/contents/generations/tasks"
 
