@@ -91,6 +91,8 @@ async def _claims(file: str, anchors: str) -> FileClaims | str:
 
 
 def _lines(file: str, claims: FileClaims | str) -> Iterator[str]:
+    from longtake.domain.text import one_line  # noqa: PLC0415
+
     if isinstance(claims, str):
         yield f"{file}: cannot be read: {claims}"
         return
@@ -110,7 +112,7 @@ def _lines(file: str, claims: FileClaims | str) -> Iterator[str]:
     else:
         yield f"{file}: has no C2PA manifest"
     for fields in claims.marks.aigc:
-        yield f"  AIGC: {', '.join(f'{name} {value}' for name, value in fields.items() if value)}"
+        yield f"  AIGC: {', '.join(one_line(f'{name} {value}') for name, value in fields.items() if value)}"
     yield from (f"  also says: {other}" for other in claims.marks.other)
     yield from (f"  could not be read: {words}" for words in claims.marks.unread)
 

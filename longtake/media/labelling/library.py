@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,10 +75,12 @@ def our_signing(identity: SigningIdentity) -> Generator[None]:
     except OSError:
         raise
     except Exception as error:
-        words = _without(one_line(str(error), 400), identity)
+        words = one_line(_without(str(error), identity), 400)
         raise MachineError(f"our machine: the film could not be signed: {words}; mend it, then run again") from None
 
 
 def _without(words: str, identity: SigningIdentity) -> str:
     lines = identity.private_key.get_secret_value().split()
+    with suppress(LongtakeError):  # the form in which the library had it
+        lines += pkcs8(identity).decode("ascii").split()
     return "the library's words held the key" if any(len(line) > 8 and line in words for line in lines) else words

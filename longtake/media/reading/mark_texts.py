@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
-from longtake.domain.marks import AIGC_FIELDS, SOURCE_TYPES, Marks, joined_aigc
+from longtake.domain.marks import AIGC_FIELDS, LONGEST_JOINED, SOURCE_TYPES, Marks, joined_aigc
 from longtake.domain.text import one_line, storable
 
-LONGEST_VALUE, MOST_FIELDS = 8_192, 32
+MOST_FIELDS = 32
 KEEPS_NAMES = "use_metadata_tags"
 """Without it FFmpeg writes no metadata of a name that it does not know."""
 _MOST_PLACES, _MOST_DEPTH = 16, 4
@@ -117,10 +117,10 @@ def _kept(fields: Mapping[str, Any]) -> Found:
     for given, value in islice(fields.items(), MOST_FIELDS):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         name = one_line(given, 100)
-        if len(text) > LONGEST_VALUE:
+        if len(text) > LONGEST_JOINED:
             too_long.append(f"{name}: {len(text):,} characters are more than are kept")
             text = ""
-        kept[name] = storable(text)
+        kept[name] = storable(text, LONGEST_JOINED)
     if len(fields) > MOST_FIELDS:
         too_long.append(f"has {len(fields):,} fields, the first {MOST_FIELDS} are kept")
     return Found(kept, tuple(too_long))
