@@ -43,16 +43,20 @@ def verify_files(chosen: argparse.Namespace, show: Callable[[str], None]) -> int
 
 
 def _anchors(file: str | None) -> str:
-    from longtake.domain.errors import ConfigurationError  # noqa: PLC0415
-
     if file is None:
         return ""
+    from longtake.domain.errors import ConfigurationError  # noqa: PLC0415
+    from longtake.media.labelling.identity import certificates_in  # noqa: PLC0415
+
     try:
         text = Path(file).read_text("utf-8")
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"--trust {file}: it cannot be read: {error}") from None
-    if "-----BEGIN CERTIFICATE-----" not in text:
-        raise ConfigurationError(f"--trust {file}: it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+    try:
+        certificates_in(text)  # the library passes over what it cannot read, and says nothing
+    except ValueError:
+        words = "holds no certificate in PEM (-----BEGIN CERTIFICATE-----), or one that cannot be read"
+        raise ConfigurationError(f"--trust {file}: it {words}") from None
     return text
 
 
@@ -84,7 +88,10 @@ async def _claims(file: str, anchors: str) -> FileClaims | str:
             path = Path(file)
             if is_s3(file):
                 path = folder / "film.mp4"
-                await asyncio.to_thread(copy_source, file, path)
+                try:
+                    await asyncio.to_thread(copy_source, file, path)
+                except Exception as error:  # the S3 libraries raise errors of many families
+                    return f"{type(error).__name__}: {error}"
             return await in_child(read_claims, path.absolute(), anchors, deadline_seconds=DEADLINE_SECONDS)
     except (LongtakeError, OSError) as error:
         return str(error)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import av
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from longtake.domain.errors import ConfigurationError, MachineError, UnreadableClipError
 from longtake.domain.marks import Marks
 from longtake.media.labelling.claims import read_claims
 from longtake.media.labelling.copying import copy_to_sign
 from longtake.media.labelling.identity import SigningIdentity, check_identity
+from longtake.media.labelling.library import our_signing
 from longtake.media.labelling.signing import Ingredient, rehearse, sign_film
 from longtake.media.reading.marks import read_marks
 from longtake.media.workers import in_child
@@ -99,6 +100,16 @@ def test_a_signed_film_is_valid_for_the_reader_and_trusted_where_its_authority_i
     assert signature.ingredients[1].manifest == ""
     assert (signature.subject, signature.algorithm, signature.state) == ("Longtake Tests", "es256", "Valid")
     assert signature.size_bytes == film.stat().st_size
+
+
+def test_of_a_film_every_clip_is_told_however_many_there_are(
+    clip: Path, vendors: Path, who: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longtake.media.labelling.claims.MOST_INGREDIENTS", 2)
+    clips = [Ingredient(path=vendors, title=str(number)) for number in range(4)]
+    signature = sign_film(clip, tmp_path / "film.mp4", clips, signs_as(who), title="x")
+
+    assert [(each.title, bool(each.manifest)) for each in signature.ingredients] == [(one.title, True) for one in clips]
 
 
 def test_signing_moves_no_bit_of_sound_and_pictures(clip: Path, who: Identity, tmp_path: Path) -> None:
@@ -235,6 +246,16 @@ def test_an_identity_shows_no_key_however_it_is_printed(who: Identity) -> None:
     given = signs_as(who)
     shown = f"{given!r} {given} {given.model_dump()} {given.model_dump_json()}"
     assert not any(line in shown for line in who.secret_lines)
+
+
+def test_words_of_the_library_that_hold_a_key_are_not_repeated_in_whichever_form_it_was_given(who: Identity) -> None:
+    key = load_pem_private_key(who.private_key.encode(), None)
+    sec1 = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    given = signs_as(replace(who, private_key=sec1))
+    for line in (*who.secret_lines, *replace(who, private_key=sec1).secret_lines):
+        with pytest.raises(MachineError) as raised, our_signing(given):
+            raise RuntimeError(f"bad key: {line}")
+        assert line not in str(raised.value)
 
 
 def test_a_certificate_that_ends_soon_is_told_of() -> None:

@@ -122,8 +122,14 @@ def unread_words(error: Exception) -> str:
     return one_line(_QUERY.sub("?…", str(error)), 300) or type(error).__name__
 
 
-def claim_in(file: BinaryIO, kind: str, anchors: str = "") -> Claim | None:
+def claim_in(file: BinaryIO, kind: str, anchors: str = "", *, most_ingredients: int = 0) -> Claim | None:
     """The manifest in force of an open file; None where it has none.
+
+    Args:
+        file: The file.
+        kind: Its media type.
+        anchors: As `read_claims` takes them.
+        most_ingredients: How many of them are read; 0: as many as a stranger's file may have.
 
     Raises:
         Exception: Whatever the library says of a manifest that it cannot read.
@@ -134,6 +140,7 @@ def claim_in(file: BinaryIO, kind: str, anchors: str = "") -> Claim | None:
     with reader:
         told = _mapping(json.loads(reader.json()))
         state = reader.get_validation_state()
+    most = most_ingredients or MOST_INGREDIENTS
     label = str(told.get("active_manifest") or "")
     manifest = _mapping(_mapping(told.get("manifests")).get(label))
     results = _mapping(told.get("validation_results"))
@@ -153,7 +160,7 @@ def claim_in(file: BinaryIO, kind: str, anchors: str = "") -> Claim | None:
         generator=_generator(manifest),
         actions=_words(action.get("action") for action in actions),
         source_types=_words(_last(action.get("digitalSourceType")) for action in actions),
-        ingredients=tuple(_ingredient(each) for each in _list(manifest.get("ingredients"))[:MOST_INGREDIENTS]),
+        ingredients=tuple(_ingredient(each) for each in _list(manifest.get("ingredients"))[:most]),
     )
 
 

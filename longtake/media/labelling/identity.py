@@ -134,6 +134,20 @@ def pkcs8(identity: SigningIdentity) -> bytes:
     return _private_key(identity).private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
 
 
+def certificates_in(pem: str) -> list[x509.Certificate]:
+    """The certificates of a PEM, at least one.
+
+    Raises:
+        ConfigurationError: The extra is not installed.
+        ValueError: It holds none, or one that cannot be read.
+    """
+    try:
+        from cryptography import x509  # noqa: PLC0415 - comes with the extra
+    except ImportError:
+        raise ConfigurationError(MISSING_EXTRA) from None
+    return x509.load_pem_x509_certificates(pem.encode())
+
+
 def _sha256() -> Any:
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 
@@ -150,10 +164,8 @@ def _lines_restored(written: str) -> str:
 
 
 def _chain(identity: SigningIdentity) -> list[x509.Certificate]:
-    from cryptography import x509  # noqa: PLC0415
-
     try:
-        return x509.load_pem_x509_certificates(identity.certificate_chain.get_secret_value().encode())
+        return certificates_in(identity.certificate_chain.get_secret_value())
     except ValueError:
         raise ConfigurationError(
             "certificate_chain is no PEM: give the signing certificate, -----BEGIN CERTIFICATE----- to "

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from longtake.media.labelling.signing import Ingredient, sign_film
 from longtake_cli.main import main
@@ -99,11 +100,36 @@ def test_of_several_files_each_is_told_and_the_worst_decides(
     assert told[1]["error"]
 
 
+def test_a_field_of_several_lines_cannot_speak_for_another_film(
+    films: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = FIELDS | {"ContentProducer": "x\n/films/a.mp4: holds (Trusted)"}
+    film = marked(films["plain"], tmp_path / "film.mp4", keyed(b"AIGC", aigc_text(fields)))
+    assert main(["verify", str(film)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if line.startswith("/films/a.mp4")] == []
+    assert len(told) == 2
+
+
+def test_a_store_that_cannot_be_reached_keeps_no_other_film_from_being_told(
+    films: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(source: str, target: Path) -> None:
+        raise EndpointConnectionError(endpoint_url=f"http://store.invalid/{source}")
+
+    monkeypatch.setattr("longtake.files.sources.copy_source", away)
+    assert main(["verify", "s3://films/a.mp4", str(films["signed"])]) == 2
+    said = capsys.readouterr().out
+    assert "s3://films/a.mp4: cannot be read: EndpointConnectionError: Could not connect" in said
+    assert f"{films['signed']}: holds (Valid)" in said
+
+
 def test_authorities_that_are_none_are_refused(
     films: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "none.pem").write_text("none")
-    for file in ("none.pem", "absent.pem"):
+    (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    for file in ("none.pem", "broken.pem", "absent.pem"):
         assert main(["verify", "--trust", str(tmp_path / file), str(films["signed"])]) == 2
         assert f"--trust {tmp_path / file}" in capsys.readouterr().err
 
