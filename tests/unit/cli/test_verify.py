@@ -78,17 +78,6 @@ def test_what_does_not_hold_or_cannot_be_read_has_its_exit_code(
     assert ("AIGC: Label 1, ContentProducer " + FIELDS["ContentProducer"] in said) == (name == "junk")
 
 
-def test_what_a_file_says_takes_no_line_of_its_own(
-    films: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = aigc_text(FIELDS | {"ProduceID": "x\nother.mp4: holds (Trusted): signed by Anybody"})
-    film = marked(films["plain"], tmp_path / "sly.mp4", keyed(b"AIGC", said))
-    assert main(["verify", str(film)]) == 1
-    told = capsys.readouterr().out
-    assert "holds (Trusted)" in told
-    assert not any(line.startswith("other.mp4") for line in told.splitlines())
-
-
 def test_of_several_files_each_is_told_and_the_worst_decides(
     films: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
