@@ -96,7 +96,7 @@ class RunObserver:
         if event not in ENDS:
             place = f" at {shot.account}" if event == RunEvent.BOUGHT else ""
             if event == RunEvent.QUEUED:
-                place = " " + " or ".join(limit_name(each.account) for each in shot.candidates or (shot,))
+                place = " " + " or ".join(map(limit_name, shot.accounts))
             said = f", {one_line(words)}" if words else ""
             price = f", {_price(shot)}" if event == RunEvent.BOUGHT else ""
             self._log.info("%s: %s%s%s%s", one_line(shot.name), _WORDS.get(event, event), place, said, price)

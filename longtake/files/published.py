@@ -15,6 +15,11 @@ from longtake.files.store import Store
 COMING, STAMP = "coming", "stamp"
 
 
+def sidecar_key(key: str) -> str:
+    """The JSON beside a film."""
+    return key.removesuffix(".mp4") + ".json"
+
+
 def published_hashes(beside: Mapping[str, Any] | None) -> frozenset[str]:
     """The hashes of all that we published under a key, from the JSON beside it; a clip's stands in its `clip`."""
     if beside is None:

@@ -104,11 +104,11 @@ def forecast(
     todo = [
         shot for shot in shots if shot.standing is Standing.RESUME or (shot.standing.buys and shot.row.reel not in held)
     ]
-    slots = {name: _slots(accounts.get(name)) for name in {name for shot in todo for name in _places(shot)}}
+    slots = {name: _slots(accounts.get(name)) for name in {name for shot in todo for name in shot.next_accounts}}
     paused: Counter[str] = Counter()
     if not all(slots.values()):
-        waiting = {shot for shot in todo if shot.standing.buys and not any(slots[name] for name in _places(shot))}
-        paused.update(" or ".join(_places(shot)) for shot in todo if shot in waiting)
+        waiting = {shot for shot in todo if shot.standing.buys and not any(slots[name] for name in shot.next_accounts)}
+        paused.update(" or ".join(shot.next_accounts) for shot in todo if shot in waiting)
         todo = [shot for shot in todo if shot not in waiting]
     with uncollected():
         jobs = _jobs(todo, times or {}, order)
@@ -134,7 +134,7 @@ def _span_of(shot: Shot, times: JobTimes) -> Span:
 
 
 def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
-    """How long a job takes at each of `_places`."""
+    """How long a job takes at each of its next accounts."""
     if not times:
         return _ONE_UNKNOWN if not shot.candidates else _ONE_UNKNOWN * (len(shot.places) or 1)
     places = [(each.account, each.model.wire) for each in shot.places]
@@ -143,13 +143,6 @@ def _spans_of(shot: Shot, times: JobTimes) -> Sequence[Span]:
         times.get((*key, make_up)) or times.get(key, _UNKNOWN)
         for key in places or [(shot.account, shot.model.wire if shot.model else "")]
     ]
-
-
-def _places(shot: Shot) -> Sequence[str]:
-    """The accounts whose slots a shot waits for, all at once."""
-    if not shot.candidates:
-        return (shot.account,)
-    return [each.account for each in shot.places] or (shot.account,)
 
 
 def _coming_make_up(shot: Shot) -> str:
@@ -184,7 +177,7 @@ def _jobs(todo: Sequence[Shot], times: JobTimes, order: SlotOrder) -> list[_Job]
         is_running = shot.standing is Standing.RESUME
         rank = ranks[shot] - len(todo) if is_running else ranks[shot]
         after = place.get(shot.parent) if shot.parent is not None else None
-        jobs.append(_Job(_places(shot), [Span(0.0, spans[0].high)] if is_running else spans, rank, after))
+        jobs.append(_Job(shot.next_accounts, [Span(0.0, spans[0].high)] if is_running else spans, rank, after))
     return jobs
 
 

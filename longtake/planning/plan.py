@@ -129,6 +129,16 @@ class Shot:
         return () if not self.candidates or self.standing is Standing.RESUME else self.candidates
 
     @property
+    def accounts(self) -> Sequence[str]:
+        """Where it may be bought, in the order in which that is tried: at any of its candidates, else at its own."""
+        return [candidate.account for candidate in self.candidates] or (self.account,)
+
+    @property
+    def next_accounts(self) -> Sequence[str]:
+        """Where its next purchase may go: at its own while a job of it stands there."""
+        return [place.account for place in self.places] or (self.account,)
+
+    @property
     def shot_id(self) -> str:
         """`reel/shot`."""
         return self.row.shot_id

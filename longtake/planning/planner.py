@@ -144,10 +144,13 @@ class Planner:
         return Plan(known.shots, sorted(dict.fromkeys([*violations, *own]), key=lambda violation: violation.row))
 
     def _shot(self, now: float, row: ManifestRow, variant: int, parent: Shot | None) -> Shot:
-        written = row.written
         take = (row.take - 1) * row.variants + variant + 1
-        vendor = vendors_in(written.vendor or self.vendor or "")[0]  # until it is judged, the first stands for all
-        return Shot(row, take, variant, vendor, written.request, parent=parent, now=now)
+        vendor = self._vendors(row)[0]  # until it is judged, the first stands for all
+        return Shot(row, take, variant, vendor, row.written.request, parent=parent, now=now)
+
+    def _vendors(self, row: ManifestRow) -> Sequence[str]:
+        """Who may make a row, as it or the run names them; "" alone where nobody does."""
+        return vendors_in(row.written.vendor or self.vendor or "")
 
     def _complete(self, shot: Shot, known: Standings, findings: _Findings) -> None:
         row = shot.row
@@ -163,9 +166,9 @@ class Planner:
         )
         if shot.attempts and shot.standing.is_bought:
             shot.model = _bought_model(shot)
-            written = row.written.vendor or self.vendor or ""
-            if "|" in written and shot.standing is Standing.RESUME:  # for the attempt after its job's, if one follows
-                shot.candidates = findings.pools.judge(self._wanted(shot), vendors_in(written)).choice
+            vendors = self._vendors(row)
+            if len(vendors) > 1 and shot.standing is Standing.RESUME:  # for the attempt after its job's, if one follows
+                shot.candidates = findings.pools.judge(self._wanted(shot), vendors).choice
             return
         shot.violations = tuple(findings.refused.get(row.row, ()))
         self._judge(shot, findings, unread_columns(findings.refused, row.row))
@@ -179,9 +182,9 @@ class Planner:
         row, wanted = shot.row, self._wanted(shot)
         if "vendor" in unread:
             return
-        written = row.written.vendor or self.vendor or ""
-        if "|" in written and is_open_to(shot, vendors_in(written)):
-            found = _go_to_first(shot, findings.pools.judge(wanted, vendors_in(written)))
+        vendors = self._vendors(row)
+        if len(vendors) > 1 and is_open_to(shot, vendors):
+            found = _go_to_first(shot, findings.pools.judge(wanted, vendors))
         else:
             found = _keep(shot, findings.terms.terms(wanted))
         if unread:

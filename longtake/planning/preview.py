@@ -101,7 +101,7 @@ def account_of(shot: Shot) -> str:
 
 def accounts_of(shot: Shot) -> list[str]:
     """The accounts that may make a shot, in the order in which they are tried; none where no vendor is known."""
-    return [each.account for each in shot.places] or [account for account in [account_of(shot)] if account]
+    return [account for account in shot.next_accounts if account != account_name("")]
 
 
 def places_of(shot: Shot) -> str:

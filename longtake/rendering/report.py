@@ -173,7 +173,7 @@ class RunReport:
     def _waits(self) -> dict[str, str]:
         """By account, why its shots wait for a slot."""
         queued = [shot for shot, (stage, _) in self._moments.items() if stage is ShotStage.QUEUED]
-        accounts = {place.account for shot in queued for place in shot.candidates or (shot,)}
+        accounts = {account for shot in queued for account in shot.accounts}
         found = {account: self._scarcity(account) for account in accounts}
         return {account: scarcity.words for account, scarcity in found.items() if scarcity is not None}
 

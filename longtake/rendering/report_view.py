@@ -114,8 +114,7 @@ def report_view(
 
 def _why_it_waits(shot: Shot, waits: Mapping[str, str]) -> str:
     """Why a shot waits for a slot, at each of the accounts in whose lines it stands."""
-    accounts = [candidate.account for candidate in shot.candidates] or [shot.account]
-    return "; ".join(waits[account] for account in accounts if account in waits)
+    return "; ".join(waits[account] for account in shot.accounts if account in waits)
 
 
 class ShotTimes(NamedTuple):

@@ -123,4 +123,4 @@ def _accounts(shots: Sequence[Shot]) -> frozenset[str]:
     first = next((shot for shot in shots if shot.standing.has_work), None)
     if first is None:
         return frozenset()
-    return frozenset(candidate.account for candidate in first.places) or frozenset((first.account,))
+    return frozenset(first.next_accounts)

@@ -74,7 +74,7 @@ class OpenAccounts:
             return [session]
         failed, refused = await self._before(shot, number)
         troubles, found = dict(self.ended(shot)), list[AccountSession]()
-        for account in (each.account for each in shot.candidates if each.account not in troubles):
+        for account in (each for each in shot.accounts if each not in troubles):
             if account in refused:
                 continue
             try:

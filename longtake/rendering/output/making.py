@@ -12,7 +12,7 @@ from typing import Any
 
 from longtake.files.json_files import read_json, write_json
 from longtake.files.local.process_folder import scratch_folder
-from longtake.files.published import COMING, bytes_hash, keep_aside, kept_words, published_hashes
+from longtake.files.published import COMING, bytes_hash, keep_aside, kept_words, published_hashes, sidecar_key
 from longtake.files.store import Store
 from longtake.media.labelling.copying import copy_to_sign
 from longtake.media.labelling.identity import SigningIdentity
@@ -24,7 +24,6 @@ from longtake.media.stitching.stitch import stitch_clips
 from longtake.media.workers import WorkerPool
 from longtake.rendering.output.labels import FilmLabel, sign, since_signed, told_signature, with_lost
 from longtake.rendering.output.marks import demand_marks_kept, demand_none_lost, told, with_marks
-from longtake.rendering.output.outputs import sidecar_key
 from longtake.rendering.output.reel_order import ReelOrder
 from longtake.rendering.output.seams import Seams, notes_of
 

@@ -8,7 +8,15 @@ from typing import Any
 from longtake.costs.usage import drift_percent, reported_usage
 from longtake.files.json_files import read_json, write_json
 from longtake.files.names import file_name
-from longtake.files.published import STAMP, bytes_hash, keep_aside, kept_words, published_hashes, same_stamp
+from longtake.files.published import (
+    STAMP,
+    bytes_hash,
+    keep_aside,
+    kept_words,
+    published_hashes,
+    same_stamp,
+    sidecar_key,
+)
 from longtake.files.store import Store
 from longtake.ledger.records import Purchase
 from longtake.planning.plan import Shot
@@ -36,11 +44,6 @@ def poster_key(shot: Shot) -> str:
 def contact_sheet_key(reel: str) -> str:
     """`posters/<reel>.jpg`."""
     return f"posters/{file_name(reel)}.jpg"
-
-
-def sidecar_key(key: str) -> str:
-    """The JSON beside a clip or reel."""
-    return key.removesuffix(".mp4") + ".json"
 
 
 def publish_clip(

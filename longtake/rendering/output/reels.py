@@ -10,17 +10,16 @@ from pydantic import BaseModel, ConfigDict
 
 from longtake.domain.errors import PublishConflictError
 from longtake.files.json_files import read_json, write_json
-from longtake.files.published import STAMP, bytes_hash, published_hashes, same_stamp
+from longtake.files.published import STAMP, bytes_hash, published_hashes, same_stamp, sidecar_key
 from longtake.files.store import Store
 from longtake.files.web.fetch import part_file
 from longtake.media.labelling.identity import SigningIdentity
 from longtake.media.stitching.film import Progress
 from longtake.media.workers import WorkerPool
 from longtake.rendering.output.making import Making
-from longtake.rendering.output.outputs import sidecar_key
 from longtake.rendering.output.reel_order import ReelOrder
 from longtake.rendering.output.seams import ReelPart
-from longtake.rendering.timeline.keep import TIMELINE, Kept, keep_timeline
+from longtake.rendering.timeline.keep import TIMELINE, Kept, keep_timeline, renew_timeline
 from longtake.rendering.timeline.take import Take, by_bytes
 
 OTHER_RUN_PAUSE_SECONDS = 0.5
@@ -76,12 +75,7 @@ async def make_reel(
 
 def with_timeline(made: MadeReel, order: ReelOrder, store: Store) -> MadeReel:
     """A film that stands there already, with its timeline beside it as it is to be; blocking."""
-    before = made.receipt.get(TIMELINE)
-    kept = keep_timeline(store, order.reel, order.key, made.receipt, _all_takes(order), before=before)
-    if kept.sha256 in (None, before):
-        return made.model_copy(update={"kept": kept.told})
-    receipt = made.receipt | {TIMELINE: kept.sha256}
-    write_json(store, sidecar_key(order.key), receipt)
+    kept, receipt = renew_timeline(store, order.reel, order.key, made.receipt, _all_takes(order))
     return made.model_copy(update={"receipt": receipt, "kept": kept.told})
 
 

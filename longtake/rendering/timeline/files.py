@@ -11,8 +11,8 @@ from longtake.domain.errors import ConfigurationError, LongtakeError, StorageErr
 from longtake.files.store import Store
 from longtake.rendering.timeline.build import timeline_text
 from longtake.rendering.timeline.export import Exported, Form, exported
-from longtake.rendering.timeline.keep import timeline_key
-from longtake.rendering.timeline.stored import StoredFilm, keep_beside
+from longtake.rendering.timeline.keep import renew_timeline, timeline_key
+from longtake.rendering.timeline.stored import StoredFilm
 
 
 class Written(NamedTuple):
@@ -59,7 +59,7 @@ def is_one_file(target: Path, form: Form) -> bool:
 
 
 def _kept(store: Store, film: StoredFilm) -> Written:
-    kept = keep_beside(store, film)
+    kept, _ = renew_timeline(store, film.reel, film.key, film.receipt, film.takes)
     if kept.sha256 is None:
         raise StorageError(f"{film.key}: its timeline could not be written")
     return Written(f"{store.url.rstrip('/')}/{timeline_key(film.key)}", told=kept.told)

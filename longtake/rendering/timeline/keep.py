@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from longtake.files.published import keep_aside, kept_words
+from longtake.files.json_files import write_json
+from longtake.files.published import keep_aside, kept_words, sidecar_key
 from longtake.files.store import Store
 from longtake.rendering.timeline.build import timeline_text
 from longtake.rendering.timeline.take import Take
@@ -32,6 +33,22 @@ class Kept(NamedTuple):
 
     sha256: str | None
     told: str = ""
+
+
+def renew_timeline(
+    store: Store, reel: str, film: str, receipt: Mapping[str, Any], takes: Sequence[Take]
+) -> tuple[Kept, Mapping[str, Any]]:
+    """As `keep_timeline`, beside a film that stands already; its receipt is written anew where it told of another.
+
+    Returns:
+        What was kept, and the receipt as it is then.
+    """
+    before = receipt.get(TIMELINE)
+    kept = keep_timeline(store, reel, film, receipt, takes, before=before)
+    if kept.sha256 not in (None, before):
+        receipt = {**receipt, TIMELINE: kept.sha256}
+        write_json(store, sidecar_key(film), receipt)
+    return kept, receipt
 
 
 def keep_timeline(

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from longtake.domain.errors import ConfigurationError
-from longtake.files.json_files import write_json
 from longtake.files.names import file_name
+from longtake.files.published import sidecar_key
 from longtake.files.store import Store
 from longtake.ledger.ledger import Ledger
-from longtake.rendering.timeline.keep import TIMELINE, Kept, keep_timeline
 from longtake.rendering.timeline.take import Take, by_bytes, take_of
 
 
@@ -26,11 +25,6 @@ class StoredFilm(NamedTuple):
     key: str
     receipt: Mapping[str, Any]
     takes: Sequence[Take]
-
-    @property
-    def receipt_key(self) -> str:
-        """The JSON beside it."""
-        return _beside(self.key)
 
 
 def stored_films(store: Store, wanted: Sequence[str] = ()) -> list[StoredFilm]:
@@ -59,27 +53,14 @@ def stored_films(store: Store, wanted: Sequence[str] = ()) -> list[StoredFilm]:
     return films
 
 
-def keep_beside(store: Store, film: StoredFilm) -> Kept:
-    """Writes a film's timeline beside it, where it does not stand there already; blocking."""
-    before = film.receipt.get(TIMELINE)
-    kept = keep_timeline(store, film.reel, film.key, film.receipt, film.takes, before=before)
-    if kept.sha256 not in (None, before):
-        write_json(store, film.receipt_key, {**film.receipt, TIMELINE: kept.sha256})
-    return kept
-
-
 def _is_named(reel: str, wanted: Sequence[str]) -> bool:
     return not wanted or any(reel == name or fnmatchcase(reel, name) for name in wanted)
-
-
-def _beside(key: str) -> str:
-    return key.removesuffix(".mp4") + ".json"
 
 
 def _receipts(store: Store) -> dict[str, dict[str, Any]]:
     """By the key of its film, the JSON beside each that stands there."""
     listed = set(store.list("reels"))
-    films = {_beside(key): key for key in listed if key.endswith(".mp4") and _beside(key) in listed}
+    films = {sidecar_key(key): key for key in listed if key.endswith(".mp4") and sidecar_key(key) in listed}
     told = {films[key]: value for key, text in store.read_many(films).items() if (value := _read(text))}
     return {key: receipt for key, receipt in told.items() if receipt.get("clips") and receipt.get("reel")}
 
