@@ -107,18 +107,14 @@ def check_identity(identity: SigningIdentity) -> Signer:
     Raises:
         ConfigurationError: It cannot; the message says why.
     """
-    try:
-        from cryptography import x509  # noqa: PLC0415 - comes with the extra
-    except ImportError:
-        raise ConfigurationError(MISSING_EXTRA) from None
     chain = _chain(identity)
     leaf, key = chain[0], _private_key(identity)
     _check_match(leaf, key)
     _check_algorithm(identity.algorithm, key)
     _check_chain(chain)
     return Signer(
-        subject=_name(leaf.subject, x509),
-        issuer=_name(leaf.issuer, x509),
+        subject=_name(leaf.subject),
+        issuer=_name(leaf.issuer),
         fingerprint=leaf.fingerprint(_sha256()).hex(),
         algorithm=identity.algorithm,
         valid_until=leaf.not_valid_after_utc.isoformat(),
@@ -204,7 +200,7 @@ def _check_algorithm(algorithm: SigningAlgorithm, key: Any) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
 
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        fitting = tuple(_CURVES[key.curve.name] for _ in (0,) if key.curve.name in _CURVES)
+        fitting = (_CURVES[key.curve.name],) if key.curve.name in _CURVES else ()
         words = f"an elliptic-curve key on {key.curve.name}"
     elif isinstance(key, rsa.RSAPrivateKey):
         fitting, words = ("ps256", "ps384", "ps512"), f"an RSA key of {key.key_size} bits"
@@ -220,12 +216,11 @@ def _check_algorithm(algorithm: SigningAlgorithm, key: Any) -> None:
 
 
 def _check_chain(chain: list[x509.Certificate]) -> None:
-    from cryptography import x509  # noqa: PLC0415
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
 
     now = datetime.datetime.now(datetime.UTC)
     for certificate in chain:
-        subject = _name(certificate.subject, x509)
+        subject = _name(certificate.subject)
         if certificate.not_valid_after_utc < now:
             raise ConfigurationError(
                 f"the certificate of {subject} has expired, at {certificate.not_valid_after_utc.isoformat()}: renew it"
@@ -244,17 +239,18 @@ def _check_chain(chain: list[x509.Certificate]) -> None:
             lower.verify_directly_issued_by(upper)
         except (ValueError, TypeError, InvalidSignature):
             raise ConfigurationError(
-                f"certificate_chain is not in order: {_name(upper.subject, x509)} did not sign the certificate of "
-                f"{_name(lower.subject, x509)} before it"
+                f"certificate_chain is not in order: {_name(upper.subject)} did not sign the certificate of "
+                f"{_name(lower.subject)} before it"
             ) from None
 
 
-def _name(name: x509.Name, x509_module: Any) -> str:
+def _name(name: x509.Name) -> str:
     """The common name, with the organisation where it differs."""
-    oid = x509_module.oid.NameOID
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
     found = [
         str(each.value)
-        for kind in (oid.COMMON_NAME, oid.ORGANIZATION_NAME)
+        for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
         for each in name.get_attributes_for_oid(kind)
     ]
     return ", ".join(dict.fromkeys(found)) or name.rfc4514_string()

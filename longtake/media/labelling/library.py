@@ -70,9 +70,7 @@ def our_signing(identity: SigningIdentity) -> Generator[None]:
     """
     try:
         yield
-    except LongtakeError:
-        raise
-    except OSError:
+    except (LongtakeError, OSError):
         raise
     except Exception as error:
         words = one_line(_without(str(error), identity), 400)

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 from longtake.domain.errors import ConfigurationError
 
 Form = Literal["otio", "fcpxml", "edl"]
-FORMS: tuple[Form, ...] = ("otio", "fcpxml", "edl")
 _NEEDS = ("opentimelineio", "otio_cmx3600_adapter", "otio_fcpx_xml_adapter")
 _EDL_EVENTS, _EDL_REEL = 999, 8
 
