@@ -11,9 +11,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longtake.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from longtake.accounts.checked import CheckFile
 
 _DOTENV_NAME = re.compile(r"^\s*(?:export\s+)?['\"]?(PREFECT_\w+)", re.MULTILINE | re.IGNORECASE)
 _BUILT_IN_PROFILES = frozenset({"ephemeral", "local", "cloud", "test"})
@@ -31,6 +34,13 @@ class SettingsFile:
 def prefect_home() -> Path:
     """Where Prefect keeps its database, as Prefect itself finds it."""
     return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser().absolute()
+
+
+def check_file() -> CheckFile:
+    """Where `longtake check` keeps what it found of the accounts that are used from here."""
+    from longtake.accounts.checked import CheckFile  # noqa: PLC0415 - most commands need no account
+
+    return CheckFile(prefect_home() / "longtake")
 
 
 def settings_files() -> list[SettingsFile]:

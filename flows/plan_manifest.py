@@ -15,6 +15,7 @@ from flows._dates import fill_date
 from flows._not_done import NotDoneError
 from flows._observe.artifacts import FlowRunArtifacts, Shown
 from flows._observe.observer import rename_flow_run, tag_flow_run
+from flows._prefect_settings import check_file
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
@@ -67,6 +68,7 @@ async def plan_manifest(
             clip_store=await load_clip_store(),
             need_keys=False,
             reference_roots=reference_roots(),
+            checks=check_file(),
         )
         prepared.accounts, notices = await limits_in_force(prepared.accounts)
         prepared.notices += notices

@@ -19,6 +19,7 @@ from flows._endings import ended_in_words
 from flows._not_done import NotDoneError
 from flows._observe.artifacts import NOT_DONE, FlowRunArtifacts, state_message, violations
 from flows._observe.observer import rename_flow_run, show_end, tag_flow_run, tell_end, watched
+from flows._prefect_settings import check_file
 from flows._steps import resources_of_run, run_id, task_steps
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
@@ -179,6 +180,7 @@ async def _rendered(options: RenderOptions, reels_per_run: int, page: FlowRunArt
             load_account=load_account,
             clip_store=await load_clip_store(),
             reference_roots=reference_roots(),
+            checks=check_file(),
         )
         prepared.signing = signing
         prepared.notices += [words] if signing is not None and (words := signing.signer.notice()) else []

@@ -49,6 +49,7 @@ def _write(file: str, data: bytes) -> None:
 async def _prepared(options: RenderOptions) -> PlanPreview:
     from blocks.credentials import load_account  # noqa: PLC0415 - Prefect is slow to import
     from blocks.storage import load_clip_store  # noqa: PLC0415
+    from flows._prefect_settings import check_file  # noqa: PLC0415
     from tasks.limits_in_force import limits_in_force  # noqa: PLC0415
 
     prepared = await prepare(
@@ -57,6 +58,7 @@ async def _prepared(options: RenderOptions) -> PlanPreview:
         clip_store=await load_clip_store(),
         need_keys=False,
         reference_roots=reference_roots(),
+        checks=check_file(),
     )
     prepared.accounts, notices = await limits_in_force(prepared.accounts)
     prepared.notices += notices

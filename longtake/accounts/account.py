@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -80,3 +81,16 @@ def account_name(written: str) -> str:
     """`vendor/document` for a manifest's `vendor` or `vendor/NAME`."""
     vendor, _, document = written.partition("/")
     return f"{vendor}/{document or 'default'}"
+
+
+def same_keys(accounts: Iterable[Account]) -> list[str]:
+    """What a person should know of accounts that hold one key: the vendor counts their jobs in flight together."""
+    holders: dict[tuple[str, str], dict[str, None]] = {}
+    for account in accounts:
+        holders.setdefault((account.vendor, account.api_key.get_secret_value()), {})[account.name] = None
+    return [
+        f"{' and '.join(names)} hold the same key: the vendor counts their jobs in flight together, and here each has "
+        "a limit of its own; name one of them alone, or give the other its own key"
+        for names in holders.values()
+        if len(names) > 1
+    ]

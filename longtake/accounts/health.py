@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
 
 from longtake.accounts.account import Account
 from longtake.accounts.client import VendorClient
@@ -17,7 +18,7 @@ from longtake.domain.errors import (
 )
 from longtake.domain.text import counted
 from longtake.settings import settings
-from longtake.vendors import Adapter, Reply
+from longtake.vendors import Adapter, Model, Reply
 
 NO_JOB = "task-longtake-check-00000000"
 """No vendor has such a job: an answer that does not know it comes from behind the check of the key."""
@@ -26,12 +27,17 @@ MOST_CLOCK_SECONDS = 60.0
 """Links that are signed by a clock that is further off may be dead before they are used."""
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at. `is_good` None: it cannot be told."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    `is_good` None: it cannot be told. `closed`: wire models that the key may not use.
+    """
 
     what: str
     is_good: bool | None
     words: str
+    closed: tuple[str, ...] = ()
 
 
 async def check_account(account: Account, client: VendorClient | None = None) -> list[Finding]:
@@ -42,15 +48,40 @@ async def check_account(account: Account, client: VendorClient | None = None) ->
         except LongtakeError as error:
             return [Finding("address", False, f"{account.base_url} does not answer: {error}")]
         found = [_key(asked, reply), *_clock(reply)]
-        if found[0].is_good:
-            found.append(await _balance(asked))
-        return [*found, _models(asked.adapter)]
+        if not found[0].is_good:
+            return [*found, _not_told(asked.adapter)]
+        return [*found, await _balance(asked), await _models(asked)]
 
 
-def _models(adapter: Adapter) -> Finding:
+async def _models(client: VendorClient) -> Finding:
+    """Which models the key may use, where the vendor lists them."""
+    adapter = client.adapter
+    call = adapter.models_call()
+    if call is None:
+        return _not_told(adapter)
+    try:
+        reply = await client.transport.send_again(call)
+        if (failure := client.failure(reply)) is not None:
+            raise failure
+        listed = adapter.open_models(reply)
+    except LongtakeError:
+        return _not_told(adapter)
+    is_open = [model for model in adapter.models if model.wire in listed]
+    if not is_open:  # a list of other things
+        return _not_told(adapter)
+    closed = [model for model in adapter.models if model.wire not in listed]
+    words = f"open to the key: {_named(is_open)}" + (f"; not open: {_named(closed)}" if closed else "")
+    return Finding("models", True, words, tuple(model.wire for model in closed))
+
+
+def _named(models: Sequence[Model]) -> str:
+    return ", ".join(dict.fromkeys(model.neutral or model.wire for model in models))
+
+
+def _not_told(adapter: Adapter) -> Finding:
     names = list(dict.fromkeys(model.neutral or model.wire for model in adapter.models))
     some = ", ".join(names[:MOST_MODELS]) + (", …" if len(names) > MOST_MODELS else "")
-    how = f"which are open no vendor tells before an order; `longtake vendors {adapter.name}` names all"
+    how = f"which are open this vendor does not tell before an order; `longtake vendors {adapter.name}` names all"
     return Finding("models", None, f"{counted(len(names), 'model')}: {some}; {how}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longtake.costs.budget_log import AnyOf, Reservation
 from longtake.domain.identity import attempt_identity
-from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.plan import Plan, Shot
 
 
 def wanted(shot: Shot) -> tuple[str, Reservation | AnyOf] | None:
@@ -12,7 +12,7 @@ def wanted(shot: Shot) -> tuple[str, Reservation | AnyOf] | None:
 
     Where any of several accounts may make it, it counts at the highest price of all.
     """
-    if not (shot.standing.buys or shot.standing is Standing.AWAITS):  # a reel that waits is admitted as a whole
+    if not shot.standing.will_buy:  # a reel that waits is admitted as a whole
         return None
     identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
     if shot.quote is None:

@@ -47,6 +47,11 @@ class Standing(StrEnum):
         return self is Standing.NEW or self.buys_again
 
     @property
+    def will_buy(self) -> bool:
+        """Whether it is bought by a run, this one or that after a person's decision."""
+        return self.buys or self is Standing.AWAITS
+
+    @property
     def buys_again(self) -> bool:
         """Whether a run buys it though its take was bought before."""
         return self in (Standing.REPLACES, Standing.FOLLOWS)
@@ -137,6 +142,12 @@ class Shot:
     def next_accounts(self) -> Sequence[str]:
         """Where its next purchase may go: at its own while a job of it stands there."""
         return [place.account for place in self.places] or (self.account,)
+
+    @property
+    def next_models(self) -> Sequence[tuple[str, Model]]:
+        """The same with the model that it is asked of there; none where that cannot be told."""
+        places = [(place.account, place.model) for place in self.places]
+        return places or ([(self.account, self.model)] if self.model is not None else [])
 
     @property
     def shot_id(self) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from longtake.accounts.account import Account
 from longtake.accounts.assets import AssetLibrary
+from longtake.accounts.checked import CheckFile
 from longtake.accounts.hosting import CLIP_STORE_FIX, Hosting
 from longtake.accounts.session import LoadAccount
 from longtake.costs.budget import Budget
@@ -47,6 +49,7 @@ from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing, at_most
 from longtake.planning.planner import Planner
 from longtake.planning.pools.accounts import accounts_of, run_vendor
+from longtake.planning.pools.checked import told_by_checks
 from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
@@ -170,6 +173,7 @@ async def prepare(
     clip_store: Store | None = None,
     need_keys: bool = True,
     reference_roots: Sequence[str] = (),
+    checks: CheckFile | None = None,
 ) -> PreparedRun:
     """Reads, checks and plans; spends nothing and writes nothing but a probe of the store.
 
@@ -179,6 +183,7 @@ async def prepare(
         clip_store: Where references may be hosted.
         need_keys: Whether missing credentials stop the run (a plan goes on without).
         reference_roots: Folders and buckets, beside the manifest's own, that references may come from.
+        checks: Where `longtake check` keeps what it found.
 
     Raises:
         UnreadableManifestError: The manifest cannot be read.
@@ -247,6 +252,7 @@ async def prepare(
         plan = planner.judge(standings, found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
     notices += [*retake_prices(plan.shots), *kept_words(plan.shots)]
+    notices += await told_by_checks(checks, _uses(plan.shots, options.reels), accounts)
     return PreparedRun(
         options=options,
         manifest=manifest,
@@ -265,6 +271,12 @@ def _bought(ledger: Ledger, output: str) -> tuple[PackedPurchases, dict[str, Pur
     """All purchases of an output: packed, to be kept as long as the run goes, and as they are planned with."""
     standing = ledger.load_packed() if output else PackedPurchases()
     return standing, dict(standing)
+
+
+def _uses(shots: Sequence[Shot], only: Collection[str]) -> Counter[tuple[str, str]]:
+    """How many shots of the reels asked for may be bought at an account as a wire model."""
+    asked = (shot for shot in shots if shot.standing.will_buy and (not only or shot.row.reel in only))
+    return Counter((name, model.wire) for shot in asked for name, model in shot.next_models)
 
 
 def _unmeasured(shots: Sequence[Shot], only: Collection[str]) -> list[ManifestRow]:

@@ -15,7 +15,7 @@ from longtake.domain.request import Reference, Role, ShotRequest
 from longtake.planning.coming_clip import COMING_CLIP
 from longtake.planning.forecast import Forecast
 from longtake.planning.options import Route
-from longtake.planning.plan import Plan, Shot, Standing
+from longtake.planning.plan import Plan, Shot
 from longtake.planning.references.measure import shown as reference_shown
 from longtake.vendors import adapter_named
 
@@ -131,7 +131,7 @@ def sent_request(shot: Shot) -> ShotRequest:
 
 def sent_call(shot: Shot) -> dict[str, Any] | None:
     """Method, path and body of the submit, without signatures and inline data; None where nothing will be sent."""
-    if not (shot.standing.buys or shot.standing is Standing.AWAITS) or shot.model is None:
+    if not shot.standing.will_buy or shot.model is None:
         return None
     try:
         call = adapter_named(shot.vendor).encode(sent_request(shot))

@@ -115,6 +115,8 @@ class VendorEndpoint:
         if body is None:
             raise Refused(Why.BAD_REQUEST, "the body is not a JSON object")
         order = self.dialect.read_order(body, loopback_callbacks=settings.allow_loopback_callbacks)
+        if order.model in settings.closed_models:
+            raise Refused(Why.MODEL_NOT_ALLOWED, f"This token has no access to model {order.model}")
         self._check_room(account)
         references = await back.references.gather(
             self.name,

@@ -16,6 +16,7 @@ class SandboxSettings(BaseModel):
         job_seconds: Life of a job from acceptance to its end; a pair is a range that each job draws from.
         queue_share: The part of that life a job spends queued.
         jobs_per_key: Jobs in flight that one key may have; above it the vendor's own 429 words. None: no limit.
+        closed_models: Wire models that no key may use: an order for one is refused, a list of models leaves it out.
         link_seconds: Life of a media link, None for the vendor's own (24 h, JimmyAI 3 days).
         media: `real` encodes a clip for every job; `stub` serves one clip per format, with job code 0.
         marks: What the clips' files say of how they were made: `aigc` fields (GB 45438), a `c2pa` manifest that nobody
@@ -42,6 +43,7 @@ class SandboxSettings(BaseModel):
     job_seconds: float | tuple[float, float] = 2.0
     queue_share: float = Field(default=0.25, ge=0, le=1)
     jobs_per_key: int | None = Field(default=10, ge=0)
+    closed_models: tuple[str, ...] = ()
     link_seconds: float | None = Field(default=None, gt=0)
     media: Literal["real", "stub"] = "real"
     marks: Literal["none", "aigc", "c2pa", "both"] = "none"

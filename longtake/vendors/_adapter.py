@@ -225,6 +225,18 @@ class Adapter(ABC):
         """
         raise NotImplementedError
 
+    def models_call(self) -> Call | None:
+        """The free call that lists the models that the key may use, None where the vendor has none."""
+        return None
+
+    def open_models(self, reply: Reply) -> frozenset[str]:
+        """Reads a successful answer to it: ids as they are ordered by, those of other models among them.
+
+        Raises:
+            UnexpectedReplyError: It is no such list.
+        """
+        raise NotImplementedError
+
     def upload(self, kind: MediaKind) -> Call | None:
         """The call that hosts a local file at the vendor, None where it has no free upload for this kind."""
         del kind

@@ -6,7 +6,10 @@ from `/v1/video/generations`, a flat object from `/v1/videos`. Each vendor has c
 
 from __future__ import annotations
 
-from longtake.vendors._adapter import Adapter
+from longtake.domain.errors import UnexpectedReplyError
+from longtake.vendors._adapter import Adapter, Call
+from longtake.vendors.answers.replies import fields, words
+from longtake.vendors.answers.reply import Reply
 
 
 class RelayAdapter(Adapter):
@@ -14,3 +17,14 @@ class RelayAdapter(Adapter):
 
     # Ark's code that its documents call worth another try.
     retryable = ("InternalServiceError",)
+
+    def models_call(self) -> Call:
+        """`GET /v1/models`, by the relay's source: what the key's group and own list of models let through."""
+        return Call("GET", "/v1/models")
+
+    def open_models(self, reply: Reply) -> frozenset[str]:
+        """`{data: [{id}, …]}`."""
+        listed = fields(reply.body).get("data")
+        if not isinstance(listed, list) or reply.torn:
+            raise UnexpectedReplyError("the answer lists no models", http_status=reply.status)
+        return frozenset(words(fields(each).get("id")) for each in listed)

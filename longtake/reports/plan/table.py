@@ -190,7 +190,7 @@ def _price_of(shots: Sequence[Shot]) -> str:
 
 
 def _shot_price(shot: Shot) -> str:
-    if not (shot.standing.buys or shot.standing is Standing.AWAITS):
+    if not shot.standing.will_buy:
         return ""
     return _span(shot.quote.low_usd, shot.quote.high_usd) if shot.quote else "unknown"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 from starlette.routing import Route
@@ -27,6 +27,7 @@ from longtake.sandbox.vendors._relay import (
     worded,
 )
 from longtake.sandbox.vendors.libraries import anyfast
+from longtake.sandbox.vendors.libraries.relay import model_route
 from longtake.sandbox.vendors.prices import tokens
 
 _RESOLUTIONS = {
@@ -222,7 +223,8 @@ class Anyfast(Dialect):
         return ark_failure(moderation=moderation, retryable=retryable)
 
     def routes(self, endpoint: Endpoint) -> list[Route]:
-        return anyfast.asset_routes(endpoint)
+        models = get_args(VideoRequest.model_fields["model"].annotation)
+        return [model_route(endpoint, models), *anyfast.asset_routes(endpoint)]
 
 
 def _text(index: int, item: ContentItem) -> str:

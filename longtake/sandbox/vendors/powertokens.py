@@ -6,7 +6,7 @@ The page's text beats its enums: first and last frames, and 13 and 14 seconds, a
 from __future__ import annotations
 
 import secrets
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 from starlette.routing import Route
@@ -26,6 +26,7 @@ from longtake.sandbox.vendors._relay import (
     worded,
 )
 from longtake.sandbox.vendors.libraries import powertokens
+from longtake.sandbox.vendors.libraries.relay import model_route
 
 _MINI = "dreamina-seedance-2-0-mini-260615"
 _FAST = "dreamina-seedance-2-0-fast-260128"
@@ -174,6 +175,9 @@ class PowerTokens(Dialect):
 
     def failure(self, *, moderation: bool, retryable: bool) -> Failure:
         return ark_failure(moderation=moderation, retryable=retryable)
+
+    def routes(self, endpoint: Endpoint) -> list[Route]:
+        return [model_route(endpoint, get_args(VideoRequest.model_fields["model"].annotation))]
 
     def upload_routes(self, endpoint: Endpoint) -> list[Route]:
         return powertokens.asset_routes(endpoint)

@@ -38,6 +38,28 @@ async def test_a_good_account_is_told_as_good_and_nothing_is_bought(sandbox, ven
     assert sandbox.bill.count() == sandbox.bill.request_count(step="submit") == 0
 
 
+@pytest.mark.parametrize("vendor", ["powertokens", "anyfast"])
+async def test_a_vendor_that_lists_its_models_tells_which_are_open_to_the_key(sandbox, vendor):
+    mini, *others = (model.wire for model in VENDORS[vendor].models)
+    told = {each.what: each for each in await check_account(account(sandbox, vendor))}["models"]
+    assert (told.is_good, told.closed) == (True, ())
+    sandbox.settings.closed_models = (mini,)
+    told = {each.what: each for each in await check_account(account(sandbox, vendor))}["models"]
+    assert (told.closed, "not open: seedance-2.0-mini" in told.words) == ((mini,), True)
+    sandbox.settings.closed_models = (mini, *others)  # a list without any of ours is one of other things
+    told = {each.what: each for each in await check_account(account(sandbox, vendor))}["models"]
+    assert (told.is_good, told.closed) == (None, ())
+    sandbox.settings.closed_models = ()
+
+
+@pytest.mark.parametrize("kind", ["server_error", "html_200", "model_not_allowed"])
+async def test_a_list_of_models_that_cannot_be_had_closes_none_and_is_no_trouble(sandbox, kind):
+    sandbox.faults.add(Fault(kind=kind, step="account", vendor="anyfast", times=None))
+    found = {each.what: each for each in await check_account(account(sandbox, "anyfast"))}
+    sandbox.faults.clear()
+    assert (found["key"].is_good, found["models"].is_good, found["models"].closed) == (True, None, ())
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_a_bad_key_is_told_as_bad(sandbox, vendor):
     found = await check_account(account(sandbox, vendor, api_key=SecretStr("sk-wrong-0123456789")))
