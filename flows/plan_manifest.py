@@ -19,7 +19,7 @@ from flows._prefect_settings import check_file
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import Dollars, RenderOptions, ReviewRule
+from longtake.planning.options import AtLeastOne, Choose, Dollars, RenderOptions, ReviewRule, Route, SlotOrder
 from longtake.planning.prepare import prepare
 from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
@@ -36,8 +36,16 @@ async def plan_manifest(
     output: str | None = None,
     vendor: str | None = None,
     budget_usd: Dollars | None = None,
-    extension_template: str | None = None,
+    reels: list[str] | None = None,
+    limit_reels: AtLeastOne | None = None,
+    order: SlotOrder = "fastest",
+    route: Route = "prefer",
+    replace: bool = False,
+    keep_followers: bool = False,
+    max_attempts: AtLeastOne = 1,
     review: ReviewRule = "none",
+    choose: Choose = "first",
+    extension_template: str | None = None,
 ) -> Any:
     """Checks every row and reference and tells what a run would buy; spends nothing.
 
@@ -49,16 +57,34 @@ async def plan_manifest(
         output: Output whose ledger tells which rows are done; none: every row counts as new.
         vendor: Vendor for rows that name none; several with | between them.
         budget_usd: Most that the output may cost in US dollars.
-        extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
+        reels: Only these reels; patterns such as sku00* name several.
+        limit_reels: Only the first so many reels, in manifest order, that still want something.
+        order: Who gets the next slot: fastest, the shot with the longest chain still to make; manifest, the shot of
+            the first reel.
+        route: Of several vendors: prefer, in the order in which they are written; cheapest, the one whose highest
+            price is lowest first.
+        replace: Whether changed shots would be bought again although their take was not raised.
+        keep_followers: Whether what follows a shot whose take was raised would be kept.
+        max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
         review: Shots that will wait for a person's decision, where their row does not say.
+        choose: Of several takes that nobody reviews: the first, or the best by findings and drift.
+        extension_template: Wording of shots that continue from a clip, with {prompt} and {index} in it; off for none.
     """
     options = RenderOptions(
         manifest=await fill_date(manifest),
         output=await fill_date(output or ""),
         vendor=vendor,
         budget_usd=budget_usd,
-        extension_template=extension_template,
+        reels=tuple(reels or ()),
+        limit_reels=limit_reels,
+        order=order,
+        route=route,
+        replace=replace,
+        keep_followers=keep_followers,
+        max_attempts=max_attempts,
         review=review,
+        choose=choose,
+        extension_template=extension_template,
     )
     await rename_flow_run(f"plan {options.manifest}")
     try:

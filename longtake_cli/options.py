@@ -125,8 +125,8 @@ def _add(command: argparse.ArgumentParser, name: str) -> None:
         known["action"] = "store_true"
     elif kinds[0] in (int, float):
         known |= {"type": kinds[0], "metavar": "N", "default": field.default}
-        if field.default is not None:
-            known["help"] = f"{field.description} (%(default)s if not given)"
+    if known.get("default") is not None:
+        known["help"] = f"{field.description} (%(default)s if not given)"
     if not spelled.startswith("-"):
         del known["dest"]
     command.add_argument(spelled, **known | more)

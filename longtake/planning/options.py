@@ -65,7 +65,8 @@ class RenderOptions(BaseModel):
     keep_followers: bool = False
     """keep what follows a shot whose take was raised or whose choice was changed, and join it to the new take"""
     verify: bool = False
-    """read each clip on S3 in full and compare its hash; without, its size tells (in a folder, always the hash)"""
+    """read each clip on S3 in full and compare its hash; without, its size tells (in a folder, always the hash);
+    whether what a film claims (C2PA) holds, the command `longtake verify` tells"""
     max_attempts: AtLeastOne = 1
     """purchases of one shot take in all"""
     review: ReviewRule = "none"

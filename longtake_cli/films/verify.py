@@ -22,6 +22,8 @@ def add_verify_command(commands: Any, run: Callable[[argparse.Namespace], int]) 
     verify = commands.add_parser(
         "verify",
         help="what films claim of how they were made (C2PA, AIGC), and whether it holds",
+        description="What films claim of how they were made (C2PA, AIGC), and whether it holds. Whether the clips of "
+        "an output are still what was downloaded, `longtake render --verify` tells.",
         epilog="Ends with 0 where every file has a C2PA manifest that holds, 1 where one has none or it does not, "
         "2 where a file cannot be read.",
     )

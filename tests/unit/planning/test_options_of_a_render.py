@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from flows import plan_manifest as plan_flow
+from flows import render_manifest as render_flow
 from flows.plan_manifest import plan_manifest
 from flows.render_manifest import render_manifest
 from flows.render_reel import render_reel
+from longtake.domain.errors import ConfigurationError
 from longtake.planning.options import RenderOptions
-from longtake_cli.options import add_render_options, render_parameters
+from longtake_cli.options import PLANNED, add_plan_options, add_render_options, render_parameters
 
 FIELDS = {name: field for name, field in RenderOptions.model_fields.items() if name != "run"}
 FLOWS: list[Any] = [render_manifest, plan_manifest, render_reel]
@@ -41,6 +45,20 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser()
     add_render_options(made)
     return made
+
+
+def test_a_plan_by_flow_and_by_command_line_take_the_same_options() -> None:
+    assert set(parameters(plan_manifest)) == {"manifest", "output", *PLANNED}
+
+
+def test_an_option_with_a_choice_tells_what_stands_where_nothing_is_given() -> None:
+    plan = argparse.ArgumentParser()
+    add_plan_options(plan)
+    told = [each for made in (parser(), plan) for each in made._actions if each.choices and each.dest in FIELDS]
+    assert {"route", "on_refused", "order", "review", "choose", "on_unknown"} == {each.dest for each in told}
+    for each in told:
+        assert str(each.help).endswith("(%(default)s if not given)")
+        assert each.default == FIELDS[each.dest].default
 
 
 def test_every_option_is_a_parameter_of_the_flow_and_no_parameter_is_more_than_an_option() -> None:
@@ -93,3 +111,58 @@ def test_what_the_model_refuses_every_flow_that_has_the_option_refuses(wrong: di
         if set(wrong) <= set(parameters(flow)):
             with pytest.raises(Exception, match=next(iter(wrong))):
                 flow.validate_parameters({"manifest": "m", "output": "o", "reel": "r"} | wrong)
+
+
+CHOSEN: dict[str, Any] = {
+    "manifest": "m.csv",
+    "output": "o",
+    "vendor": "evolink|anyfast",
+    "budget_usd": 3.0,
+    "on_unknown": "resubmit",
+    "reels": ["a"],
+    "limit": 1,
+    "limit_reels": 2,
+    "order": "manifest",
+    "route": "cheapest",
+    "on_refused": "next",
+    "brake": 7,
+    "skip_refused": True,
+    "replace": True,
+    "keep_followers": True,
+    "verify": True,
+    "max_attempts": 4,
+    "review": "all",
+    "choose": "best",
+    "partial_reels": True,
+    "fix_references": True,
+    "label": True,
+    "extension_template": "off",
+}
+
+
+@pytest.mark.parametrize("flow", [plan_manifest, render_manifest], ids=lambda flow: flow.name)
+async def test_what_a_flow_is_given_is_what_it_asks(flow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RenderOptions] = []
+
+    async def asking(options: RenderOptions, *_: object, **__: object) -> None:
+        asked.append(options)
+        raise ConfigurationError("asked")
+
+    async def as_it_is(text: str) -> str:
+        return text
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(plan_flow, "prepare", asking)
+    monkeypatch.setattr(render_flow, "render_prepared", asking)
+    monkeypatch.setattr(plan_flow, "fill_date", as_it_is)
+    for name in ("rename_flow_run", "load_clip_store"):
+        monkeypatch.setattr(plan_flow, name, nothing)
+    given = {name: value for name, value in CHOSEN.items() if name in parameters(flow)}
+    with contextlib.suppress(ConfigurationError):
+        await flow.fn(**given)
+    assert {name: getattr(asked[0], name) for name in given} == given | {"reels": ("a",)}
+    styles = {"reel_style", "gate", "drift_limits"}
+    assert set(parameters(flow)) - OF_A_FLOW_ALONE - styles == set(given)
+    assert [name for name in given if given[name] == FIELDS[name].default] == []
