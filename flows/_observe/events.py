@@ -209,7 +209,7 @@ def _verdict_before(shot: Shot) -> Verdict | None:
     """How a shot had ended when the run began, None where it had not."""
     if shot.standing is Standing.DONE:
         return Verdict.DONE
-    over = shot.purchase.verdict if shot.purchase and shot.standing is Standing.OVER else None
+    over = shot.purchase.verdict if shot.purchase else None
     return over.verdict if over else None
 
 

@@ -140,13 +140,26 @@ class Budget:
         """
         if cap_usd is not None:
             self.bounds.caps[account] = cap_usd
-        share = Reservation(quote.high_usd if quote else None, account)
-        held = self._log.state.share(identity, self.owner) == share
-        if not held or self._seconds_since_beat() > BEAT_SECONDS:
-            reason = await self._decided(lambda draft: draft.reserve({identity: share}))
+        share, held = _share_of(quote, account), self._log.state.share(identity, self.owner)
+        # More stays set aside till it is bought: where nothing comes of it here, a dearer account may be asked next.
+        wanted = share._replace(usd=held.usd) if held is not None and held.nano_usd > share.nano_usd else share
+        if held != wanted or self._seconds_since_beat() > BEAT_SECONDS:
+            reason = await self._decided(lambda draft: draft.reserve({identity: wanted}))
+            if reason and wanted != share:
+                reason = await self._decided(lambda draft: draft.reserve({identity: share}))
             if reason:
                 raise BudgetExceededError(reason)
         self._untouched.discard(identity)
+
+    async def bought(self, identity: str, quote: Quote | None, account: str) -> None:
+        """Lets go of what was set aside beyond a purchase's own price."""
+        share, held = _share_of(quote, account), self._log.state.share(identity, self.owner)
+        if held is None or held.account != account or not held.nano_usd > share.nano_usd > 0:
+            return
+        try:
+            await self._decided(lambda draft: draft.reserve({identity: share}))
+        except Exception as error:  # it is bought, and no fault of ours may say otherwise
+            log.warning("the budget's log could not be written: %s", error)
 
     @property
     def is_fresh(self) -> bool:
@@ -185,7 +198,7 @@ class Budget:
         if prices:
             return Reservation(max(prices), account)
         quote = self._reprice(purchase)
-        return Reservation(quote.high_usd if quote else None, account)
+        return _share_of(quote, account)
 
     def _seconds_since_beat(self) -> float:
         return float("inf") if self._last_beat is None else self._clock() - self._last_beat
@@ -287,3 +300,7 @@ class Budget:
                 else:
                     unbought.setdefault(owner, []).append(identity)
         return unbought
+
+
+def _share_of(quote: Quote | None, account: str) -> Reservation:
+    return Reservation(quote.high_usd if quote else None, account)

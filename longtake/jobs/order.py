@@ -20,7 +20,8 @@ OWN_SOURCES = ("clip:", "last_frame:")
 
 class Order(BaseModel):
     """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form;
-    `slot` names the slot in which the job will run, for those who take it up later.
+    `slot` names the slot in which the job will run, for those who take it up later; `goes_on`: where nothing is bought
+    another account may be asked, so that its money stays set aside.
 
     Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
     """
@@ -41,6 +42,7 @@ class Order(BaseModel):
     quote: Quote | None = None
     run: str = ""
     slot: str = ""
+    goes_on: bool = False
 
     def identified(self) -> Order:
         """The order with account and identity filled in."""

@@ -96,11 +96,14 @@ async def buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bud
     if budget is None and session.account.max_spend_usd is not None:
         budget = await Budget(ledger).open()
     try:
-        return await _buy(order, session, ledger, budget)
+        job = await _buy(order, session, ledger, budget)
     except NOTHING_BOUGHT:
-        if budget is not None:
+        if budget is not None and not order.goes_on:
             await budget.release(order.identity)
         raise
+    if budget is not None:
+        await budget.bought(order.identity, order.quote, session.account.name)
+    return job
 
 
 async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Budget | None) -> Job:
@@ -240,7 +243,8 @@ async def _submit(order: Order, intent: Intent, ready: _Ready, session: AccountS
     try:
         accepted = await session.client.submit(ready.request, ready.call)
     except (NotSentError, RateLimitedError, RejectedRequestError, UnsupportedRequestError) as error:
-        await asyncio.to_thread(ledger.void, intent, str(error))
+        blames_row = isinstance(error, RejectedRequestError)
+        await asyncio.to_thread(ledger.void, intent, str(error), blames_row=blames_row)
         raise
     except VendorAccountError as error:
         await asyncio.to_thread(ledger.void, intent, str(error))

@@ -284,9 +284,10 @@ class Ledger:
             return False
         return True
 
-    def void(self, intent: Intent, reason: str) -> None:
+    def void(self, intent: Intent, reason: str, *, blames_row: bool = False) -> None:
         """Records that a try was not accepted."""
-        self.add(Void(identity=intent.identity, reason=reason), name=f"try-{intent.number}.void")
+        record = Void(identity=intent.identity, reason=reason, blames_row=True if blames_row else None)
+        self.add(record, name=f"try-{intent.number}.void")
 
     def unknown(self, intent: Intent, evidence: str) -> None:
         """Records that a try may have been accepted."""

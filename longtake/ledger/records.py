@@ -96,9 +96,10 @@ class Intent(Record):
 
 
 class Void(Record):
-    """Nothing was accepted, for certain."""
+    """Nothing was accepted, for certain. `blames_row`: what was asked was refused, not the one who asked."""
 
     reason: str
+    blames_row: Literal[True] | None = None
 
 
 class Unknown(Record):
@@ -218,6 +219,15 @@ class Purchase(BaseModel):
         return self.intent.job(self.told.get("job_id", ""))
 
     @property
+    def refused_at(self) -> set[str]:
+        """The accounts whose vendor refused what was asked, as it stands."""
+        return {
+            self.intents[number].account
+            for number, void in self.voids.items()
+            if void.blames_row and number in self.intents
+        }
+
+    @property
     def is_adopted(self) -> bool:
         """Whether a person named its job."""
         return self.accepted is not None and self.accepted.adopted_by != ""
@@ -291,7 +301,19 @@ class Purchase(BaseModel):
 
 
 def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
-    """The purchases of one shot take in order of attempt, as far as there are any."""
+    """The purchases of one shot take in order of attempt, as far as there are any.
+
+    A further attempt of which all that was tried was certainly not accepted is none yet: whether it may follow is asked
+    anew.
+    """
+    found = tries_in(identity, purchases)
+    while len(found) > 1 and found[-1].is_void:
+        found.pop()
+    return found
+
+
+def tries_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:
+    """The same with a further attempt that was tried in vain."""
     found: list[Purchase] = []
     while identity and (purchase := purchases.get(attempt_identity(identity, len(found) + 1))) is not None:
         found.append(purchase)

@@ -14,7 +14,7 @@ def wanted(shot: Shot) -> tuple[str, Reservation | AnyOf] | None:
     """
     if not shot.standing.will_buy:  # a reel that waits is admitted as a whole
         return None
-    identity = attempt_identity(shot.identity, max(1, len(shot.attempts)))
+    identity = attempt_identity(shot.identity, shot.next_attempt)
     if shot.quote is None:
         unknown = next((each.account for each in shot.places if each.quote is None), shot.account)
         return identity, Reservation(None, unknown)

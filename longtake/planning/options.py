@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from longtake.ledger.attempts import AttemptRules
 from longtake.media.checking.policy import DriftLimits, GatePolicy
 from longtake.media.stitching.receipt import ReelStyle
 
@@ -86,3 +87,8 @@ class RenderOptions(BaseModel):
     """wording of shots that continue from a clip, such as 'Extend video {index}: {prompt}'; off for none"""
     run: str = ""
     """The flow run, where there is one; no option of a person's."""
+
+    @property
+    def attempt_rules(self) -> AttemptRules:
+        """How often a shot take is bought."""
+        return AttemptRules(self.max_attempts, self.on_refused == "next")

@@ -14,6 +14,7 @@ from longtake.costs.quote import Quote
 from longtake.domain.identity import attempt_identity
 from longtake.domain.request import ShotRequest
 from longtake.domain.violations import Violation
+from longtake.ledger.attempts import ONCE, AttemptRules, may_follow
 from longtake.ledger.records import Purchase, State
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.coming_clip import ComingClip
@@ -26,8 +27,9 @@ class Standing(StrEnum):
     """What a run will do about a shot.
 
     `NEW` is bought. `REPLACES` is bought anew though its take was, for its row changed; `FOLLOWS` because the shot
-    that it continues is, or because another take of that one was chosen. `AWAITS` is bought once a person has decided
-    about what it continues from.
+    that it continues is, or because another take of that one was chosen. `AGAIN` is bought anew because its latest
+    attempt brought no clip to use, as the run's rules or a person ask; `OVER` is not. `AWAITS` is bought once a person
+    has decided about what it continues from.
     """
 
     DONE = "done"
@@ -35,6 +37,7 @@ class Standing(StrEnum):
     NEW = "new"
     REPLACES = "replaces"
     FOLLOWS = "follows"
+    AGAIN = "again"
     AWAITS = "awaits"
     UNKNOWN = "unknown"
     OVER = "over"
@@ -44,7 +47,7 @@ class Standing(StrEnum):
     @property
     def buys(self) -> bool:
         """Whether a run buys the shot, money permitting."""
-        return self is Standing.NEW or self.buys_again
+        return self in (Standing.NEW, Standing.AGAIN) or self.buys_again
 
     @property
     def will_buy(self) -> bool:
@@ -94,7 +97,7 @@ class Shot:
     `generation` is the number of the first attempt after the last that a person rejected. `choice` is
     shared by all takes of its row. `candidates` are set where several accounts can honour it, in the order in which
     they are tried: until it goes to one of them, it stands at the first and `quote` holds for all. Where a job of it
-    stands at one, they are for the attempt that may follow.
+    stands at one, they are for the attempt that may follow. `rules` say when one does.
     """
 
     row: ManifestRow
@@ -122,6 +125,7 @@ class Shot:
     choice: RowChoice | None = None
     generation: int = 1
     candidates: tuple[Candidate, ...] = ()
+    rules: AttemptRules = ONCE
 
     def go_to(self, candidate: Candidate) -> None:
         """Has the shot bought at this account, on its terms and at its price."""
@@ -216,17 +220,35 @@ class Shot:
     @property
     def standing(self) -> Standing:
         """What a run will do about it."""
-        if self.is_rejected:
-            return Standing.OVER
-        if self.attempts and (standing := _BY_STATE.get(self.attempts[-1].state(self.now))) is not None:
-            return standing
+        is_bought_again = self.goes_on
+        known = Standing.OVER if self.is_rejected else self._as_bought
+        if known is not None and not is_bought_again:
+            return known
         if self.is_refused:
-            return Standing.REFUSED
+            return known or Standing.REFUSED
         if self.awaits is not None:
             return Standing.AWAITS
+        if is_bought_again:
+            return Standing.AGAIN
         if self.replaces:
             return Standing.FOLLOWS if self.kept_as or self._parent_is_replaced() else Standing.REPLACES
         return Standing.NEW
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another attempt follows its latest, which brought no clip to use."""
+        if self.is_rejected:
+            return len(self.attempts) < self.rules.most
+        return bool(self.attempts) and may_follow(self.attempts, self.rules, [each.account for each in self.candidates])
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the attempt that is bought next, where one is."""
+        return len(self.attempts) + 1 if self.goes_on else max(1, len(self.attempts))
+
+    @property
+    def _as_bought(self) -> Standing | None:
+        return _BY_STATE.get(self.purchase.state(self.now)) if self.purchase is not None else None
 
     def _parent_is_replaced(self) -> bool:
         return self.parent is not None and self.parent.standing is not Standing.DONE

@@ -146,7 +146,8 @@ class Planner:
     def _shot(self, now: float, row: ManifestRow, variant: int, parent: Shot | None) -> Shot:
         take = (row.take - 1) * row.variants + variant + 1
         vendor = self._vendors(row)[0]  # until it is judged, the first stands for all
-        return Shot(row, take, variant, vendor, row.written.request, parent=parent, now=now)
+        rules = self.rules.attempts
+        return Shot(row, take, variant, vendor, row.written.request, parent=parent, now=now, rules=rules)
 
     def _vendors(self, row: ManifestRow) -> Sequence[str]:
         """Who may make a row, as it or the run names them; "" alone where nobody does."""

@@ -220,7 +220,7 @@ async def prepare(
         extension=extension,
         repairs=await asyncio.to_thread(remembered, ledger.store) if options.output else {},
         keep_followers=options.keep_followers,
-        rules=ChoiceRules(options.review, options.choose, options.max_attempts),
+        rules=ChoiceRules(options.review, options.choose, options.attempt_rules),
         route=options.route,
         keyless=keyless,
     )

@@ -57,16 +57,11 @@ def first_reels(plan: Plan, options: RenderOptions) -> tuple[tuple[str, ...], li
 
 
 def _wants_something(shot: Shot, options: RenderOptions) -> bool:
-    verdict = shot.purchase.verdict if shot.purchase else None
     match shot.standing:
-        case Standing.DONE | Standing.UNREADABLE | Standing.AWAITS:
+        case Standing.DONE | Standing.UNREADABLE | Standing.AWAITS | Standing.OVER:
             return False
-        case Standing.OVER if shot.is_rejected:
-            return len(shot.attempts) < options.max_attempts
         case Standing.UNKNOWN:
             intent = shot.purchase.intent if shot.purchase else None
             return options.on_unknown == "resubmit" or (intent is not None and intent.token != "")
-        case Standing.OVER if verdict is not None:
-            return verdict.resubmitted or (verdict.again and len(shot.attempts) < options.max_attempts)
         case _:
             return True

@@ -11,6 +11,7 @@ from functools import partial
 
 from longtake.accounts.account import account_name
 from longtake.domain.identity import Identities, attempt_identity
+from longtake.ledger.attempts import ONCE, AttemptRules
 from longtake.ledger.records import Intent, Purchase, State, attempts_in
 from longtake.manifests.schema import ManifestRow
 from longtake.planning.bought_before.kept import bought_behind
@@ -25,7 +26,7 @@ class ChoiceRules:
 
     review: ReviewRule = "none"
     choose: Choose = "first"
-    max_attempts: int = 1
+    attempts: AttemptRules = ONCE
 
 
 FIRST_TAKES = ChoiceRules()
@@ -203,7 +204,7 @@ class Standings:
         """The first attempt after the last rejected one: what goes on from it is no longer what went on before."""
         numbers = [number for number, one in enumerate(shot.attempts, 1) if one.identity in refused]
         last = max(numbers, default=0)
-        if last == len(shot.attempts) and not (shot.is_rejected and last < self.rules.max_attempts):
+        if last == len(shot.attempts) and not (shot.is_rejected and last < self.rules.attempts.most):
             last = max(numbers[:-1], default=0)  # nothing came after it yet, and nothing will in this run
         return last + 1
 

@@ -20,13 +20,14 @@ from longtake.rendering.shot_result import ShotResult
 class Readiness:
     """Readies the reels of a run, each once; `held` are those that are not bought anyway.
 
-    `on_refused`: whether what one vendor's library refused is shown to the next.
+    `on_refused`: whether what one vendor's library refused is shown to the next; `passed`: which have passed a shot's.
     """
 
     orders: OrderBuilder
     reels: Mapping[str, Sequence[Shot]]
     held: Mapping[str, str] = field(default_factory=dict)
     on_refused: OnRefused = "hold"
+    passed: dict[Shot, set[str]] = field(default_factory=dict[Shot, set[str]])
     _troubles: dict[str, dict[Shot, LongtakeError]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
@@ -69,5 +70,6 @@ class Readiness:
             except LongtakeError as error:
                 trouble = error
             else:
+                self.passed.setdefault(shot, set()).add(place.account)
                 return None
         return trouble

@@ -223,7 +223,7 @@ def _as_recorded(shot: Shot, output: str) -> ShotResult:
         outcome = Outcome(verdict=Verdict.UNKNOWN_OUTCOME, evidence=purchase.evidence_of_unknown())
         is_alone = shot.row.variants == 1
         return ShotResult(shot, with_command(outcome, output, purchase, shot.shot_id, is_alone=is_alone))
-    if shot.standing is Standing.OVER and purchase is not None and purchase.verdict is not None:
+    if purchase is not None and purchase.verdict is not None:
         return ShotResult(shot, Outcome(verdict=purchase.verdict.verdict, evidence=purchase.verdict.evidence))
     outcome = Outcome(verdict=Verdict.NOT_STARTED, evidence="the run ended before its turn")
     if (awaits := shot.awaits) is not None and (here := sum(each.is_home for each in awaits.takes)):

@@ -11,7 +11,7 @@ from longtake.accounts.transport import redact
 from longtake.costs.usage import reported_usage
 from longtake.domain.text import visible
 from longtake.domain.verdicts import ShotStage
-from longtake.ledger.records import Purchase, attempts_in
+from longtake.ledger.records import Purchase, attempts_in, tries_in
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings, film_warnings
@@ -79,12 +79,13 @@ def report_view(
         views: dict[Shot, ShotView] = {}
         for shot in own:
             attempts = attempts_in(shot.identity, purchases)
+            tried = tried_words(tries_in(shot.identity, purchases))
             view = _shot(shot, result_of(shot), attempts, (moments or {}).get(shot), posters)
             earlier = (before or {}).get(view.job_id) if view.job_id else None
             why = _why_it_waits(shot, waits or {}) if view.verdict == ShotStage.QUEUED.value else ""
             view = view.model_copy(
                 update={
-                    "warnings": "; ".join(filter(None, (view.warnings, seams.get(view.shot_id)))),
+                    "warnings": "; ".join(filter(None, (view.warnings, tried, seams.get(view.shot_id)))),
                     "evidence": view.evidence or why,
                     "fetched_from": (fetched_from or {}).get(shot) or (earlier.fetched_from if earlier else None),
                     "waiting_since": view.waiting_since or (earlier.waiting_since if earlier else None),
@@ -177,7 +178,7 @@ def _shot(
         prompt=shot.request.prompt,
         evidence=result.outcome.evidence if result else "",
         next_action=result.outcome.next_action if result else "",
-        warnings="; ".join(filter(None, [*clip_warnings(bought), tried_words(attempts)])),
+        warnings="; ".join(clip_warnings(bought)),
         vendor=(intent.account if intent else shot.account).removesuffix("/default"),
         wire_model=intent.wire_model if intent else shot.model.wire if shot.model else "",
         job_id=accepted.job.job_id if accepted else "",

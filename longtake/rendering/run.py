@@ -101,10 +101,10 @@ class Run:
         self._order = self._turns.place
         self._brake = Brake(options.brake)
         self._places = Places(options.limit, (self._order[shot] for shot in self._turns.to_buy))
-        self._accounts = OpenAccounts(resources.session, ledger, options.on_refused)
+        self._accounts = OpenAccounts(resources.session, ledger, options.on_refused, options.vendor or "")
         self._links = ComingLinks(self._turns, self._places, self._accounts.open_to)
         self._orders = OrderBuilder(options.output, options.run, options.gate, ledger, resources, hosting)
-        self._readiness = Readiness(self._orders, plan.reels, self._held, options.on_refused)
+        self._readiness = Readiness(self._orders, plan.reels, self._held, options.on_refused, self._accounts.passed)
         self._buyer = Buyer(ledger, self._orders, self._places, self._brake, self._accounts, self._links, steps.submit)
         self._attempts = Attempts(ledger, options, self._accounts, self._buyer.sent)
         self.results: dict[Shot, asyncio.Future[ShotResult]] = {

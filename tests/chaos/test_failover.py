@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from longtake.costs.budget import Budget
+from longtake.domain.errors import MissingCredentialsError
 from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
 from longtake.jobs.decisions import Decisions, settle
@@ -21,6 +25,7 @@ from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import KINDS, Fault
 from longtake.sandbox.settings import SandboxSettings
+from longtake.sandbox.vendors.prices import fictitious_prices
 from tests.chaos.test_kill_points import ROOT, kill_when
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import accounts_of, hasten, render_here, render_plain, sandbox_accounts
@@ -57,13 +62,22 @@ def sandbox(monkeypatch):
 class Pool:
     """A manifest of three shots for the pool, and renders of it."""
 
+    prices: Mapping[str, Mapping[str, Any]] = {}
+
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder, self.sandbox = folder, sandbox
         self.manifest = write_pool(folder / "m.csv")
 
-    async def render(self, *, environment=None, account=None, **options):
+    async def render(self, *, environment=None, account=None, keyless=(), **options):
         known = {"max_jobs_in_flight": 3, "max_wait_seconds": 10} | (account or {})
-        load = accounts_of(self.sandbox.environment() | (environment or {}), **known)
+        load_account = accounts_of(self.sandbox.environment() | (environment or {}), **known)
+
+        async def load(written):
+            if written.partition("/")[0] in keyless:
+                raise MissingCredentialsError(f"no key for {written}")
+            known, said = await load_account(written)
+            return known.model_copy(update={"prices": dict(self.prices.get(known.vendor, {}))}), said
+
         return await render_plain(self.manifest, self.folder / "out", load, check=quick_check, **options)
 
     @property
@@ -148,6 +162,106 @@ async def test_a_film_that_moderation_refused_was_paid_and_counts_as_an_attempt(
     assert (end.verdicts, pool.billed) == ({"content_refused": 3}, {"evolink": 3})
     end = await pool.render(on_refused="next", max_attempts=2)
     assert (end.verdicts, pool.billed) == ({"done": 3}, {"evolink": 3, "anyfast": 3})
+
+
+def refuses(pool, kind="moderation", vendor="evolink", step="submit") -> None:
+    pool.sandbox.faults.add(Fault(kind=kind, step=step, vendor=vendor, times=None))
+
+
+@pytest.mark.parametrize("second", ["hold", "without a key"])
+async def test_a_persons_word_to_go_on_from_moderation_holds_for_that_run_alone(pool, second):
+    write_pool(pool.manifest, 1)
+    refuses(pool)
+    refuses(pool, "no_balance", "anyfast")
+    await pool.render(on_refused="next")
+    pool.sandbox.faults.clear()
+    keyless = ("evolink",) if second == "without a key" else ()
+    end = await pool.render(keyless=keyless)
+    assert (end.verdicts, pool.billed) == ({"content_refused": 1}, {})
+    assert "nothing bought" in tried(end)[0]  # at the second, which had no money
+    end = await pool.render(on_refused="next")
+    assert (end.verdicts, pool.billed) == ({"done": 1}, {"anyfast": 1})
+
+
+async def test_after_a_film_that_was_moderated_and_paid_a_later_run_pays_no_second_without_the_word(pool):
+    write_pool(pool.manifest, 1)
+    refuses(pool, "moderation_failed", step="look")
+    refuses(pool, "no_balance", "anyfast")
+    await pool.render(on_refused="next", max_attempts=2)
+    pool.sandbox.faults.clear()
+    for options in ({}, {"max_attempts": 2}, {"on_refused": "next"}):
+        end = await pool.render(**options)
+        assert (end.verdicts, pool.billed) == ({"content_refused": 1}, {"evolink": 1})
+
+
+@pytest.mark.parametrize("vendor", ["evolink", POOL])
+async def test_a_second_attempt_that_was_not_bought_is_asked_about_anew(pool, vendor):
+    write_pool(pool.manifest, 1, vendor)
+    pool.sandbox.faults.add(Fault(kind="failed", step="look", vendor="evolink", times=None))
+    pool.sandbox.faults.add(Fault(kind="no_balance", step="submit", vendor="evolink", nth=2, times=None))
+    refuses(pool, "no_balance", "anyfast")
+    end = await pool.render(max_attempts=2)
+    assert (end.verdicts, pool.billed) == ({"held": 1}, {"evolink": 1})
+    pool.sandbox.faults.clear()
+    end = await pool.render()
+    assert (end.verdicts, pool.billed) == ({"failed": 1}, {"evolink": 1})
+    end = await pool.render(max_attempts=2)
+    assert end.verdicts == {"done": 1}
+    assert sum(pool.billed.values()) == 2
+
+
+@pytest.mark.parametrize("how", ["cheapest", "unreachable", "on hold", "reversed", "without a key"])
+async def test_what_was_refused_as_it_stands_goes_elsewhere_in_no_later_run_either(pool, how):
+    write_pool(pool.manifest, 1, "" if how == "reversed" else POOL)
+    refuses(pool, "bad_request")
+    vendor = {"vendor": POOL} if how == "reversed" else {}
+    await pool.render(**vendor)
+    if how == "on hold":
+        pool.sandbox.faults.clear()
+        refuses(pool, "unauthorized")
+    end = await pool.render(
+        environment={"EVOLINK_BASE_URL": CLOSED} if how == "unreachable" else None,
+        keyless=("evolink",) if how == "without a key" else (),
+        **({"vendor": "anyfast|evolink"} if how == "reversed" else {}),
+        **({"route": "cheapest"} if how == "cheapest" else {}),
+    )
+    assert pool.billed == {} and "done" not in end.verdicts
+    assert pool.sandbox.bill.requests["anyfast"]["submit"] == 0
+    # Whoever names another vendor for the run has said where it goes.
+    if how == "reversed":
+        assert (await pool.render(vendor="anyfast")).verdicts == {"done": 1}
+    else:
+        assert (await pool.render(on_refused="next")).verdicts == {"done": 1}
+
+
+async def test_money_that_stayed_set_aside_from_account_to_account_is_free_once_none_bought(pool):
+    for vendor in ("evolink", "anyfast"):
+        refuses(pool, "no_balance", vendor)
+    pool.prices = fictitious_prices()
+    end = await pool.render(budget_usd=50.0)
+    assert (end.verdicts, pool.billed) == ({"held": 3}, {})
+    assert all(pool.sandbox.bill.requests[vendor]["submit"] for vendor in ("evolink", "anyfast"))
+    budget = await Budget(Ledger(open_store(str(pool.folder / "out"))), budget_usd=50.0).open()
+    assert budget.spent_usd == 0
+
+
+@pytest.mark.parametrize("options", [{"limit": 1}, {"limit_reels": 1}, {"limit_reels": 1, "max_attempts": 2}])
+async def test_a_limit_counts_what_is_bought_again_on_a_persons_word(pool, options):
+    refuses(pool)
+    await pool.render()
+    assert pool.billed == {}
+    await pool.render(on_refused="next", **options)
+    assert pool.billed == {"anyfast": 1}
+
+
+async def test_a_limit_counts_further_attempts_by_those_that_were_charged(pool):
+    refuses(pool)
+    refuses(pool, "failed", "anyfast", "look")
+    await pool.render(on_refused="next")
+    assert pool.billed == {"anyfast": 3}
+    pool.sandbox.faults.clear()
+    await pool.render(on_refused="next", max_attempts=2, limit_reels=1)
+    assert pool.billed == {"anyfast": 4}
 
 
 async def test_a_pool_of_which_every_account_refuses_is_held_and_tells_each_reason(pool):

@@ -9,6 +9,7 @@ import json
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
 from longtake.accounts import assets
 from longtake.sandbox.app import Sandbox
@@ -203,3 +204,23 @@ async def test_every_name_of_jimmyai_is_done_in_every_mode_of_it(tmp_path, quick
     assert len({row["model"] for row in rows}) == 23
     assert end.verdicts == {"done": len(rows)}, {row.error for row in end.rows}
     assert quick.bill.count("jimmyai") == len(rows)
+
+
+async def test_a_reference_that_one_account_passed_and_the_next_refuses_is_bought_where_it_passed(quick, tmp_path):
+    for name, colour in (("a", "red"), ("b", "blue")):
+        still(tmp_path / f"{name}.png", colour)
+    pool = "jimmyai/a|jimmyai/b"
+    lines = [f"r,{shot},shot {shot} end,{pool},sd2_mx_video_720p,4,16:9,{shot}.png" for shot in "ab"]
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("\n".join(["reel,shot,prompt,vendor,model,duration_seconds,ratio,first_frame", *lines]))
+    quick.settings.job_seconds = 0.5  # the first account is at work when the second shot comes
+    quick.faults.add(Fault(kind="failed", step="audit", prompt="b.png", nth=2, times=None))
+    load = sandbox_accounts(quick, max_jobs_in_flight=1)
+
+    async def with_a_key_each(written):
+        account, said = await load(written)
+        return account.model_copy(update={"api_key": SecretStr(quick.api_key("jimmyai", account.document))}), said
+
+    end = await render_plain(manifest, tmp_path / "out", with_a_key_each, check=quick_check)
+    assert (end.verdicts, len(quick.bill.entries)) == ({"done": 2}, 2)
+    assert {row.vendor for row in end.rows} == {"jimmyai/a"}

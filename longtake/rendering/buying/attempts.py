@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from longtake.domain.identity import attempt_identity
 from longtake.domain.verdicts import Verdict
+from longtake.ledger.attempts import may_follow
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import State, VerdictRecord
+from longtake.ledger.records import Purchase, State, VerdictRecord
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Shot
 from longtake.rendering.buying.open_accounts import OpenAccounts
@@ -33,7 +34,7 @@ class Attempts:
             number: The attempt that ended without a clip to use.
         """
         if number == len(shot.attempts) and shot.is_rejected:
-            return number < self.options.max_attempts
+            return shot.goes_on
         purchase = await asyncio.to_thread(self.ledger.purchase, attempt_identity(shot.identity, number))
         state = purchase.state(time.time())
         # The word was given for outcomes that a person knew: those of this run wait for another, or a vendor whose
@@ -47,17 +48,9 @@ class Attempts:
                 resubmitted=True,
             )
             return await asyncio.to_thread(self.ledger.add_once, record)
-        verdict = purchase.verdict
-        if state is not State.OVER or verdict is None:
-            return False
-        if verdict.resubmitted:
-            return True
-        is_refused = verdict.verdict is Verdict.CONTENT_REFUSED
-        if not (verdict.again or (is_refused and await self.accounts.has_another(shot, number))):
-            return False
-        return await asyncio.to_thread(self._charged, shot, number) < self.options.max_attempts
+        attempts = [*await asyncio.to_thread(self._before, shot, number), purchase]
+        return may_follow(attempts, self.options.attempt_rules, self.accounts.others(shot))
 
-    def _charged(self, shot: Shot, number: int) -> int:
-        """How many attempts were paid, or may have been: what moderation refused at once was not. Blocking."""
-        bought = (self.ledger.latest(attempt_identity(shot.identity, earlier)) for earlier in range(1, number + 1))
-        return sum(purchase.is_charged for purchase in bought)
+    def _before(self, shot: Shot, number: int) -> list[Purchase]:
+        """The attempts before this one. Blocking."""
+        return [self.ledger.latest(attempt_identity(shot.identity, earlier)) for earlier in range(1, number)]

@@ -66,11 +66,12 @@ class Buyer:
                     sessions = await self.accounts.open_to(shot, number)
                 else:
                     break
-        except BaseException:
+        except BaseException as error:
             if may_be_bought:
                 self.places.keep()
             else:
                 self.places.give_back()
+                await self._release(shot, identity, error)
             raise
         self.places.keep()
         return JobSlot(identity, lease, session, self.ledger), job
@@ -110,6 +111,13 @@ class Buyer:
         job = await self.submit(order.model_copy(update={"slot": lease.slot}))
         self.accounts.bought_at(job.account)
         return job
+
+    async def _release(self, shot: Shot, identity: str, error: BaseException) -> None:
+        """Lets the money go that stayed set aside from account to account; a cancelled run's goes as it ends."""
+        if not shot.candidates or isinstance(error, asyncio.CancelledError):
+            return
+        if (budget := self.orders.resources.budget) is not None:
+            await budget.release(identity)
 
     async def _after(self, identity: str) -> Purchase | None:
         """The purchase after its submit ended badly; None where the ledger cannot be asked, and it may be bought."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from longtake.accounts.account import account_name
 from longtake.accounts.session import AccountSession, raise_trouble
 from longtake.domain.errors import (
     BudgetExceededError,
@@ -25,10 +26,12 @@ from longtake.domain.errors import (
 )
 from longtake.domain.identity import attempt_identity
 from longtake.domain.verdicts import Verdict, outcome_of
+from longtake.ledger.attempts import failed_at
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.planning.options import OnRefused
 from longtake.planning.plan import Shot
+from longtake.planning.pools.candidates import vendors_in
 
 log = logging.getLogger("longtake.rendering.buying.open_accounts")
 
@@ -51,14 +54,17 @@ class _Away:
 
 @dataclass
 class OpenAccounts:
-    """The accounts of a run's shots; a shot without `candidates` has one, and nothing here changes what is done there.
+    """The accounts of a run's shots; a shot without `candidates` has one.
 
-    `on_refused`: whether what moderation, or a vendor, refused is shown to the next account.
+    `on_refused`: whether what moderation, or a vendor, refused is shown to the next account. `vendor`: who makes rows
+    that name nobody. `passed`: where the library of an account has passed a shot's references.
     """
 
     session: Callable[[str], Awaitable[AccountSession]]
     ledger: Ledger
     on_refused: OnRefused = "hold"
+    vendor: str = ""
+    passed: dict[Shot, set[str]] = field(default_factory=dict[Shot, set[str]])
     _ended: dict[Shot, dict[str, LongtakeError]] = field(default_factory=dict[Shot, dict[str, LongtakeError]])
     _away: dict[str, _Away] = field(default_factory=dict[str, _Away])
 
@@ -68,16 +74,19 @@ class OpenAccounts:
         Raises:
             LongtakeError: There is none: what hinders it at those that may be open again.
         """
+        shown = await self._shown_alone(shot, number)
         if not shot.candidates:
+            _require_shown(shot.account, shown)
             session = await self.session(shot.account)
             raise_trouble(session)
             return [session]
-        failed, refused = await self._before(shot, number)
+        ended = await asyncio.to_thread(self._ended_before, shot, number)
+        failed = [account for account, _ in ended]
+        refused = {account for account, is_refused in ended if is_refused}
         troubles, found = dict(self.ended(shot)), list[AccountSession]()
-        for account in (each for each in shot.accounts if each not in troubles):
-            if account in refused:
-                continue
+        for account in (each for each in shot.accounts if each not in troubles and each not in refused):
             try:
+                _require_shown(account, shown)
                 session = await self.session(account)
                 raise_trouble(session)
             except LongtakeError as error:
@@ -114,7 +123,9 @@ class OpenAccounts:
         if isinstance(error, UnknownOutcomeError):
             return False
         if isinstance(error, _ASKS_FOR_ANOTHER_ROW) and self.on_refused != "next":
-            return False
+            seen = self.passed.get(shot, set()) if isinstance(error, RefusedMediaError) else set[str]()
+            if not seen - {account, *self.ended(shot)}:
+                return False
         self._ended.setdefault(shot, {})[account] = error
         log.warning("%s: nothing was bought at %s: %s", shot.shot_id, account, error)
         return True
@@ -123,12 +134,9 @@ class OpenAccounts:
         """Something was bought at an account: it is there."""
         self._away.pop(account, None)
 
-    async def has_another(self, shot: Shot, number: int) -> bool:
-        """Whether a shot that moderation refused may be shown to another account."""
-        if self.on_refused != "next":
-            return False
-        _, refused = await self._before(shot, number + 1)
-        return any(each.account not in {*refused, *self.ended(shot)} for each in shot.candidates)
+    def others(self, shot: Shot) -> list[str]:
+        """The accounts that this run may still show a shot to."""
+        return [each.account for each in shot.candidates if each.account not in self.ended(shot)]
 
     def ended(self, shot: Shot) -> Mapping[str, LongtakeError]:
         """At which accounts this run could not buy a shot, and why."""
@@ -146,19 +154,25 @@ class OpenAccounts:
         now = asyncio.get_running_loop().time()
         return min((away.until for away in self._away.values() if away.until > now), default=None)
 
-    async def _before(self, shot: Shot, number: int) -> tuple[list[str], set[str]]:
-        """The accounts of earlier attempts that ended without a clip, and those of them whose moderation said no."""
-        failed: list[str] = []
-        refused = set[str]()
-        for earlier in range(1, number):
-            purchase = await asyncio.to_thread(self.ledger.latest, attempt_identity(shot.identity, earlier))
-            # What a person, or a cancelled run, had bought again says nothing of its vendor.
-            if purchase.intent is None or purchase.verdict is None or purchase.verdict.resubmitted:
-                continue
-            failed.append(purchase.intent.account)
-            if purchase.verdict.verdict is Verdict.CONTENT_REFUSED:
-                refused.add(purchase.intent.account)
-        return failed, refused
+    def _ended_before(self, shot: Shot, number: int) -> list[tuple[str, bool]]:
+        """Where the attempts before this one ended without a clip, and whether its moderation said no. Blocking."""
+        identities = (attempt_identity(shot.identity, earlier) for earlier in range(1, number))
+        return failed_at([self.ledger.latest(identity) for identity in identities])
+
+    async def _shown_alone(self, shot: Shot, number: int) -> frozenset[str]:
+        """The accounts that have seen what one of them refused, which without a person's word is shown to no other.
+
+        None where nothing was refused, or nobody named its account for this run.
+        """
+        if self.on_refused == "next":
+            return frozenset()
+        if any(isinstance(error, RefusedMediaError) for error in self.ended(shot).values()):
+            return frozenset(self.passed.get(shot, ()))
+        tried = shot.attempts[number - 1] if number <= len(shot.attempts) else None
+        if tried is None and number > 1:
+            tried = await asyncio.to_thread(self.ledger.latest, attempt_identity(shot.identity, number))
+        named = map(account_name, vendors_in(shot.row.written.vendor or self.vendor))
+        return frozenset(tried.refused_at).intersection(named) if tried is not None else frozenset()
 
     def _is_away(self, account: str) -> bool:
         away = self._away.get(account)
@@ -180,3 +194,10 @@ def _most_hopeful(troubles: Mapping[str, LongtakeError]) -> LongtakeError:
     """What may pass by itself, or once a person has mended an account; else the last."""
     errors = list(troubles.values())
     return next((each for each in errors if outcome_of(each).verdict is Verdict.HELD), errors[-1])
+
+
+def _require_shown(account: str, shown: frozenset[str]) -> None:
+    if shown and account not in shown:
+        some = ", ".join(sorted(each.removesuffix("/default") for each in shown))
+        words = f"it was refused, and is shown to {some} alone; `--on-refused next` shows it to the next"
+        raise RejectedRequestError(words)

@@ -11,7 +11,7 @@ from longtake._speed import Packed
 from longtake.costs.spent import Spent, spent_by_shot, spent_on
 from longtake.costs.usage import reported_usage
 from longtake.domain.verdicts import Verdict
-from longtake.ledger.records import Purchase, Record, attempts_in
+from longtake.ledger.records import Purchase, Record, attempts_in, tries_in
 from longtake.manifests.results.row_result import RowResult
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings
@@ -79,7 +79,7 @@ def row_result(
     price, whole = spent_on(one for one in bought if one is not None), spent.get(first.shot.shot_id, Spent())
     is_priced = price.purchases and not price.unpriced
     seam = (seams or {}).get(first.shot.shot_id)
-    tried = [tried_words(attempts_in(result.shot.identity, purchases)) for result in shots]
+    tried = [tried_words(tries_in(result.shot.identity, purchases)) for result in shots]
     return RowResult(
         row=first.shot.row.row,
         shot_id=first.shot.shot_id,

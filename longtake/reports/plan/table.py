@@ -35,6 +35,7 @@ UNWATCHED_WIDTH = 160
 _ROUTES = {"prefer": "in the order written", "cheapest": "the cheapest first"}
 _COLOURS = {
     "new": "green",
+    "again": "green",
     "replaces": "yellow",
     "follows": "yellow",
     "awaits": "cyan",
@@ -69,6 +70,8 @@ def summary_line(view: PlanPreview) -> str:
     total = view.total
     price = price_words(total, " USD")
     parts = [f"{counted(total.shots, 'shot')}, {total.bought:,} to buy for {price}"]
+    if again := len(view.plan.standing(Standing.AGAIN)):
+        parts.append(f"{again} of them after an attempt that brought no clip")
     if replaced := sum(shot.standing.buys_again for shot in view.plan.shots):
         parts.append(f"{replaced} of them bought before (--replace)")
     if follows := view.plan.standing(Standing.FOLLOWS):

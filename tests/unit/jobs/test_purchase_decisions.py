@@ -248,6 +248,19 @@ async def test_after_a_refusal_the_try_is_void_and_its_money_free(ledger, name, 
     await again.reserve("1-other", QUOTE, ACCOUNT)
 
 
+@pytest.mark.parametrize("name", SPENT_ENDS)
+async def test_where_another_account_may_be_asked_its_money_stays_set_aside(ledger, name, pauses):
+    answer, error = SPENT_ENDS[name]
+    budget = await Budget(ledger, budget_usd=0.5).open()
+    session = session_at(Vendor(answer))
+    with pytest.raises(error):
+        await buy(order().model_copy(update={"goes_on": True}), session, ledger, budget)
+    await session.close()
+    with pytest.raises(BudgetExceededError):
+        await (await Budget(ledger, budget_usd=0.5).open()).reserve("1-other", QUOTE, ACCOUNT)
+    await budget.reserve(IDENTITY, QUOTE, "anyfast/default")
+
+
 async def test_after_an_unknown_outcome_its_money_stays_set_aside(ledger):
     budget = await Budget(ledger, budget_usd=0.5).open()
     with pytest.raises(UnknownOutcomeError):

@@ -298,7 +298,12 @@ def test_half_an_emoji_in_a_prompt_is_the_row_s_violation_and_its_neighbours_are
 
 
 def test_what_a_run_does_about_a_shot_is_one_of_three_things_for_each_standing() -> None:
-    assert {standing for standing in Standing if standing.buys} == {Standing.NEW, Standing.REPLACES, Standing.FOLLOWS}
+    assert {standing for standing in Standing if standing.buys} == {
+        Standing.NEW,
+        Standing.AGAIN,
+        Standing.REPLACES,
+        Standing.FOLLOWS,
+    }
     assert {standing for standing in Standing if standing.has_work} - {Standing.RESUME} == {
         standing for standing in Standing if standing.buys
     }

@@ -60,8 +60,33 @@ async def test_the_budget_reserves_the_highest_of_all_and_once_it_is_bought_what
     shot = plan.shots[0]
     shot.go_to(shot.candidates[1])
     await one.reserve(shot.identity, shot.quote, shot.account)
+    assert one.spent_usd == 4.0  # where nothing comes of it there, the dearer one is asked
+    await one.bought(shot.identity, shot.quote, shot.account)
     assert one.spent_usd == pytest.approx(2.4)
     assert list(await one.preview(needs_of(plan))) == []
+
+
+async def test_money_for_the_dearest_account_stays_set_aside_while_a_cheaper_one_is_tried(tmp_path):
+    plan = plan_of(2)
+    one, other = await budget_of(tmp_path, 2.0), await budget_of(tmp_path, 2.0)
+    assert await one.admit_reels({"r1": needs_of(plan)["r1"]}) == {}
+    shot = plan.shots[0]
+    for cheap_then_dear in (1, 0):
+        shot.go_to(shot.candidates[cheap_then_dear])
+        await one.reserve(shot.identity, shot.quote, shot.account)
+        assert list(await other.admit_reels({"r2": needs_of(plan)["r2"]})) == ["r2"]
+    await one.bought(shot.identity, shot.quote, shot.account)
+    assert one.spent_usd == 2.0
+
+
+async def test_where_only_its_own_price_fits_an_account_s_cap_that_is_set_aside(tmp_path):
+    plan = plan_of(1)
+    one = await budget_of(tmp_path, 2.0, anyfast=0.5)
+    await one.admit_reels(needs_of(plan))
+    shot = plan.shots[0]
+    shot.go_to(shot.candidates[1])
+    await one.reserve(shot.identity, shot.quote, shot.account)
+    assert one.spent_usd == pytest.approx(0.4)
 
 
 async def test_a_cap_of_one_account_sends_the_money_to_the_next_and_only_all_of_them_hold_a_reel(tmp_path):

@@ -163,12 +163,17 @@ async def test_what_was_bought_again_on_a_word_says_nothing_of_its_vendor():
 async def test_moderation_that_said_no_is_not_asked_again():
     world = World("next")
     world.ended(1, A, Verdict.CONTENT_REFUSED)
-    assert await world.accounts.has_another(world.shot, 1)
+    assert world.accounts.others(world.shot) == [A, B]
     assert await world.open(2) == [B]
     world.ended(2, B, Verdict.CONTENT_REFUSED)
-    assert not await world.accounts.has_another(world.shot, 2)
-    world.accounts.on_refused = "hold"
-    assert not await world.accounts.has_another(world.shot, 1)
+    with pytest.raises(ContentRefusedError):
+        await world.open(3)
+
+
+async def test_this_run_shows_it_to_no_account_at_which_it_ended():
+    world = World()
+    world.goes_on(AuthenticationError("no"))
+    assert world.accounts.others(world.shot) == [B]
 
 
 def test_an_account_that_gives_nothing_is_passed_by_for_a_while_and_longer_each_time():

@@ -1,0 +1,53 @@
+"""What follows from the attempts at one shot take: where they failed, and whether another may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from longtake.domain.verdicts import Verdict
+from longtake.ledger.records import Purchase, State
+
+
+class AttemptRules(NamedTuple):
+    """How often a shot take is bought, and whether what moderation refused is shown to the next of several accounts."""
+
+    most: int = 1
+    shows_refused: bool = False
+
+
+ONCE = AttemptRules()
+
+
+def failed_at(attempts: Sequence[Purchase]) -> list[tuple[str, bool]]:
+    """The accounts of attempts that ended without a clip, each with whether it was its moderation that said no.
+
+    What a person, or a cancelled run, had bought again says nothing of its vendor.
+    """
+    return [
+        (each.intent.account, each.verdict.verdict is Verdict.CONTENT_REFUSED)
+        for each in attempts
+        if each.intent is not None and each.verdict is not None and not each.verdict.resubmitted
+    ]
+
+
+def may_follow(attempts: Sequence[Purchase], rules: AttemptRules, others: Collection[str] = ()) -> bool:
+    """Whether another attempt may follow the last, which ended without a clip: by the vendor's word, or a person's.
+
+    What moderation refused at once was not charged, and counts as no attempt.
+
+    Args:
+        attempts: The shot's purchases, in order.
+        rules: How often it is bought.
+        others: The accounts that it may be shown to after a moderation's no; those that said it do not count.
+    """
+    last = attempts[-1]
+    if last.verdict is None or last.state(0.0) is not State.OVER:
+        return False
+    if last.verdict.resubmitted:
+        return True
+    goes_on = last.verdict.again
+    if last.verdict.verdict is Verdict.CONTENT_REFUSED and rules.shows_refused:
+        refused = {account for account, is_refused in failed_at(attempts) if is_refused}
+        goes_on = goes_on or any(account not in refused for account in others)
+    return goes_on and sum(each.is_charged for each in attempts) < rules.most
