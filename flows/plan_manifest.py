@@ -19,7 +19,16 @@ from flows._prefect_settings import check_file
 from longtake.accounts.transport import redact
 from longtake.domain.errors import ConfigurationError, ManifestError
 from longtake.files.roots import reference_roots
-from longtake.planning.options import AtLeastOne, Choose, Dollars, RenderOptions, ReviewRule, Route, SlotOrder
+from longtake.planning.options import (
+    AtLeastOne,
+    Choose,
+    Dollars,
+    OnRefused,
+    RenderOptions,
+    ReviewRule,
+    Route,
+    SlotOrder,
+)
 from longtake.planning.prepare import prepare
 from longtake.planning.preview import PlanPreview
 from longtake.reports.plan.markdown import harmless, plan_figures, summary_markdown, violations_table
@@ -40,6 +49,7 @@ async def plan_manifest(
     limit_reels: AtLeastOne | None = None,
     order: SlotOrder = "fastest",
     route: Route = "prefer",
+    on_refused: OnRefused = "hold",
     replace: bool = False,
     keep_followers: bool = False,
     max_attempts: AtLeastOne = 1,
@@ -63,6 +73,7 @@ async def plan_manifest(
             the first reel.
         route: Of several vendors: prefer, in the order in which they are written; cheapest, the one whose highest
             price is lowest first.
+        on_refused: What moderation refused: hold, or next, buy it at the next of the vendors that its row names.
         replace: Whether changed shots would be bought again although their take was not raised.
         keep_followers: Whether what follows a shot whose take was raised would be kept.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.
@@ -79,6 +90,7 @@ async def plan_manifest(
         limit_reels=limit_reels,
         order=order,
         route=route,
+        on_refused=on_refused,
         replace=replace,
         keep_followers=keep_followers,
         max_attempts=max_attempts,

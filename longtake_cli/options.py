@@ -22,6 +22,7 @@ PLANNED = (
     "limit_reels",
     "order",
     "route",
+    "on_refused",
     "replace",
     "keep_followers",
     "max_attempts",

@@ -22,6 +22,9 @@ from longtake.jobs.adoption import look_up
 from longtake.jobs.decisions import Decisions, settle
 from longtake.jobs.resources import RunResources
 from longtake.ledger.ledger import Ledger
+from longtake.planning.options import RenderOptions
+from longtake.planning.prepare import prepare
+from longtake.reports.plan.table import summary_line
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import KINDS, Fault
 from longtake.sandbox.settings import SandboxSettings
@@ -252,6 +255,23 @@ async def test_a_limit_counts_what_is_bought_again_on_a_persons_word(pool, optio
     assert pool.billed == {}
     await pool.render(on_refused="next", **options)
     assert pool.billed == {"anyfast": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "options"), [("moderation", {"on_refused": "next"}), ("failed", {"max_attempts": 2})]
+)
+async def test_a_plan_with_the_run_s_options_tells_what_is_bought_again(pool, first, options):
+    refuses(pool, first, step="look" if first == "failed" else "submit")
+    await pool.render()
+    pool.sandbox.faults.clear()
+    asked = {"manifest": str(pool.manifest), "output": str(pool.folder / "out")}
+    for more, buys in (({}, 0), (options, 3)):
+        prepared = await prepare(RenderOptions(**asked, **more), load_account=sandbox_accounts(pool.sandbox))
+        view = await prepared.forecast()
+        assert (view.total.bought, "3 of them after an attempt" in summary_line(view)) == (buys, buys == 3)
+    before = sum(pool.billed.values())
+    await pool.render(**options)
+    assert sum(pool.billed.values()) == before + 3
 
 
 async def test_a_limit_counts_further_attempts_by_those_that_were_charged(pool):
