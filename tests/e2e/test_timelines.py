@@ -134,6 +134,13 @@ async def test_what_cannot_be_written_is_refused_with_what_to_do(render, capsys,
     assert sorted(out.glob("reels/*")) == written
     assert main(["timeline", str(out), "--reel", "o*", "--format", "edl", "--output", str(tmp_path / "new/1.edl")]) == 0
     assert (tmp_path / "new/1.edl").is_file()
+    edl, command = out / "reels/one.edl", ["timeline", str(out), "--reel", "one", "--format", "edl"]
+    assert main(command) == main(command) == 0
+    assert "kept as" not in capsys.readouterr().out
+    edl.write_text("a person's")
+    assert main(command) == 0
+    assert "they are kept as reels/one.edited-1.edl" in capsys.readouterr().out
+    assert (out / "reels/one.edited-1.edl").read_text() == "a person's"
 
 
 async def test_a_film_whose_clip_was_replaced_under_its_name_is_told_with_the_clip_that_it_shows(render):

@@ -162,7 +162,7 @@ class OpenAccounts:
     async def _shown_alone(self, shot: Shot, number: int) -> frozenset[str]:
         """The accounts that have seen what one of them refused, which without a person's word is shown to no other.
 
-        None where nothing was refused, or nobody named its account for this run.
+        Empty where nothing was refused, or where nobody named its account for this run.
         """
         if self.on_refused == "next":
             return frozenset()

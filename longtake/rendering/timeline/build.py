@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -17,6 +19,10 @@ from longtake.rendering.timeline.take import Take
 
 Address = Callable[[str], str]
 """How a timeline names the file at a key of the output."""
+
+_UNSEALED = "0" * 64
+_BLANK = f'"seal": "{_UNSEALED}"'.encode()
+_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
 
 
 def from_reels(key: str) -> str:
@@ -59,8 +65,18 @@ def timeline_text(
         track("sound", "Audio", _film(cuts, receipt, missing, address, "Audio")),
         *_muted(cuts, others, address),
     ]
-    made = timeline(one_line(reel), tracks, {"longtake": {name: value for name, value in facts.items() if value}})
-    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    told = {name: value for name, value in facts.items() if value} | {"seal": _UNSEALED}
+    text = json.dumps(timeline(one_line(reel), tracks, {"longtake": told}), ensure_ascii=False, indent=1) + "\n"
+    data = text.encode()
+    return data.replace(
+        _BLANK, _BLANK.replace(_UNSEALED.encode(), hashlib.sha256(data).hexdigest().encode()), 1
+    ).decode()
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether a timeline is as `timeline_text` made it, whoever lost what was noted of it: nobody has worked on it."""
+    found = _SEAL.search(data)
+    return found is not None and found[1] == hashlib.sha256(_SEAL.sub(_BLANK, data, 1)).hexdigest().encode()
 
 
 def _places(reel: str, cuts: Sequence[Cut], missing: Sequence[str]) -> list[list[str]]:

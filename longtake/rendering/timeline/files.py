@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from longtake.domain.errors import ConfigurationError, LongtakeError, StorageError
+from longtake.files.published import keep_aside
 from longtake.files.store import Store
 from longtake.rendering.timeline.build import timeline_text
 from longtake.rendering.timeline.export import Exported, Form, exported
@@ -45,11 +46,10 @@ def write_timelines(store: Store, films: Sequence[StoredFilm], form: Form, targe
     for film, one in zip(films, made, strict=True):
         name = film.key.rpartition("/")[2].removesuffix(".mp4") + f".{form}"
         if target is None:
-            store.write(f"reels/{name}", one.text.encode())
-            place = f"{store.url.rstrip('/')}/reels/{name}"
+            told = _put_beside(store, f"reels/{name}", one.text.encode())
+            written.append(Written(f"{store.url.rstrip('/')}/reels/{name}", one.lost, told))
         else:
-            place = _put(target if is_one_file(target, form) else target / name, one.text)
-        written.append(Written(place, one.lost))
+            written.append(Written(_put(target if is_one_file(target, form) else target / name, one.text), one.lost))
     return written
 
 
@@ -92,6 +92,18 @@ def _converted(store: Store, films: Sequence[StoredFilm], form: Form) -> list[Ex
 def _whole_address(store: Store, key: str) -> str:
     path = store.local(key)
     return path.absolute().as_uri() if path is not None else f"{store.url.rstrip('/')}/{quote(key)}"
+
+
+def _put_beside(store: Store, key: str, data: bytes) -> str:
+    """Writes a file beside a film; one of other bytes, which a person may have worked on, is put aside, and told."""
+    told = ""
+    if (stands := store.read(key)) not in (None, data) and (
+        aside := keep_aside(store, key, f".{key.rpartition('.')[2]}")
+    ):
+        told = f"{key} held other bytes; they are kept as {aside}"
+    if stands != data:
+        store.write(key, data)
+    return told
 
 
 def _put(path: Path, text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from longtake.files.json_files import write_json
 from longtake.files.published import keep_aside, kept_words, sidecar_key
 from longtake.files.store import Store
-from longtake.rendering.timeline.build import timeline_text
+from longtake.rendering.timeline.build import is_sealed, timeline_text
 from longtake.rendering.timeline.take import Take
 
 log = logging.getLogger("longtake.rendering.timeline.keep")
@@ -62,7 +62,8 @@ def keep_timeline(
         film: The film's key.
         receipt: The JSON beside the film.
         takes: As `timeline_text` takes them.
-        before: The hash of the timeline that we wrote there last.
+        before: The hash of the timeline that we wrote there last; one without a seal, by an earlier release, is known
+            by it alone.
     """
     told = ""
     try:
@@ -72,7 +73,7 @@ def keep_timeline(
         if digest == before and size_bytes == len(data):
             return Kept(digest)
         stands = store.read(key) if size_bytes is not None else None
-        is_ours = stands is None or stands == data or hashlib.sha256(stands).hexdigest() == before
+        is_ours = stands is None or is_sealed(stands) or hashlib.sha256(stands).hexdigest() == before
         if not is_ours and (aside := keep_aside(store, key, SUFFIX)):
             told = kept_words(key, aside)
         store.write(key, data)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from longtake.domain.job import Clip
 from longtake.files.directory import DirectoryStore
-from longtake.rendering.timeline.build import timeline_text
+from longtake.rendering.timeline.build import is_sealed, timeline_text
 from longtake.rendering.timeline.keep import Kept, keep_timeline
 from longtake.rendering.timeline.take import Take
 
@@ -228,3 +228,29 @@ def test_a_timeline_is_written_again_when_it_changes_and_a_persons_is_kept(tmp_p
     assert keep(third.sha256) == first
     assert store.size(key)
     assert keep_timeline(store, "r", "reels/r.mp4", {"clips": [{}]}, takes, before=None) == Kept(None)
+
+
+def test_one_of_our_own_is_known_without_any_note_of_it_and_one_that_was_edited_is_kept(tmp_path: Any) -> None:
+    store, takes = DirectoryStore(tmp_path), [take("r/1")]
+    receipt, key = receipt_of(takes), "reels/r.otio"
+    keep_timeline(store, "r", "reels/r.mp4", receipt | {"missing": ["r/2"]}, takes, before=None)
+    ours = store.read(key)
+    assert ours is not None
+    assert is_sealed(ours)
+    # A run that was killed before it noted the hash: the film has other bytes now, and no receipt tells of this one.
+    assert keep_timeline(store, "r", "reels/r.mp4", receipt, takes, before=None).told == ""
+    assert store.list("reels") == [key]
+    for edited in (ours.replace(b"r/2", b"r/3"), ours + b"\n", ours.replace(b'"seal"', b'"sea"'), b""):
+        assert not is_sealed(edited)
+        store.write(key, edited)
+        told = keep_timeline(store, "r", "reels/r.mp4", receipt, takes, before=None).told
+        aside = told.partition("kept as ")[2].partition(",")[0]
+        assert store.read(aside) == edited
+
+
+def test_a_seal_holds_for_any_name() -> None:
+    for name in ('"seal": "' + "0" * 64 + '"', "0" * 64, "\u2028 \\ é"):
+        takes = [take(f"{name}/1")]
+        text = timeline_text(name, "reels/r.mp4", receipt_of(takes), takes)
+        assert is_sealed(text.encode())
+        json.loads(text)
