@@ -25,7 +25,7 @@ def add_verify_command(commands: Any, run: Callable[[argparse.Namespace], int]) 
         description="What films claim of how they were made (C2PA, AIGC), and whether it holds. Whether the clips of "
         "an output are still what was downloaded, `longtake render --verify` tells.",
         epilog="Ends with 0 where every file has a C2PA manifest that holds, 1 where one has none or it does not, "
-        "2 where a file cannot be read.",
+        "2 where a file cannot be read, or its manifest not checked for want of C2PA's library.",
     )
     verify.add_argument("files", nargs="+", metavar="FILE", help="MP4 files; local or s3://")
     verify.add_argument(
@@ -66,7 +66,7 @@ async def _verify(files: Sequence[str], anchors: str, show: Callable[[str], None
     codes: set[int] = set()
     for file in files:
         claims = await _claims(file, anchors)
-        codes.add(UNREADABLE if isinstance(claims, str) else HOLDS if claims.holds else HOLDS_NOT)
+        codes.add(_code(claims))
         if not as_json:
             show("\n".join(_lines(file, claims)))
         elif isinstance(claims, str):
@@ -74,6 +74,12 @@ async def _verify(files: Sequence[str], anchors: str, show: Callable[[str], None
         else:
             show(json.dumps({"file": file, "holds": claims.holds, **claims.model_dump(mode="json")}))
     return max(codes)
+
+
+def _code(claims: FileClaims | str) -> int:
+    if isinstance(claims, str) or (claims.marks.c2pa is not None and not claims.is_checked):
+        return UNREADABLE
+    return HOLDS if claims.holds else HOLDS_NOT
 
 
 async def _claims(file: str, anchors: str) -> FileClaims | str:

@@ -132,5 +132,5 @@ def test_without_the_library_a_manifest_is_seen_and_not_called_good(
 
     monkeypatch.setattr("longtake.media.workers.in_child", here)
     monkeypatch.setitem(sys.modules, "c2pa", None)
-    assert main(["verify", str(films["signed"])]) == 1
+    assert main(["verify", str(films["signed"])]) == 2
     assert "has a C2PA manifest, which cannot be checked: C2PA's library is not installed" in capsys.readouterr().out
