@@ -49,7 +49,7 @@ from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Plan, Shot, Standing, at_most
 from longtake.planning.planner import Planner
 from longtake.planning.pools.accounts import accounts_of, run_vendor
-from longtake.planning.pools.checked import told_by_checks
+from longtake.planning.pools.checked import told_of_accounts
 from longtake.planning.preview import PlanPreview
 from longtake.planning.prompts import extension_template
 from longtake.planning.references.fix import fix_references
@@ -252,7 +252,7 @@ async def prepare(
         plan = planner.judge(standings, found, unreadable)
     notices += [*missing_prices(plan.shots), *alike_rows(plan.shots), *repair_words(plan.shots)]
     notices += [*retake_prices(plan.shots), *kept_words(plan.shots)]
-    notices += await told_by_checks(checks, _uses(plan.shots, options.reels), accounts)
+    notices += await told_of_accounts(checks, _uses(plan.shots, options.reels), accounts)
     return PreparedRun(
         options=options,
         manifest=manifest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from longtake.accounts.account import Account, account_name, same_keys
+from longtake.accounts.account import Account, account_name
 from longtake.accounts.session import LoadAccount
 from longtake.domain.errors import (
     ConfigurationError,
@@ -72,7 +72,6 @@ async def accounts_of(
         str(error) if vendor in stops else f"{error}; rows that name others beside {vendor} go to those"
         for vendor, error in missing.items()
     ]
-    notices += same_keys(accounts.values())
     return accounts, frozenset(map(account_name, missing)), notices
 
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from flows import plan_manifest as plan_flow
+from flows import render_manifest as render_flow
 from longtake.accounts.account import Account
 from longtake.accounts.checked import CheckFile
 from longtake.accounts.health import Finding
+from longtake.domain.errors import ConfigurationError
+from longtake.files.open_store import open_store
+from longtake.ledger.ledger import Ledger
 from longtake.planning.prepare import prepare
+from tests.unit.bought import intent
 from tests.unit.planning.test_pools import options
 
 KEYS = {"evolink": "k1", "anyfast": "k2", "evolink/a": "k3", "evolink/b": "k3"}
@@ -97,3 +103,35 @@ async def test_two_accounts_of_a_run_that_hold_the_same_key_are_told(tmp_path):
     (words,) = [each for each in run.notices if "same key" in each]
     assert words.startswith("evolink/a and evolink/b hold")
     assert "k3" not in words
+
+
+async def test_an_account_that_only_a_job_of_before_goes_on_at_counts_too(tmp_path):
+    manifest = options(tmp_path, "", vendor="evolink/a")
+    (shot,) = (await prepare(manifest, load_account=load)).plan.shots
+    Ledger(open_store(manifest.output)).intend(intent(shot.identity, shot_id=shot.shot_id, account="evolink/b"))
+    run = await prepare(manifest, load_account=load)
+    assert [each.partition(" hold")[0] for each in run.notices if "same key" in each] == ["evolink/a and evolink/b"]
+
+
+@pytest.mark.parametrize("flow", ["plan-manifest", "render-manifest"])
+async def test_a_flow_knows_what_a_check_found_in_the_same_home(tmp_path, monkeypatch, flow):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    given: list[CheckFile] = []
+
+    async def preparing(*_: object, checks: CheckFile, **__: object) -> None:
+        given.append(checks)
+        raise ConfigurationError("asked")
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    for module in (plan_flow, render_flow):
+        monkeypatch.setattr(module, "prepare", preparing)
+        monkeypatch.setattr(module, "load_clip_store", nothing)
+        monkeypatch.setattr(module, "rename_flow_run", nothing)
+        monkeypatch.setattr(module, "get_run_logger", lambda: None)
+    if flow == "plan-manifest":
+        await plan_flow.plan_manifest.fn("m.csv")
+    else:
+        await render_flow._rendered(options(tmp_path, "evolink"), 0, None)
+    assert [each.path for each in given] == [tmp_path / "longtake" / "checked.json"]
