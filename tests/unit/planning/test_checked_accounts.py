@@ -20,7 +20,7 @@ from longtake.planning.prepare import prepare
 from tests.unit.bought import intent
 from tests.unit.planning.test_pools import options
 
-KEYS = {"evolink": "k1", "anyfast": "k2", "evolink/a": "k3", "evolink/b": "k3"}
+KEYS = {"evolink": "k1", "anyfast": "k2", "evolink/a": "k3", "evolink/b": "k3", "anyfast/b": "k4"}
 TAKEN = Finding("key", True, "taken")
 
 
@@ -65,9 +65,9 @@ async def test_a_balance_that_was_used_up_is_told(tmp_path, checks):
 async def test_a_model_that_is_closed_is_told_where_shots_may_ask_for_it(tmp_path, checks):
     found = [TAKEN, Finding("models", True, "…", ("seedance-2.0-mini", "seedance-2.0"))]
     checks.keep(account("anyfast"), found, time.time())
-    (words,) = await told(tmp_path, checks, "anyfast", "evolink|anyfast", "evolink")
+    (words,) = await told(tmp_path, checks, "anyfast", "evolink|anyfast", "evolink", "anyfast/b")
     assert "model seedance-2.0-mini is not open to its key (2 shots may ask for it)" in words
-    assert "seedance-2.0 " not in words
+    assert words.count("is not open") == 1
 
 
 async def test_it_warns_and_leaves_nobody_out(tmp_path, checks):
@@ -90,6 +90,14 @@ async def test_reels_that_are_not_asked_for_are_not_told_of(tmp_path, checks):
     checks.keep(account("anyfast"), [Finding("key", False, "refused")], time.time())
     assert await told(tmp_path, checks, "evolink", "anyfast", reels=("r0",)) == []
     assert len(await told(tmp_path, checks, "evolink", "anyfast", reels=("r1",))) == 1
+
+
+async def test_what_no_shot_is_bought_at_any_more_is_not_told(tmp_path, checks):
+    checks.keep(account("evolink"), [Finding("key", False, "refused")], time.time())
+    manifest = options(tmp_path, "evolink")
+    (shot,) = (await prepare(manifest, load_account=load)).plan.shots
+    Ledger(open_store(manifest.output)).intend(intent(shot.identity, shot_id=shot.shot_id, deadline=1.0))
+    assert await told(tmp_path, checks, "evolink") == []
 
 
 async def test_a_file_that_cannot_be_read_is_told_once(tmp_path, checks):
