@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import sys
@@ -66,16 +67,28 @@ def _copy_database(source: Path, target: Path) -> None:
         ours.backup(theirs)
 
 
+def _first_server(home: Path, fresh: Path) -> ServerHandle:
+    """The server of a home. Of all processes of these tests one makes a database, seconds of CPU; the others copy it."""
+    with fresh.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not fresh.exists():
+            handle = ensure_server()
+            _copy_database(home / "prefect.db", fresh)
+            return handle
+    _copy_database(fresh, home / "prefect.db")
+    return ensure_server()
+
+
 @pytest.fixture(scope="package")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[PrefectServer]:
     home = tmp_path_factory.mktemp("prefect-home")
+    base = tmp_path_factory.getbasetemp()
+    fresh = (base if worker_id == "master" else base.parent) / "fresh-prefect.db"
     before, ours = dict(os.environ), clean_environment(home) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     os.environ.clear()
     os.environ.update(ours)
     _refresh_settings()
-    handle = ensure_server()
-    fresh = tmp_path_factory.mktemp("fresh-database") / "prefect.db"
-    _copy_database(home / "prefect.db", fresh)
+    handle = _first_server(home, fresh)
     yield PrefectServer(handle, home, fresh)
     handle.close()
     os.environ.clear()
