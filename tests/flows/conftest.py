@@ -68,7 +68,7 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _first_server(home: Path, fresh: Path) -> ServerHandle:
-    """The server of a home. Of all processes of these tests one makes a database, seconds of CPU; the others copy it."""
+    """The server of a home. One process of the tests makes a database, seconds of CPU; the others copy it."""
     with fresh.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not fresh.exists():
