@@ -28,6 +28,8 @@ from longtake.rendering.render import render
 from longtake.rendering.run import Steps
 from longtake.rendering.summary import Summary
 
+LOOK_GAP_SECONDS = 0.06
+
 
 def sandbox_accounts(sandbox, **fields):
     """A loader of accounts that point at a sandbox."""
@@ -49,6 +51,9 @@ def accounts_of(environment, **fields):
             upload_base_url=environment[f"{vendor.upper()}_UPLOAD_BASE_URL"],
             **values,
         )
+        if "poll_interval_seconds" not in fields:
+            # Shorter than an account may ask for; just longer than the jobs of the e2e tests take.
+            account = account.model_copy(update={"poll_interval_seconds": LOOK_GAP_SECONDS})
         return account, []
 
     return load

@@ -19,7 +19,7 @@ __all__ = ["browser", "frame_codes", "look", "sandbox", "write_manifest"]
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    with Sandbox(SandboxSettings(job_seconds=0.4, jobs_per_key=None)) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None)) as running:
         yield running
 
 

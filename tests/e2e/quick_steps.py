@@ -12,6 +12,7 @@ from longtake.domain.job import Clip
 from longtake.jobs.gate import gate
 from longtake.jobs.keeping import GateResult
 from longtake.rendering.output.reels import MadeReel
+from longtake.sandbox.clips import shelf
 
 
 async def quick_check(path: Path, sha256: str) -> GateResult:
@@ -67,8 +68,23 @@ def kept_gate(wanted, workers):
     return check
 
 
+def alike_clips(monkeypatch) -> None:
+    """All clips of a format show the same pictures; what tells jobs apart is a box behind that no player reads."""
+    render_clip = shelf.render_clip
+
+    def one_film(path: Path, *, job: int, prompt: str = "", head_frames=(), **order) -> None:
+        render_clip(path, job=0, prompt="", **order)
+        if job:
+            told = f"{job} {prompt}".encode()
+            with path.open("ab") as file:
+                file.write((8 + len(told)).to_bytes(4, "big") + b"free" + told)
+
+    monkeypatch.setattr(shelf, "render_clip", one_film)
+
+
 def without_films(monkeypatch) -> None:
     """Renders of this test join no clips and make no posters, and nothing that the gate notes is used."""
+    alike_clips(monkeypatch)
     monkeypatch.setattr("tests.plain_render.gate", kept_gate)
     monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
     monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)

@@ -17,6 +17,7 @@ from longtake.ledger.records import State
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
+from tests.e2e.quick_steps import no_pictures, without_films
 from tests.e2e.test_torn_records import rendered, settled
 from tests.plain_render import render_plain, sandbox_accounts
 
@@ -25,7 +26,8 @@ from tests.plain_render import render_plain, sandbox_accounts
 def sandbox(monkeypatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     monkeypatch.setattr("longtake.jobs.adoption.PAUSE_SECONDS", 0.05)
-    with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
+    without_films(monkeypatch)
+    with Sandbox(SandboxSettings(job_seconds=0.05, media="stub")) as running:
         yield running
 
 
@@ -126,11 +128,12 @@ def test_two_jobs_that_were_adopted_for_each_other_are_put_right_though_their_cl
     tmp_path, monkeypatch, are_links_dead
 ):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
     manifest, out = tmp_path / "m.csv", tmp_path / "out"
     manifest.write_text(
         "reel,shot,prompt,vendor,duration_seconds\nr,1,a red ball,evolink,4\nr,2,a blue cube,evolink,4\n"
     )
-    with Sandbox(SandboxSettings(job_seconds=0.2)) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=0.05)) as sandbox:
 
         async def main():
             sandbox.faults.add(Fault(kind="answer_lost_after_accept", step="submit", times=2))

@@ -29,7 +29,7 @@ def quick(monkeypatch):
     """A sandbox whose clips are stubs."""
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
         yield running
 
 

@@ -37,7 +37,7 @@ async def test_files_and_chains_at_every_vendor_create_no_asset(tmp_path, write_
             reel | {"shot": 3, "prompt": "from its end", "continue_from": "last_frame"},
             reel | {"shot": 4, "prompt": "two frames", "first_frame": "still.png", "last_frame": "still.png"},
         ]
-    with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None)) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None)) as sandbox:
         load = sandbox_accounts(sandbox)
         summary = await render_plain(write_manifest(rows), tmp_path / "out", load, check=quick_check, skip_refused=True)
         assert summary.verdicts.get("done", 0) >= 12

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
+from tests.e2e.quick_steps import without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 COLUMNS = {"duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -17,6 +19,7 @@ COLUMNS = {"duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
     settings = SandboxSettings(job_seconds=4, queue_share=0.0, jobs_per_key=1, media="stub")
     with Sandbox(settings) as running:
         yield running
@@ -45,6 +48,7 @@ async def test_what_stands_queued_is_cancelled_and_bought_by_the_next_run(tmp_pa
     assert statuses(sandbox) == ["running", "cancelled", "cancelled"]
     (words,) = [record.message for record in caplog.records if "could not be stopped" in record.message]
     assert sandbox.jobs("byteplus")[0].job_id in words
+    sandbox.jobs("byteplus")[0].ends = time.monotonic()
     sandbox.settings.jobs_per_key = None
     sandbox.settings.job_seconds = 0.2
     end = await render_plain(manifest, tmp_path / "out", sandbox_accounts(sandbox))

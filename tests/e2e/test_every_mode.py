@@ -17,6 +17,7 @@ from longtake.files.open_store import open_store
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
 from longtake.sandbox.app import Sandbox
+from longtake.sandbox.clips import shelf
 from longtake.sandbox.jobs import Job
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.quick_steps import quick_check, without_films
@@ -37,8 +38,16 @@ def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     monkeypatch.setattr("longtake.sandbox.endpoint.call_back", nobody_is_called)
     without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
         yield running
+
+
+@pytest.fixture
+def _tiny_clips(monkeypatch):
+    """Nobody looks at what comes back: of every format a second of a thumbnail."""
+    render_clip = shelf.render_clip
+    tiny = {"width": 64, "height": 36, "frames": 24}
+    monkeypatch.setattr(shelf, "render_clip", lambda path, **order: render_clip(path, **order | tiny))
 
 
 class Files:
@@ -280,6 +289,7 @@ WIRE = {
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.usefixtures("_tiny_clips")
 async def test_every_mode_and_option_of_a_vendor_ends_done(tmp_path, sandbox, write_manifest, files, vendor):
     modes = MODES | OWN[vendor]
     manifest = write_manifest(rows_of(vendor, modes, files))

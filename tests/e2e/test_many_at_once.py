@@ -18,10 +18,15 @@ from longtake.jobs.resources import open_resources
 from longtake.jobs.wait import await_end
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.rewrite import rewrite_report
-from tests.e2e.quick_steps import quick_check
+from tests.e2e.quick_steps import alike_clips, no_pictures, quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
+
+
+@pytest.fixture(autouse=True)
+def _alike_clips(monkeypatch):
+    alike_clips(monkeypatch)
 
 
 def rows_of(word: str, *, edited: str = "") -> list[dict[str, object]]:
@@ -124,8 +129,9 @@ async def test_three_manifests_on_one_output_at_once_are_all_rendered_and_all_to
     assert all(f"{word}-c/{n}" in table for word in "abc" for n in (1, 2, 3))
 
 
-@pytest.mark.parametrize("runs", [2, 5])
-async def test_replace_at_once_buys_each_edited_row_once_more(tmp_path, sandbox, write_manifest, runs):
+@pytest.mark.parametrize("runs", [2, pytest.param(5, marks=pytest.mark.slow)])
+async def test_replace_at_once_buys_each_edited_row_once_more(tmp_path, sandbox, write_manifest, monkeypatch, runs):
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
     output, load = tmp_path / "out", sandbox_accounts(sandbox)
     await render_plain(write_manifest(rows_of("a")), output, load, check=quick_check)
     manifest = write_manifest(rows_of("a", edited=" anew"))

@@ -21,7 +21,7 @@ async def test_one_job_id_for_two_submits_is_told_on_both_rows(tmp_path, monkeyp
 
     monkeypatch.setattr(VendorClient, "submit", one_id_for_all)
     path = tmp_path / "m.csv"
-    with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=0.05, media="stub")) as sandbox:
         path.write_text("reel,shot,prompt,vendor\nr,1,one ball,evolink\nr,2,two balls,evolink\n")
         end = await render_plain(path, tmp_path / "out", sandbox_accounts(sandbox))
         again = await render_plain(path, tmp_path / "out", sandbox_accounts(sandbox))

@@ -32,7 +32,7 @@ ANY_DRIFT = DriftLimits(brightness=None, contrast_ratio=None, colour=None, sharp
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, echo_frames=0)) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, echo_frames=0)) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 
 import pytest
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from longtake.media.stitching.receipt import ReelStyle
 from longtake.sandbox.app import Fault
 from longtake_cli.main import _parser
 from longtake_cli.options import render_parameters
+from tests.e2e.quick_steps import no_pictures
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -21,6 +23,11 @@ CHAIN = [SHOT | {"shot": n, "prompt": f"shot {n}", "continue_from": "clip" if n 
 PAIR = [SHOT | {"shot": n, "prompt": f"shot {n}", "generate_audio": True} for n in (1, 2)]
 
 NEVER_LOUD_ENOUGH = GatePolicy(silent="strict", silent_below_db=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
 
 
 def receipt_of(output, name="r"):
@@ -59,11 +66,12 @@ async def test_a_strict_check_makes_a_bad_clip_and_a_retake_counts_as_an_attempt
 
 
 async def test_a_clip_is_judged_by_the_checks_it_was_bought_under(tmp_path, sandbox, write_manifest):
-    sandbox.settings.job_seconds = 2.0
+    sandbox.settings.job_seconds = 600.0
     manifest, out = write_manifest(PAIR[:1]), tmp_path / "out"
     impatient = sandbox_accounts(sandbox, max_wait_seconds=0.5)
     first = await render_plain(manifest, out, impatient, gate=NEVER_LOUD_ENOUGH)
     assert [row.verdict.value for row in first.rows] == ["still_running"]
+    sandbox.jobs()[0].ends = time.monotonic()
     second = await render_plain(manifest, out, sandbox_accounts(sandbox))
     assert [row.verdict.value for row in second.rows] == ["bad_clip"]
 

@@ -19,7 +19,7 @@ async def test_a_header_that_is_nearly_right_buys_nothing(tmp_path, monkeypatch,
     without_films(monkeypatch)
     manifest = tmp_path / "m.csv"
     manifest.write_text(f"id,vendor,prompt,duration_seconds,ratio,{header}\nfox,evolink,A fox,4,16:9,480p\n", "utf-8")
-    with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as sandbox:
         with pytest.raises(InvalidManifestError) as refused:
             await render_plain(
                 manifest, tmp_path / "out", sandbox_accounts(sandbox), check=quick_check, skip_refused=skip_refused

@@ -15,6 +15,7 @@ from longtake.accounts.account import Account
 from longtake.accounts.session import LoadAccount
 from longtake.sandbox.app import Sandbox, fictitious_prices
 from tests.e2e.browsing import CHROMIUM, FLAGS, NEEDS_CHROMIUM
+from tests.e2e.quick_steps import alike_clips
 from tests.plain_render import render_plain, sandbox_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +25,10 @@ pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
-def priced(sandbox: Sandbox) -> LoadAccount:
-    """The sandbox's accounts with prices."""
+def priced(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> LoadAccount:
+    """The sandbox's accounts with prices; each clip is another only for the pictures that are kept."""
+    if "KEEP_PICTURES" not in os.environ:
+        alike_clips(monkeypatch)
     plain, prices = sandbox_accounts(sandbox), fictitious_prices()
 
     async def load(written: str) -> tuple[Account, list[str]]:

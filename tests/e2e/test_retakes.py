@@ -11,6 +11,7 @@ from longtake.media.checking.policy import DriftLimits
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.vendors.prices import fictitious_prices
+from tests.e2e.quick_steps import without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -24,6 +25,11 @@ def rows(takes: dict[int, int], edits: dict[int, str] | None = None) -> list[dic
         | {"take": takes.get(n, 1)}
         for n in range(1, 5)
     ]
+
+
+@pytest.fixture
+def _quick(monkeypatch):
+    without_films(monkeypatch)
 
 
 @pytest.fixture
@@ -41,6 +47,7 @@ def clips(output) -> list[str]:
     return [hashlib.sha256((output / f"clips/r/{n}.mp4").read_bytes()).hexdigest() for n in range(1, 5)]
 
 
+@pytest.mark.usefixtures("_quick")
 async def test_both_prices_are_told_and_nothing_that_follows_is_bought_unasked(bought, sandbox, write_manifest):
     manifest = write_manifest(rows({2: 2}))
     accounts = sandbox_accounts(sandbox, prices=fictitious_prices()["evolink"])
@@ -77,6 +84,7 @@ async def test_one_take_is_bought_and_joined_to_what_was_kept_and_stays_so(bough
     assert clips(bought) == after
 
 
+@pytest.mark.usefixtures("_quick")
 async def test_with_replace_all_that_follows_is_bought_anew(bought, sandbox, write_manifest):
     await render_plain(write_manifest(rows({2: 2})), bought, sandbox_accounts(sandbox), replace=True)
     assert bill(sandbox) == 7
@@ -95,6 +103,7 @@ async def test_a_film_whose_new_joints_step_too_far_is_held_and_costs_nothing_mo
     assert bill(sandbox) == 5
 
 
+@pytest.mark.usefixtures("_quick")
 async def test_a_follower_that_was_edited_is_not_kept(bought, sandbox, write_manifest):
     manifest = write_manifest(rows({2: 2}, {4: "another prompt"}))
     with pytest.raises(WouldReplaceError, match="r/4"):
@@ -104,6 +113,7 @@ async def test_a_follower_that_was_edited_is_not_kept(bought, sandbox, write_man
     assert bill(sandbox) == 6
 
 
+@pytest.mark.usefixtures("_quick")
 async def test_what_is_kept_may_be_taken_anew_later(bought, sandbox, write_manifest):
     await render_plain(write_manifest(rows({2: 2})), bought, sandbox_accounts(sandbox), keep_followers=True)
     end = await render_plain(write_manifest(rows({2: 3, 3: 2})), bought, sandbox_accounts(sandbox), keep_followers=True)

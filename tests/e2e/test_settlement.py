@@ -29,7 +29,7 @@ TOKENS_OF_SHOT = round(97 * 864 * 496 / 1024)
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
         yield running
 
 

@@ -37,7 +37,7 @@ def sandbox(monkeypatch):
     # Whatever Prefect server there should be, nobody answers.
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.1, jobs_per_key=None, media="stub")) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
         yield running
 
 

@@ -22,7 +22,7 @@ async def test_a_ten_bit_clip_ends_done_and_in_a_reel(tmp_path, monkeypatch, wri
     model, resolution = SIZES[name]
     row = {"id": "a", "prompt": "a cat", "vendor": "byteplus", "model": model, "resolution": resolution}
     manifest = write_manifest([row | {"ratio": "1:1", "duration_seconds": 4}])
-    with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as sandbox:
+    with Sandbox(SandboxSettings(job_seconds=0.05, media="stub")) as sandbox:
         end = await render_plain(manifest, tmp_path / "out", sandbox_accounts(sandbox, max_wait_seconds=300))
         assert end.verdicts == {"done": 1}, [row.error for row in end.rows]
         with av.open(sandbox.jobs("byteplus")[0].clip_path) as clip:

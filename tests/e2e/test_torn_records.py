@@ -47,7 +47,7 @@ def sandbox(monkeypatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     monkeypatch.setattr("longtake.jobs.adoption.PAUSE_SECONDS", 0.05)
     without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.2, media="stub")) as running:
+    with Sandbox(SandboxSettings(job_seconds=0.05, media="stub")) as running:
         yield running
 
 

@@ -6,7 +6,6 @@ The mode is part of the model id; media are plain arrays of addresses, whose ord
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 import secrets
 import time
@@ -169,7 +168,7 @@ class EvoLink(Dialect):
             "type": "video",
             "task_info": {
                 "can_cancel": True,
-                "estimated_time": math.ceil(job.ends - job.begins),
+                "estimated_time": round(job.ends - job.begins),
                 "video_duration": job.seconds,
             },
             "usage": {
