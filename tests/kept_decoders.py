@@ -14,10 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from longtake.media import workers
+from longtake.media.own_memory import allow_growth
 from longtake.media.workers import _Child
 
 _START = (workers._BEGIN, sys.executable)
 _REAL = _Child
+_FORGET_BOUND = pickle.dumps((allow_growth.__module__, f"{allow_growth.__name__}.cache_clear", (), {}, False))
+"""A call after which the next one bounds its memory anew."""
 MOST_CALLS = 100
 """Then a process is replaced, as `WorkerPool` does."""
 _STARTER = ThreadPoolExecutor(1)
@@ -75,16 +78,19 @@ class KeptChild(_Child):
             return None
 
     async def end(self) -> str:
-        if self.is_fit and self.process.poll() is None and self._may_take_all():
+        if self.is_fit and self.process.poll() is None and self._is_as_new():
             self.waiting.append((self.process, self.calls))
         else:
             stop(self.process)
         return ""
 
-    def _may_take_all(self) -> bool:
-        """Whether nothing that it read has bounded its memory more tightly than the next call expects."""
-        bounded, _ = resource.prlimit(self.process.pid, resource.RLIMIT_AS)
-        return bounded == workers.DEFAULT_MEMORY_BYTES
+    def _is_as_new(self) -> bool:
+        """Whether the next call finds the memory that it expects; a tighter bound that this one set is taken off."""
+        bounded, most = resource.prlimit(self.process.pid, resource.RLIMIT_AS)
+        if most != workers.DEFAULT_MEMORY_BYTES or bounded == most:
+            return bounded == most == workers.DEFAULT_MEMORY_BYTES
+        resource.prlimit(self.process.pid, resource.RLIMIT_AS, (most, most))
+        return self._spoken(_FORGET_BOUND, lambda share: None) is not None
 
 
 def _started() -> subprocess.Popen[bytes]:
