@@ -202,8 +202,10 @@ class Poller:
             now = self._now()
             at = max(self._due[0][0], self._quiet_until) if self._due else now + 3600
             if at > now:
+                # Not `wait_for`, which swallows a cancellation that meets the word to wake.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), at - now)
+                    async with asyncio.timeout(at - now):
+                        await self._wake.wait()
                 continue
             at, _, watch = heapq.heappop(self._due)
             if watch.future.done() or at != watch.due:

@@ -247,8 +247,10 @@ class SlotPool:
                 await self._tried(self._backend.give(lease))
 
     async def _wait(self, seconds: float | None) -> bool:
+        # Not `wait_for`: it swallows a cancellation that meets the change, and closing would wait till all has lingered.
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -32,6 +32,9 @@ SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio
 RUNNER = """
 import pathlib, runpy, sys, time
 import tests.plain_render, s3fs, av, pandas
+import longtake.rendering.render
+from tests.e2e.quick_steps import no_pictures
+longtake.rendering.render.make_pictures = no_pictures
 ready, go = map(pathlib.Path, sys.argv[1:3])
 sys.argv[1:3] = []
 ready.touch()
@@ -72,7 +75,7 @@ def run_two_at_once(folder: Path, sandbox: Sandbox, manifest: Path, output: str)
     ready = [folder / f"ready-{number}" for number in range(2)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", RUNNER, str(mark), str(go), str(manifest), output, "hold"],
+            [sys.executable, "-c", RUNNER, str(mark), str(go), str(manifest), output, "hold", '{"quick": true}'],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

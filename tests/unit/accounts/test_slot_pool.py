@@ -273,3 +273,16 @@ async def test_waiters_are_served_whatever_else_of_the_backend_fails():
         pool.release(lease)
         await asyncio.sleep(0.05)
     await pool.close()
+
+
+@jumping
+async def test_closing_as_a_slot_comes_back_waits_for_no_other_link_of_its_chain():
+    backend = FixedSlots(1)
+    pool = SlotPool(backend, clock=now)
+    lease = await pool.acquire()
+    await asyncio.sleep(0.1)  # the pool waits for something to change
+    begun = now()
+    pool.release(lease)
+    await pool.close()
+    assert backend.held == 0
+    assert now() - begun < 0.5
