@@ -247,7 +247,7 @@ class SlotPool:
                 await self._tried(self._backend.give(lease))
 
     async def _wait(self, seconds: float | None) -> bool:
-        # Not `wait_for`: it swallows a cancellation that meets the change, and closing would wait till all has lingered.
+        # Not `wait_for`: it swallows a cancellation that meets the change, and closing would wait till all lingered.
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
