@@ -73,7 +73,8 @@ async def plan_manifest(
             the first reel.
         route: Of several vendors: prefer, in the order in which they are written; cheapest, the one whose highest
             price is lowest first.
-        on_refused: What moderation refused: hold, or next, buy it at the next of the vendors that its row names.
+        on_refused: What moderation, or a vendor, refused as it stands: hold it, or next, show it to the next of the
+            vendors that its row names.
         replace: Whether changed shots would be bought again although their take was not raised.
         keep_followers: Whether what follows a shot whose take was raised would be kept.
         max_attempts: Purchases of one shot take in all, after the vendor's own retryable failure.

@@ -108,8 +108,8 @@ async def render_manifest(
             soon; manifest, the shot of the first reel, so that the first films are there first.
         route: Of several vendors: prefer, in the order in which they are written; cheapest, the one whose highest
             price is lowest first.
-        on_refused: What a vendor's moderation refused: hold it, or next, buy it at the next of the vendors that its
-            row names.
+        on_refused: What moderation, or a vendor, refused as it stands: hold it, or next, show it to the next of the
+            vendors that its row names.
         brake: A vendor's account is held once so many of its clips in a row were paid and not got; 0 switches it off.
         skip_refused: Render the reels that have no violation instead of refusing the whole manifest.
         replace: Buy changed shots again although their take was not raised.

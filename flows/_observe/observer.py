@@ -32,6 +32,7 @@ from flows._observe.review import REVIEW, has_reviews, review, what_waits
 from longtake.accounts.account import limit_name
 from longtake.accounts.slots import Scarcity
 from longtake.accounts.transport import redact
+from longtake.domain.errors import VendorAccountError
 from longtake.domain.events import ENDS, RunEvent
 from longtake.domain.job import Job
 from longtake.domain.text import one_line
@@ -87,6 +88,7 @@ class RunObserver:
         self._meter = meter
         self._scarcity = scarcity
         self._troubles: dict[str, str] = {}
+        self._refusing: set[str] = set()
         self._seen = -1
         self._over = asyncio.Event()
 
@@ -121,6 +123,7 @@ class RunObserver:
             said = f": {reason}" if reason else ""
             self._log.warning("%s: %s%s. Next: %s", name, outcome.verdict.value, said, outcome.next_action)
         self._events.ended(result)
+        self._tell_refused(result)
 
     async def waiting(self) -> None:
         """Tells at the run's end of the shots that wait for a person."""
@@ -154,6 +157,13 @@ class RunObserver:
     def close(self) -> None:
         """The run is over."""
         self._over.set()
+
+    def _tell_refused(self, result: ShotResult) -> None:
+        """Tells the command once of each account that refuses while its shots are made elsewhere, and so are done."""
+        for account, trouble in result.passed.items():
+            if isinstance(trouble, VendorAccountError) and account not in self._refusing:
+                self._refusing.add(account)
+                tell_note(f"{account} refuses: {one_line(redact(str(trouble)))}; rows that name others too go to those")
 
     async def _show_progress(self, *, over: bool = False) -> None:
         changed = not over and self._note_troubles()

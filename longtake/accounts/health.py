@@ -100,7 +100,7 @@ def _key(client: VendorClient, reply: Reply) -> Finding:
 async def _balance(client: VendorClient) -> Finding:
     call = client.adapter.balance_call()
     if call is None:
-        return Finding("balance", None, "not told by this vendor")
+        return Finding("balance", None, "this vendor has no way to ask")
     try:
         reply = await client.transport.send_again(call)
         if (failure := client.failure(reply)) is not None:

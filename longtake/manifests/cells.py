@@ -136,7 +136,8 @@ def parse_vendor(text: str) -> str:
     for vendor in vendors:
         if not _VENDOR.fullmatch(vendor):
             which = f"{vendor!r}" if len(vendors) > 1 else "this"
-            raise CellError(f"{which} is not a vendor's name", "write a name such as evolink, or evolink/NAME")
+            fix = "write a name such as evolink, or evolink/NAME; several with | between them, evolink|anyfast"
+            raise CellError(f"{which} is not a vendor's name", fix)
     accounts = [vendor if "/" in vendor else f"{vendor}/default" for vendor in vendors]
     if twice := next((each for number, each in enumerate(accounts) if each in accounts[:number]), None):
         name = twice.removesuffix("/default")

@@ -56,7 +56,7 @@ class RenderOptions(BaseModel):
     route: Route = "prefer"
     """of several vendors: prefer, in the order in which they are written; cheapest, the lowest price first"""
     on_refused: OnRefused = "hold"
-    """what moderation refused: hold it, or buy it at the next of several vendors"""
+    """what moderation, or a vendor, refused as it stands: hold it, or show it to the next of several vendors"""
     brake: Count = IN_A_ROW
     """hold a vendor's account once N of its clips in a row were paid and not got; 0 is off"""
     skip_refused: bool = False

@@ -310,6 +310,7 @@ class Run:
             return await self._resume(shot, job)
         is_ours = job.run in ("", self.options.run)
         words = f"job {job.job_id}" + ("" if is_ours else ", bought by another run meanwhile")
+        words += self._accounts.passed_words(shot)
         self.on_event(RunEvent.BOUGHT if is_ours else RunEvent.RESUMED, shot, words)
         try:
             snapshot = await self.steps.await_job(job, False)

@@ -63,7 +63,7 @@ class Table(NamedTuple):
 def tables(adapter: Adapter, prices: Prices | None = None) -> list[Table]:
     """Everything that the data says about one vendor."""
     media = ("wire model", "pictures", "videos", "sounds")
-    price = ("wire model", "USD per unit", "with reference video", "beside it", "source")
+    price = ("wire model", f"{_currencies(adapter)} per unit", "with reference video", "beside it", "source")
     return [
         model_table(adapter, prices),
         Table("Options", ("wire model", "prompt", "ratios", "options"), _grouped(adapter, _option_cells)),
@@ -74,7 +74,7 @@ def tables(adapter: Adapter, prices: Prices | None = None) -> list[Table]:
 
 def model_table(adapter: Adapter, prices: Prices | None = None) -> Table:
     """One row per wire model: the neutral name it answers to, its modes, seconds, resolutions and price in brief."""
-    headings = ("model", "wire model", "modes", "seconds", "resolutions", "price in USD")
+    headings = ("model", "wire model", "modes", "seconds", "resolutions", f"price in {_currencies(adapter)}")
     rows = [
         (
             model.neutral or "",
@@ -274,6 +274,11 @@ def _media_bounds(limits: MediaLimits) -> Iterator[str]:
 
 def _figures(prices: Mapping[str, float]) -> str:
     return ", ".join(f"{usd:g}" if size == "*" else f"{size} {usd:g}" for size, usd in prices.items())
+
+
+def _currencies(adapter: Adapter) -> str:
+    """What prices are in; one that is not in US dollars says so itself."""
+    return "USD or CNY" if any(model.cny_price for model in adapter.models) else "USD"
 
 
 def _price_of(model: Model, prices: Prices | None) -> Price:

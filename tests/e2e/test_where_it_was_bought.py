@@ -63,6 +63,16 @@ async def test_a_void_submit_binds_a_shot_to_no_vendor(tmp_path, sandbox, write_
     assert (await Budget(Ledger(open_store(str(tmp_path / "out")))).open()).spent_usd == row.price_high_usd
 
 
+async def test_a_shot_that_goes_on_to_the_next_vendor_says_so_where_it_is_bought(sandbox, write_manifest, render):
+    sandbox.faults.add(Fault(kind="no_balance", step="submit", vendor="evolink"))
+    events = []
+    await render(write_manifest(ROW), vendor="evolink|anyfast", events=events)
+    [words] = [words for event, _, words in events if event == "bought"]
+    assert [entry.vendor for entry in sandbox.bill.entries] == ["anyfast"]
+    assert words.startswith("job ")
+    assert "; nothing bought at evolink: Insufficient quota" in words
+
+
 async def test_a_held_row_is_told_at_the_vendor_that_is_asked_for(sandbox, write_manifest, render):
     manifest = write_manifest(ROW)
     sandbox.faults.add(Fault(kind="no_balance", step="submit", vendor="evolink"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from contextlib import closing
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,9 +24,10 @@ from deployments import notifications
 from deployments.server_contents import bootstrap
 from flows import reconcile_jobs as reconcile_flow
 from flows._observe.events import MOST_UNBEGUN, RunEvents, deliver
+from flows._observe.observer import AUDIENCE, RunObserver
 from flows._observe.review import what_waits
 from flows.render_manifest import render_manifest
-from longtake.domain.errors import BudgetExceededError
+from longtake.domain.errors import BudgetExceededError, InsufficientBalanceError
 from longtake.domain.job import Clip
 from longtake.domain.verdicts import Outcome, Verdict
 from longtake.files.open_store import open_store
@@ -32,7 +35,7 @@ from longtake.jobs.reconcile import dying_links
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
-from longtake.rendering.shot_result import ShotResult
+from longtake.rendering.shot_result import DONE, ShotResult
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
 from longtake.sandbox.settings import SandboxSettings
@@ -161,6 +164,23 @@ class TestWithoutAServer:
         assert [told["words"] for name, told in emitted if name == "longtake.budget.reached"] == [
             "r0/1 is held: the budget: up to 1 USD are needed"
         ]
+
+    async def test_an_account_that_refuses_while_others_make_its_shots_is_told_to_the_command_once(
+        self, prepared, emitted, monkeypatch
+    ) -> None:
+        monkeypatch.setattr("flows._observe.observer.get_run_logger", logging.getLogger)
+        progress: Any = SimpleNamespace(may_be_bought=lambda shot: None)
+        observer, told = RunObserver(prepared, progress, progress, lambda account: None), list[str]()
+        heard: Any = SimpleNamespace(note=told.append)
+        token = AUDIENCE.set(heard)
+        try:
+            for shot in prepared.rendered_shots:
+                passed = {"evolink/default": InsufficientBalanceError("used up")}
+                observer.ended(ShotResult(shot, DONE, passed=passed))
+        finally:
+            AUDIENCE.reset(token)
+        assert told == ["evolink/default refuses: used up; rows that name others too go to those"]
+        assert [name for name, _ in emitted].count("longtake.account.refused") == 1
 
     async def test_a_shot_that_waits_for_a_person_is_told_by_the_run_that_brought_it_and_by_no_later_one(
         self, prepared, emitted

@@ -25,6 +25,7 @@ from longtake.domain.errors import (
     VendorError,
 )
 from longtake.domain.identity import attempt_identity
+from longtake.domain.text import one_line
 from longtake.domain.verdicts import Verdict, outcome_of
 from longtake.ledger.attempts import failed_at
 from longtake.ledger.ledger import Ledger
@@ -148,6 +149,13 @@ class OpenAccounts:
         if len(ended) < 2 or error not in ended.values():
             return str(error)
         return "; ".join(f"{account.removesuffix('/default')}: {each}" for account, each in ended.items())
+
+    def passed_words(self, shot: Shot) -> str:
+        """Where this run could not buy a shot that it bought elsewhere, and why; "" where it was nowhere."""
+        ended = self.ended(shot).items()
+        return "".join(
+            f"; nothing bought at {account.removesuffix('/default')}: {one_line(str(why))}" for account, why in ended
+        )
 
     def next_change(self) -> float | None:
         """When, by the loop's clock, an account that is passed by may be tried again; None where none is."""

@@ -40,7 +40,9 @@ def stored_films(store: Store, wanted: Sequence[str] = ()) -> list[StoredFilm]:
     receipts = _receipts(store)
     reels = {receipt["reel"] for receipt in receipts.values()}
     if not receipts:
-        raise ConfigurationError(f"{store.url}: no film was made there; `longtake render` makes them")
+        raise ConfigurationError(
+            f"{store.url}: no film was made there; name the folder that `longtake render` was given as --output"
+        )
     if unknown := [name for name in wanted if not any(_is_named(reel, (name,)) for reel in reels)]:
         some = ", ".join(sorted(reels)[:5]) + (", …" if len(reels) > 5 else "")
         raise ConfigurationError(f"{store.url} has no film of {', '.join(unknown)}. It has {some}")

@@ -188,6 +188,15 @@ def test_an_unknown_price_is_unknown_and_the_command_that_sets_it_is_told():
     assert missing_prices(made(row(1), quote=prices()).shots) == []
 
 
+@pytest.mark.parametrize(("vendor", "more", "is_told"), [("volcengine", {}, True), ("byteplus", {}, False)])
+def test_where_a_vendors_list_is_in_yuan_what_one_is_worth_is_asked_for_first(vendor, more, is_told):
+    plan = made(row(1, vendor=vendor, **more), quote=PriceBook({}))
+    lines = missing_prices(plan.shots)
+    assert any("VOLCENGINE_USD_PER_CNY=0.14" in line for line in lines) == is_told
+    searching = made(row(1, vendor=vendor, web_search=True), quote=PriceBook({}))
+    assert not any("USD_PER_CNY" in line for line in missing_prices(searching.shots))
+
+
 def test_prices_that_cannot_be_read_name_the_account():
     with pytest.raises(ConfigurationError, match="evolink/default"):
         prices(unit="furlong")

@@ -142,6 +142,13 @@ async def test_what_was_refused_goes_on_at_a_persons_word_alone(error):
     assert World("next").goes_on(error)
 
 
+async def test_what_is_bought_elsewhere_tells_where_nothing_was_and_why():
+    world = World()
+    assert world.accounts.passed_words(world.shot) == ""
+    assert world.goes_on(InsufficientBalanceError("used up"))
+    assert world.accounts.passed_words(world.shot) == "; nothing bought at evolink: used up"
+
+
 async def test_another_attempt_goes_where_the_shot_has_failed_least():
     world = World()
     world.ended(1, A)
