@@ -75,7 +75,9 @@ def even_without_server(task: Any) -> Callable[..., Awaitable[Any]]:
 async def _refuses(host: str, port: int) -> bool:
     """Whether nothing listens there; a server that is slow, or behind a proxy, does not refuse."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _CONNECT_SECONDS)
+        # Not asyncio.wait_for, which in Python 3.11 forgets a cancel that comes together with what it waits for.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
     except ConnectionRefusedError:
         return True
     except OSError:  # a timeout too

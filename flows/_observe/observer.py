@@ -150,7 +150,8 @@ class RunObserver:
         while not self._over.is_set():
             await self._show_progress()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), EVERY_SECONDS)
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._over.wait()
         await self._show_progress(over=True)
         await asyncio.to_thread(deliver)
 

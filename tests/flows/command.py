@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.sandbox.app import Fault, Sandbox
 from tests.flows.conftest import ROOT
+from tests.warm import warm
 
 HEADER = "id,vendor,prompt,duration_seconds,resolution,ratio"
 
@@ -30,6 +31,8 @@ class CommandLine:
     names: tuple[str, ...] = ("fox", "hare")
     account: str = "default"
     options: str = ""
+    python: tuple[str, ...] = field(default_factory=warm)
+    """How Python is started: `(sys.executable,)` for what is about its start."""
     output: Path = field(init=False)
     manifest: Path = field(init=False)
 
@@ -50,7 +53,7 @@ class CommandLine:
 
     def shell(self, words: str, *, seconds: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs words of the shell in which `longtake` is the command."""
-        longtake = f'longtake() {{ "{sys.executable}" -m longtake_cli.main "$@"; }}; '
+        longtake = f'longtake() {{ {shlex.join(self.python)} -m longtake_cli.main "$@"; }}; '
         command = ["bash", "-c", longtake + words]
         environment = self.variables | variables
         return subprocess.run(
@@ -59,7 +62,7 @@ class CommandLine:
 
     def start(self, **arguments: object) -> subprocess.Popen[str]:
         """Starts the render; its words are kept in `render.err`."""
-        command = [sys.executable, "-m", "longtake_cli.main", *self.render.split()]
+        command = [*self.python, "-m", "longtake_cli.main", *self.render.split()]
         with (self.folder / "render.err").open("w") as words:
             return subprocess.Popen(
                 command, cwd=ROOT, env=self.variables, stdout=words, stderr=words, text=True, **arguments

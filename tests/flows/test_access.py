@@ -20,6 +20,7 @@ from deployments.local.server.access import private_home, secret_of
 from deployments.local.server.join import Places
 from tests.flows.conftest import ROOT, PrefectServer, basic_login, clean_environment
 from tests.flows.test_local_server import Client, server_processes
+from tests.warm import warm
 
 KEY = "pk-planted-0123456789abcdef"
 
@@ -163,7 +164,7 @@ async def test_another_user_of_the_machine_gets_no_secret(prefect_server: Prefec
 def test_another_terminal_of_the_same_home_joins_with_the_address_alone(prefect_server: PrefectServer) -> None:
     environment = clean_environment(prefect_server.home) | {"PREFECT_API_URL": prefect_server.api_url}
     ended = subprocess.run(
-        [sys.executable, "-m", "longtake_cli.main", "reconcile", "--output", str(prefect_server.home / "none")],
+        [*warm(), "-m", "longtake_cli.main", "reconcile", "--output", str(prefect_server.home / "none")],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.flows.conftest import ROOT, PrefectServer
+from tests.warm import warm
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_render_is_called_back_and_one_whose_port_is_taken_is_refused(
             "LONGTAKE_CALLBACK_URL": "https://studio.example/longtake",
             "LONGTAKE_CALLBACK_LISTEN": f"127.0.0.1:{port}",
         }
-        command = [sys.executable, "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
+        command = [*warm(), "-m", "longtake_cli.main", "render", str(manifest), "--output", str(output)]
 
         def render() -> subprocess.CompletedProcess[str]:
             return subprocess.run(

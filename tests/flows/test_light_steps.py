@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from unittest.mock import Mock
 
+import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows._detour as detour
@@ -34,6 +36,25 @@ async def test_steps_that_begin_together_ask_for_the_server_once_and_see_at_once
         await asyncio.sleep(detour.ANSWER_STANDS_SECONDS)
         assert await way.is_needed()
         assert await way.is_needed(), "an answer of before must not count once the server is known to be gone"
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_cancel_that_comes_together_with_the_servers_answer_is_not_forgotten(monkeypatch, steps):
+    answered = asyncio.get_running_loop().create_future()
+
+    async def connection(host, port):
+        return await answered
+
+    monkeypatch.setattr(asyncio, "open_connection", connection)
+    asking = asyncio.ensure_future(detour._refuses("127.0.0.1", 1))
+    await asyncio.sleep(0.01)
+    answered.set_result((None, Mock()))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    was_over = asking.done()
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert asking.cancelled() != was_over
 
 
 def line(level: int, words: str, error: Exception | None = None) -> logging.LogRecord:

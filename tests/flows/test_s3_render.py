@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas
@@ -14,6 +13,7 @@ from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.s3_server import s3_server
 from tests.flows.conftest import ROOT
 from tests.flows.project import Project
+from tests.warm import warm
 
 STORYBOARD = str(ROOT / "examples/storyboard.parquet")
 
@@ -38,7 +38,7 @@ def check(store, prefix: str) -> None:
 def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, prefect_server, tmp_path: Path):
     with Sandbox(SandboxSettings(job_seconds=0.5)) as sandbox:
         environment = prefect_server.environment() | sandbox.environment() | store.environment
-        command = [sys.executable, "-m", "longtake_cli.main", "render", STORYBOARD, "--output", "s3://s3-render/cli"]
+        command = [*warm(), "-m", "longtake_cli.main", "render", STORYBOARD, "--output", "s3://s3-render/cli"]
         for _ in range(2):
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_the_command_line_renders_into_s3_and_a_second_time_buys_nothing(store, 
         assert "5/5 rows done; 0 bought now" in done.stderr
         check(store, "cli")
         report = subprocess.run(
-            [sys.executable, "-m", "longtake_cli.main", "report", "s3://s3-render/cli"],
+            [*warm(), "-m", "longtake_cli.main", "report", "s3://s3-render/cli"],
             cwd=tmp_path,
             env=environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True,

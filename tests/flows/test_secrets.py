@@ -8,7 +8,6 @@ import csv
 import json
 import secrets
 import subprocess
-import sys
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from tests.flows.conftest import ROOT, PrefectServer
 from tests.flows.own_server import OwnServer, own_server
 from tests.flows.project import Project, deployed, worker_of
 from tests.unit.media_server import media_server, picture
+from tests.warm import warm
 
 MANNERS = ("rejects", "refuses", "pages", "babbles", "works")
 """Block documents of every vendor, by how the vendor behind them repeats what it was sent."""
@@ -252,7 +252,7 @@ def test_no_file_log_or_database_holds_a_key_or_a_signed_link(
 
 def command_line(project: Project, *arguments: str) -> None:
     """A command in the project's folder, what it says kept in a file."""
-    command = [sys.executable, "-m", "longtake_cli.main", *arguments]
+    command = [*warm(), "-m", "longtake_cli.main", *arguments]
     done = subprocess.run(
         command,
         cwd=project.folder,

@@ -48,6 +48,7 @@ BOUNDED = ("ASCII alone, file names too",)
     "kind", [pytest.param(kind, marks=[] if kind in BOUNDED else pytest.mark.slow) for kind in RENDERS]
 )
 def test_a_render_comes_to_its_end_whatever_becomes_of_its_words(line: CommandLine, kind: str) -> None:
+    line.python = (sys.executable,)
     code = line.folder / "code"
     words = RENDERS[kind].replace("RENDER", line.render).replace("CODE", str(code))
     ended = line.shell(words.replace("OUT", str(line.folder / "words")).replace("PIPE", f"{line.folder}/pipe"))
@@ -95,6 +96,8 @@ def test_json_lines_tell_what_is_spent_by_this_run_and_those_before(line: Comman
 def test_commands_whose_words_are_their_work_tell_by_their_code_that_the_words_were_lost(
     line: CommandLine, command: str, onto: str, expected: int
 ) -> None:
+    if ">&-" in onto:
+        line.python = (sys.executable,)
     words = command.replace("MANIFEST", str(line.manifest))
     ended = line.shell(f"set -o pipefail; longtake {words} {onto}")
 
@@ -108,6 +111,7 @@ def test_commands_whose_words_are_their_work_tell_by_their_code_that_the_words_w
     ["ascii:strict", *(pytest.param(each, marks=pytest.mark.slow) for each in ("latin-1", "ascii", "cp1252"))],
 )
 def test_a_plan_is_shown_in_any_encoding(line: CommandLine, encoding: str) -> None:
+    line.python = (sys.executable,)
     ended = line.shell(f"longtake plan {line.manifest}", PYTHONIOENCODING=encoding)
 
     assert ended.returncode == 0, ended.stderr

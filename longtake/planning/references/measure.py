@@ -148,11 +148,12 @@ class _Looks:
 
     async def _called(self, function: Callable[..., T], source: str | bytes | Served) -> T:
         deadline_seconds = self._deadline_seconds + START_SECONDS
-        work = self._workers.call(function, source, deadline_seconds=2 * deadline_seconds)
-        return await asyncio.wait_for(work, deadline_seconds)
+        async with asyncio.timeout(deadline_seconds):
+            return await self._workers.call(function, source, deadline_seconds=2 * deadline_seconds)
 
     async def _remote(self, url: str) -> MediaFacts:
-        file = await asyncio.wait_for(open_ranged(url, self._media), self._deadline_seconds)
+        async with asyncio.timeout(self._deadline_seconds):
+            file = await open_ranged(url, self._media)
         try:
             async with served(file.size_bytes, _reader(file)) as there:
                 return await self._opened(there)
@@ -161,9 +162,8 @@ class _Looks:
             await _in_thread(file.close)
 
     async def _object(self, source: str) -> MediaFacts:
-        file, size_bytes = await asyncio.wait_for(
-            _in_thread(lambda: _opened_object(source, self._buckets)), self._deadline_seconds
-        )
+        async with asyncio.timeout(self._deadline_seconds):
+            file, size_bytes = await _in_thread(lambda: _opened_object(source, self._buckets))
         try:
             async with served(size_bytes, _reader(file)) as there:
                 return await self._opened(there)
