@@ -48,6 +48,14 @@ class Visit:
     questions: list[str] = field(default_factory=list)
     """Asked before leaving, and answered with yes."""
 
+    def __post_init__(self) -> None:
+        self.heeded: dict[str, Callable[[Any], None]] = {
+            "console": lambda message: self.complaints.append(message.text),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "dialog": self.answer,
+            "request": lambda request: self.requests.append(request.url),
+        }
+
     def answer(self, dialog: Any) -> None:
         """What a browser asks of itself is let through; a page has nothing to say in boxes."""
         (self.questions if dialog.type == "beforeunload" else self.complaints).append(f"dialog {dialog.message}")
@@ -75,20 +83,46 @@ class Visit:
 Look = Callable[..., Visit]
 
 
-@pytest.fixture
-def look(browser: Any, output: Path) -> Iterator[Look]:
-    """Opens a view's page from disk; at the end no page may have complained or asked for anything but files."""
-    visits: list[tuple[Any, Visit]] = []
+@pytest.fixture(scope="module")
+def kept_pages(browser: Any) -> dict[str, Any]:
+    """A page for each kind of screen, for test after test: another renderer costs more than what it is to show."""
+    return {}
 
-    def open_page(view: ReportView, *, clock: bool = False, **context_options: Any) -> Visit:
-        context = browser.new_context(**{"viewport": DESK} | context_options)
+
+def _left_as_new(page: Any) -> None:
+    """Nothing of a test's is found by the next one."""
+    page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")
+    page.mouse.move(0, 0)
+
+
+@pytest.fixture
+def look(browser: Any, kept_pages: dict[str, Any], output: Path) -> Iterator[Look]:
+    """Opens a view's page from disk; at the end no page may have complained or asked for anything but files."""
+    visits: list[tuple[bool, Visit]] = []
+    taken: set[str] = set()
+
+    def page_for(options: dict[str, Any], *, is_kept: bool) -> Any:
+        kind = repr(sorted(options.items()))
+        if is_kept and (page := kept_pages.get(kind)) is not None:
+            page.set_viewport_size(options["viewport"])
+            page.emulate_media(color_scheme=options.get("color_scheme", "light"))
+            return page
+        context = browser.new_context(**options)
         context.set_default_timeout(60_000)
-        visit = Visit(context.new_page())
-        visits.append((context, visit))
-        visit.page.on("console", lambda message: visit.complaints.append(message.text))
-        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        visit.page.on("dialog", visit.answer)
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        page = context.new_page()
+        if is_kept:
+            kept_pages[kind] = page
+        return page
+
+    def open_page(view: ReportView, *, clock: bool = False, fresh: bool = False, **context_options: Any) -> Visit:
+        options = {"viewport": DESK} | context_options
+        is_kept = not (clock or fresh) and repr(options) not in taken
+        taken.add(repr(options))
+        visit = Visit(page_for(options, is_kept=is_kept))
+        visits.append((is_kept, visit))
+        for event, heed in visit.heeded.items():
+            visit.page.on(event, heed)
         if clock:
             visit.page.clock.install()
         path = output / f"report-{len(visits)}.html"
@@ -97,7 +131,13 @@ def look(browser: Any, output: Path) -> Iterator[Look]:
         return visit
 
     yield open_page
-    for context, visit in visits:
-        context.close()
+    for is_kept, visit in visits:
+        if is_kept:
+            for event in ("console", "pageerror", "request"):
+                visit.page.remove_listener(event, visit.heeded[event])
+            _left_as_new(visit.page)
+            visit.page.remove_listener("dialog", visit.heeded["dialog"])
+        else:
+            visit.page.context.close()
         assert visit.complaints == []
         assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []

@@ -11,9 +11,9 @@ import pytest
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.clips import framecode
 from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.browsing import browser, look
+from tests.e2e.browsing import browser, kept_pages, look
 
-__all__ = ["browser", "frame_codes", "look", "sandbox", "write_manifest"]
+__all__ = ["browser", "frame_codes", "kept_pages", "look", "sandbox", "write_manifest"]
 
 
 @pytest.fixture

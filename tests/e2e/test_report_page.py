@@ -170,7 +170,7 @@ def test_the_keyboard_reaches_everything(look: Look) -> None:
 
 
 def test_the_theme_can_be_chosen_and_is_kept(look: Look) -> None:
-    visit = look(small_run(), color_scheme="dark")
+    visit = look(small_run(), fresh=True, color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = visit.page.evaluate(colour)
     visit.page.get_by_role("button", name="Theme: auto").click()
