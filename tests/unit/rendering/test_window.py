@@ -139,6 +139,36 @@ async def test_a_reel_that_has_begun_makes_room_for_one_that_waits():
     assert stage.begun == [f"r{n}" for n in range(9)]
 
 
+async def test_while_clips_come_home_slowly_no_more_reels_are_opened():
+    stage = Stage()
+    turns = Window(lambda *told: None, most_waiting=2, most_coming=2)
+    reels = [[shot(f"r{n}"), shot(f"r{n}", number="2")] for n in range(6)]
+    work = asyncio.create_task(turns.bring(reels, stage.bring))
+    await a_moment()
+    for number in (0, 1):
+        turns.tell(RunEvent.BOUGHT, reels[number][0], "job")
+        turns.tell(RunEvent.FINISHED, reels[number][0], "")
+    await a_moment()
+    assert stage.begun == ["r0", "r1"]
+    turns.tell(RunEvent.DONE, reels[0][0], "")
+    await a_moment()
+    assert stage.begun == ["r0", "r1"]  # its film is yet to be made
+    turns.tell(RunEvent.QUEUED, reels[1][1], "")
+    await a_moment()
+    assert stage.begun == ["r0", "r1", "r2", "r3"]  # it waits for the vendor again, and not for us
+    turns.tell(RunEvent.BOUGHT, reels[2][0], "job")
+    turns.tell(RunEvent.ENDED, reels[2][0], "failed")
+    await a_moment()
+    assert stage.begun == ["r0", "r1", "r2", "r3"]
+    stage.end("r0")
+    await a_moment()
+    assert stage.begun == ["r0", "r1", "r2", "r3", "r4"]
+    for number in range(6):
+        stage.end(f"r{number}")
+    await work
+    assert stage.begun == [f"r{n}" for n in range(6)]
+
+
 async def test_what_waits_for_one_account_keeps_nothing_closed_that_another_may_take():
     stage, reels = Stage(), [[shot(f"e{n}")] for n in range(5)]
     pool = shot("pool")
