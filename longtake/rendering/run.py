@@ -147,6 +147,7 @@ class Run:
         if result.outcome.verdict is Verdict.UNKNOWN_OUTCOME:
             with contextlib.suppress(Exception):  # the advice that is good for all such shots stays
                 result.outcome = await asyncio.to_thread(self._with_command, shot, result.outcome)
+        result.outcome = self._accounts.with_word(shot, result.outcome, result.cause)
         self._places.leave(self._order[shot])
         self._links.leave(shot)
         result.finished_at = result.finished_at or time.time()

@@ -73,6 +73,27 @@ async def test_a_shot_that_goes_on_to_the_next_vendor_says_so_where_it_is_bought
     assert "; nothing bought at evolink: Insufficient quota" in words
 
 
+@pytest.mark.parametrize("kind", ["moderation", "bad_request"])
+async def test_what_one_vendor_refused_names_the_word_that_shows_it_to_the_next(sandbox, write_manifest, render, kind):
+    manifest = write_manifest(ROW)
+    sandbox.faults.add(Fault(kind=kind, step="submit", vendor="evolink", times=None))
+    [row] = (await render(manifest, vendor="evolink|anyfast")).rows
+    assert row.next_action.endswith(
+        ", or run again with `--on-refused next`" + told(kind) + ", which shows it to anyfast"
+    )
+    [row] = (await render(manifest, vendor="evolink|anyfast", on_refused="next")).rows
+    assert (row.verdict, row.vendor, sandbox.bill.count()) == ("done", "anyfast", 1)
+
+
+async def test_a_row_of_one_vendor_or_refused_by_all_names_no_such_word(sandbox, write_manifest, render):
+    manifest = write_manifest(ROW)
+    sandbox.faults.add(Fault(kind="moderation", step="submit", times=None))
+    for vendor, on_refused in (("evolink", "hold"), ("evolink|anyfast", "next"), ("evolink|anyfast", "hold")):
+        [row] = (await render(manifest, vendor=vendor, on_refused=on_refused)).rows
+        assert (row.verdict, "--on-refused" in row.next_action) == ("content_refused", False)
+    assert sandbox.bill.count() == 0
+
+
 async def test_a_held_row_is_told_at_the_vendor_that_is_asked_for(sandbox, write_manifest, render):
     manifest = write_manifest(ROW)
     sandbox.faults.add(Fault(kind="no_balance", step="submit", vendor="evolink"))
@@ -113,3 +134,7 @@ def shot_models(vendor):
     from longtake.vendors import VENDORS
 
     return VENDORS[vendor].models
+
+
+def told(kind):
+    return " (with a higher `--max-attempts` where a film was paid)" if kind == "moderation" else ""

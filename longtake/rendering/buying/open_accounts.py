@@ -26,7 +26,7 @@ from longtake.domain.errors import (
 )
 from longtake.domain.identity import attempt_identity
 from longtake.domain.text import one_line
-from longtake.domain.verdicts import Verdict, outcome_of
+from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.ledger.attempts import failed_at
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
@@ -156,6 +156,19 @@ class OpenAccounts:
         return "".join(
             f"; nothing bought at {account.removesuffix('/default')}: {one_line(str(why))}" for account, why in ended
         )
+
+    def with_word(self, shot: Shot, outcome: Outcome, cause: BaseException | None) -> Outcome:
+        """What was refused, with the word that shows it to the next of the shot's accounts, where there is one."""
+        refused = outcome.verdict is Verdict.CONTENT_REFUSED
+        if self.on_refused == "next" or not (refused or isinstance(cause, _ASKS_FOR_ANOTHER_ROW)):
+            return outcome
+        saw = {shot.account, *(account for account, is_no in failed_at(shot.attempts) if is_no)}
+        others = [each.removesuffix("/default") for each in self.others(shot) if each not in saw]
+        if not others:
+            return outcome
+        paid = " (with a higher `--max-attempts` where a film was paid)" if refused else ""
+        word = f"or run again with `--on-refused next`{paid}, which shows it to {others[0]}"
+        return outcome.model_copy(update={"advice": f"{outcome.next_action}, {word}"})
 
     def next_change(self) -> float | None:
         """When, by the loop's clock, an account that is passed by may be tried again; None where none is."""
