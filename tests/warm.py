@@ -38,6 +38,8 @@ IMPORTED = (
     "longtake_cli.options",
     "longtake_cli.plan",
     "longtake_cli.render",
+    "deployments.server_contents",
+    "prefect.cli",
     "prefect.engine",
     "prefect.flow_engine",
     "tests.plain_render",

@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,12 +23,15 @@ import httpx
 import pytest
 from prefect.flow_engine import load_flow_run, run_flow
 
+from flows.decide import decide
 from flows.render_manifest import render_manifest
 from longtake.sandbox.app import Sandbox, SandboxSettings
 from tests.flows.conftest import ROOT, basic_login
 from tests.flows.test_local_server import wait_for
+from tests.warm import warm
 
 PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
+FLOWS = {flow.name: flow for flow in (render_manifest, decide)}
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 RETRY = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
 CANCEL = {"state": {"type": "CANCELLING"}}
@@ -93,16 +97,53 @@ class Project:
     def run_here(self, name: str, **parameters: Any) -> dict[str, Any]:
         """A run of a deployment that this process executes, for what needs no worker: a start less, seconds of CPU."""
         run = self.run(name, "PENDING", **parameters).raise_for_status().json()  # no worker takes a pending one
-        flow: Any = render_manifest
+        with self._in_its_place(name), ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
+            thread.submit(copy_context().run, self._execute, run).result()
+        return self.read(run["id"])
+
+    @contextmanager
+    def working_here(self, name: str = "render-manifest-sandbox") -> Iterator[None]:
+        """Inside, this process executes what is scheduled, children and retries too, and the worker is given nothing.
+
+        Args:
+            name: The deployment whose variables all these runs have.
+        """
+        over, taken = threading.Event(), set[str]()
+
+        def look(runs: ThreadPoolExecutor) -> None:
+            while not over.wait(0.1):
+                now = datetime.now(UTC).isoformat()
+                due = {"state": {"type": {"any_": ["SCHEDULED"]}}, "next_scheduled_start_time": {"before_": now}}
+                for run in self.call("POST", "/flow_runs/filter", {"flow_runs": due}).json():
+                    if run["state_id"] not in taken:
+                        taken.add(run["state_id"])
+                        runs.submit(copy_context().run, self._execute, run)
+
+        self.call("PATCH", "/work_pools/longtake", {"is_paused": True}).raise_for_status()
+        try:
+            with self._in_its_place(name), ThreadPoolExecutor() as runs, ThreadPoolExecutor(1) as looking:
+                looked = looking.submit(copy_context().run, look, runs)
+                try:
+                    yield
+                finally:
+                    over.set()
+                    looked.result()
+        finally:
+            self.call("PATCH", "/work_pools/longtake", {"is_paused": False}).raise_for_status()
+
+    @contextmanager
+    def _in_its_place(self, name: str) -> Iterator[None]:
+        """Folder, environment and log of this process are as a worker gives them to a run of the deployment."""
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in self.deployment(name)["job_variables"]["env"].items():
                 patch.setenv(variable, value)
             patch.chdir(self.folder)
             patch.setattr(logging.getLogger("prefect.flow_runs"), "level", logging.INFO)
-            work = run_flow(flow, flow_run=load_flow_run(uuid.UUID(run["id"])), return_type="state")
-            with ThreadPoolExecutor(1) as thread:  # a browser's loop may run in this one
-                thread.submit(copy_context().run, asyncio.run, work).result()
-        return self.read(run["id"])
+            yield
+
+    def _execute(self, run: dict[str, Any]) -> None:
+        flow: Any = FLOWS[self.call("GET", f"/flows/{run['flow_id']}").json()["name"]]
+        asyncio.run(run_flow(flow, flow_run=load_flow_run(uuid.UUID(run["id"])), return_type="state"))
 
     def scheduled(self, name: str, moment: datetime, **parameters: Any) -> httpx.Response:
         """A run that was due at this moment."""
@@ -206,7 +247,8 @@ def deployed(server: Server, folder: Path) -> Iterator[Project]:
             "LONGTAKE_SANDBOX_URL": sandbox.url,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
         }
-        for command in ([sys.executable, "-m", "deployments.bootstrap"], [*PREFECT, "deploy", "--all"]):
+        for words in ("deployments.bootstrap", "prefect --no-prompt deploy --all"):
+            command = [*warm(), "-m", *words.split()]
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
         del environment["LONGTAKE_SANDBOX_URL"]  # the deployments bring it

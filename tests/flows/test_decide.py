@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+
+import pytest
 
 from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
@@ -18,7 +21,14 @@ def write_chains(project: Project, reels: int) -> None:
     (project.folder / "desk.csv").write_text("\n".join(lines) + "\n")
 
 
-def test_a_decision_from_the_form_lets_the_render_that_waits_go_on_by_itself_its_children_too(project: Project):
+@pytest.fixture
+def working(project: Project) -> Iterator[Project]:
+    with project.working_here():
+        yield project
+
+
+def test_a_decision_from_the_form_lets_the_render_that_waits_go_on_by_itself_its_children_too(working: Project):
+    project = working
     write_chains(project, 2)
     asked = {"manifest": "desk.csv", "output": "out-desk", "reels_per_run": 1}
     render = project.run(RENDER, **asked).raise_for_status().json()["id"]

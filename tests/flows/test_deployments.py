@@ -70,16 +70,17 @@ def test_the_form_has_help_on_every_field_and_refuses_bad_values_before_a_run(pr
 def test_a_manifest_that_is_not_there_yet_fails_the_run_and_retry_renders_the_same_day(project: Project) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     day, paths = yesterday.date().isoformat(), {"manifest": "manifests/{date}.csv", "output": "reels-sandbox/{date}"}
-    run = project.scheduled("render-manifest-sandbox", yesterday, **paths).raise_for_status().json()["id"]
+    with project.working_here():
+        run = project.scheduled("render-manifest-sandbox", yesterday, **paths).raise_for_status().json()["id"]
 
-    first = project.end_of(run)
-    assert first["state_type"] == "FAILED"
-    # A worker's folder is not where the manifest was named: the message says where it was looked for.
-    missing = f"refused, nothing spent: manifests/{day}.csv: there is no such file in {project.folder}"
-    assert first["state"]["message"].startswith(missing)
+        first = project.end_of(run)
+        assert first["state_type"] == "FAILED"
+        # A worker's folder is not where the manifest was named: the message says where it was looked for.
+        missing = f"refused, nothing spent: manifests/{day}.csv: there is no such file in {project.folder}"
+        assert first["state"]["message"].startswith(missing)
 
-    project.write_manifest(f"manifests/{day}.csv", "came-late")
-    assert project.press_retry(run)["state_name"] == "Completed"
+        project.write_manifest(f"manifests/{day}.csv", "came-late")
+        assert project.press_retry(run)["state_name"] == "Completed"
     assert (project.folder / f"reels-sandbox/{day}/reels/came-late.mp4").is_file()
 
 

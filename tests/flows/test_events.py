@@ -7,7 +7,6 @@ import json
 import logging
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +44,7 @@ from tests.flows.project import Project
 from tests.flows.test_local_server import wait_for
 from tests.plain_render import sandbox_accounts
 from tests.unit.reports.review_runs import review_run
+from tests.warm import warm
 
 CLIP = Clip(key="ledger/x.mp4", sha256="a" * 64, size_bytes=1, width=2, height=2, frames=96, duration_seconds=4.0)
 COLUMNS = "reel,shot,vendor,prompt,duration_seconds,resolution\n"
@@ -117,7 +117,7 @@ def test_a_process_that_ends_with_its_own_server_leaves_no_event_behind(
     with Sandbox(SandboxSettings(job_seconds=0.2, jobs_per_key=None, media="stub")) as sandbox:
         environment = clean_environment(home) | sandbox.environment() | {"EVOLINK_MAX_JOBS_IN_FLIGHT": str(shots)}
         command = [
-            sys.executable,
+            *warm(),
             "-m",
             "longtake_cli.main",
             "render",

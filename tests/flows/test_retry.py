@@ -85,7 +85,8 @@ def test_retry_runs_only_the_branches_that_failed(project: Project):
     assert "3/4 rows done" in first["message"]
     before = settled_task_names(project, run, 13)
     assert billed(project, "some") == 3
-    second = press_retry(project, run)
+    with project.working_here():
+        second = press_retry(project, run)
     assert second["type"] == "COMPLETED", second["message"]
     after = settled_task_names(project, run, len(before) + 4)
     new = list(after)

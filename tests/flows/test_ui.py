@@ -160,7 +160,8 @@ def test_retry_replaces_what_was_shown(project: Project) -> None:
     first = artifacts(project, run["id"])
     assert set(first) == {"longtake-progress", "longtake-not-done", "longtake-report"}
 
-    assert press_retry(project, run["id"])["type"] == "COMPLETED"
+    with project.working_here():
+        assert press_retry(project, run["id"])["type"] == "COMPLETED"
 
     second = artifacts(project, run["id"])
     assert set(second) == {"longtake-progress", "longtake-report"}
