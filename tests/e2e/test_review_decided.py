@@ -16,12 +16,18 @@ from longtake.ledger.ledger import Ledger
 from longtake.reports.review.given import give_decisions
 from longtake.reviews.choices import RefusedDecisionsError
 from tests.e2e.browsing import CHROMIUM, FLAGS, NEEDS_CHROMIUM
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 REEL = "=an ad, in spring"
 
 pytestmark = NEEDS_CHROMIUM
+
+
+@pytest.fixture(autouse=True)
+def _without_films(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_films(monkeypatch)
 
 
 def chain() -> list[dict[str, object]]:
@@ -68,7 +74,7 @@ async def test_the_file_that_the_page_saves_is_decided_unchanged_and_the_reel_go
     import asyncio
 
     manifest, out, load = write_manifest(chain()), tmp_path / "out", sandbox_accounts(sandbox)
-    first = await render_plain(manifest, out, load)
+    first = await render_plain(manifest, out, load, check=quick_check)
     assert first.verdicts == {"done": 1, "awaiting_review": 1}
     assert sandbox.bill.count() == 3
     [second] = out.glob("clips/*/1.take-2.mp4")
@@ -80,7 +86,7 @@ async def test_the_file_that_the_page_saves_is_decided_unchanged_and_the_reel_go
     assert '"review":"chosen"' in (out / "report.html").read_text("utf-8")
     assert give_decisions(Ledger(open_store(str(out))), [saved.read_text("utf-8")]).standing == 1
 
-    end = await render_plain(manifest, out, load)
+    end = await render_plain(manifest, out, load, check=quick_check)
     assert end.verdicts == {"done": 2}
     assert sandbox.bill.count() == 4
     [clip] = out.glob("clips/*/1.mp4")
@@ -93,7 +99,7 @@ async def test_a_file_that_was_saved_of_other_bytes_is_refused_and_a_rejection_i
     import asyncio
 
     manifest, out, load = write_manifest(chain()), tmp_path / "out", sandbox_accounts(sandbox)
-    await render_plain(manifest, out, load)
+    await render_plain(manifest, out, load, check=quick_check)
     saved = await asyncio.to_thread(chosen_in_a_browser, out / "report.html", tmp_path / "decisions.csv", "2", "u", "x")
     ledger = Ledger(open_store(str(out)))
     text = saved.read_text("utf-8")
