@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,21 @@ async def test_every_film_of_a_run_has_a_timeline_that_names_its_pictures(sandbo
                 assert Path(unquote(urlsplit(clip.media_reference.target_url).path)).is_file()
     assert "not in it: takes that were not chosen (1)" in capsys.readouterr().out
     assert sandbox.bill.count() == 4
+
+
+async def test_a_take_that_a_person_chose_is_none_of_those_that_nobody_did(render):
+    rows = [{"reel": "r", "shot": 1, "prompt": "first", "variants": 2, "review": "wait"}]
+    out = await render(rows)
+    assert await asyncio.to_thread(main, ["decide", "--output", str(out), "r/1=2"]) == 0
+    await render(rows)
+    path = out / "reels/r.otio"
+    written = path.read_bytes()
+    assert (
+        main(["timeline", str(out)]) == 0
+    )  # `clips/` has the chosen take twice: as the shot's clip, as one of its takes
+    _, *muted = opened(path).video_tracks()
+    assert [[clip.name for clip in track.find_clips()] for track in muted] == [["r/1 take 1"]]
+    assert path.read_bytes() == written
 
 
 async def test_a_partial_film_has_a_timeline_that_names_what_it_lacks(sandbox, render, capsys):

@@ -41,7 +41,7 @@ def stored_films(store: Store, wanted: Sequence[str] = ()) -> list[StoredFilm]:
     reels = {receipt["reel"] for receipt in receipts.values()}
     if not receipts:
         raise ConfigurationError(
-            f"{store.url}: no film was made there; name the folder that `longtake render` was given as --output"
+            f"{store.url}: no film was made there; `longtake render` makes them, in the folder of its --output"
         )
     if unknown := [name for name in wanted if not any(_is_named(reel, (name,)) for reel in reels)]:
         some = ", ".join(sorted(reels)[:5]) + (", …" if len(reels) > 5 else "")
@@ -68,13 +68,14 @@ def _receipts(store: Store) -> dict[str, dict[str, Any]]:
 
 
 def _shown(store: Store, reel: str) -> list[Take]:
-    """The takes that people find under `clips/`."""
+    """The takes that people find under `clips/`, each once: a chosen one lies there under its shot's name, too."""
     told = store.read_many(key for key in store.list(f"clips/{file_name(reel)}") if key.endswith(".json"))
-    takes: list[Take] = []
-    for key, text in sorted(told.items()):
+    takes: dict[tuple[str, str, str], Take] = {}
+    for key, text in sorted(told.items()):  # the shot's own name comes before `….take-2`
         with suppress(KeyError, ValidationError, AttributeError):
-            takes.append(take_of(_read(text), key.removesuffix(".json") + ".mp4"))
-    return takes
+            take = take_of(_read(text), key.removesuffix(".json") + ".mp4")
+            takes.setdefault((take.shot_id, take.origin.get("identity", ""), take.clip.sha256), take)
+    return [*takes.values()]
 
 
 def _read(text: bytes) -> dict[str, Any]:
