@@ -31,6 +31,18 @@ def failed_at(attempts: Sequence[Purchase]) -> list[tuple[str, bool]]:
     ]
 
 
+def shown_to(attempts: Sequence[Purchase]) -> set[str]:
+    """The accounts that have seen a shot, where one of them refused it; empty where none did.
+
+    Those that refused the latest attempt are meant to try it again, and no other.
+    """
+    *before, latest = attempts
+    if latest.refused_at or not any(each.refused_at or any(said for _, said in failed_at([each])) for each in before):
+        return latest.refused_at
+    made = {each.intent.account for each in before if each.intent is not None and not each.is_void}
+    return made.union(*(each.refused_at for each in before))
+
+
 def may_follow(attempts: Sequence[Purchase], rules: AttemptRules, others: Collection[str] = ()) -> bool:
     """Whether another attempt may follow the last, which ended without a clip: by the vendor's word, or a person's.
 

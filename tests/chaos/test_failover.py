@@ -186,6 +186,18 @@ async def test_a_persons_word_to_go_on_from_moderation_holds_for_that_run_alone(
     assert (end.verdicts, pool.billed) == ({"done": 1}, {"anyfast": 1})
 
 
+@pytest.mark.parametrize("kind", ["moderation", "bad_request"])
+async def test_an_attempt_after_a_failed_film_shows_what_was_refused_to_nobody_new_without_the_word(pool, kind):
+    write_pool(pool.manifest, 1, f"{POOL}|powertokens")
+    refuses(pool, kind)
+    refuses(pool, "failed", "anyfast", "look")
+    await pool.render(on_refused="next")
+    pool.sandbox.faults.clear()
+    end = await pool.render(max_attempts=2, keyless=("evolink",))
+    assert (end.verdicts, pool.billed) == ({"done": 1}, {"anyfast": 2})
+    assert pool.sandbox.bill.requests["powertokens"]["submit"] == 0
+
+
 async def test_after_a_film_that_was_moderated_and_paid_a_later_run_pays_no_second_without_the_word(pool):
     write_pool(pool.manifest, 1)
     refuses(pool, "moderation_failed", step="look")

@@ -27,7 +27,7 @@ from longtake.domain.errors import (
 from longtake.domain.identity import attempt_identity
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
-from longtake.ledger.attempts import failed_at
+from longtake.ledger.attempts import failed_at, shown_to
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.planning.options import OnRefused
@@ -177,8 +177,12 @@ class OpenAccounts:
 
     def _ended_before(self, shot: Shot, number: int) -> list[tuple[str, bool]]:
         """Where the attempts before this one ended without a clip, and whether its moderation said no. Blocking."""
-        identities = (attempt_identity(shot.identity, earlier) for earlier in range(1, number))
-        return failed_at([self.ledger.latest(identity) for identity in identities])
+        return failed_at(self._attempts(shot, number - 1))
+
+    def _attempts(self, shot: Shot, most: int) -> list[Purchase]:
+        """Its first attempts, as the ledger holds them now. Blocking."""
+        identities = (attempt_identity(shot.identity, number) for number in range(1, most + 1))
+        return [self.ledger.latest(identity) for identity in identities]
 
     async def _shown_alone(self, shot: Shot, number: int) -> frozenset[str]:
         """The accounts that have seen what one of them refused, which without a person's word is shown to no other.
@@ -189,11 +193,14 @@ class OpenAccounts:
             return frozenset()
         if any(isinstance(error, RefusedMediaError) for error in self.ended(shot).values()):
             return frozenset(self.passed.get(shot, ()))
-        tried = shot.attempts[number - 1] if number <= len(shot.attempts) else None
-        if tried is None and number > 1:
-            tried = await asyncio.to_thread(self.ledger.latest, attempt_identity(shot.identity, number))
+        if number <= len(shot.attempts):
+            attempts = shot.attempts[:number]
+        elif number > 1:
+            attempts = await asyncio.to_thread(self._attempts, shot, number)
+        else:
+            return frozenset()
         named = map(account_name, vendors_in(shot.row.written.vendor or self.vendor))
-        return frozenset(tried.refused_at).intersection(named) if tried is not None else frozenset()
+        return frozenset(shown_to(attempts)).intersection(named)
 
     def _is_away(self, account: str) -> bool:
         away = self._away.get(account)
