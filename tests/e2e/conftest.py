@@ -12,6 +12,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.clips import framecode
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.browsing import browser, kept_pages, look
+from tests.e2e.quick_steps import without_posters
 
 __all__ = ["browser", "frame_codes", "kept_pages", "look", "sandbox", "write_manifest"]
 
@@ -35,6 +36,11 @@ def write_manifest(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def _without_posters(monkeypatch):
+    without_posters(monkeypatch)
 
 
 def frame_codes(path: Path) -> list[framecode.FrameCode | None]:

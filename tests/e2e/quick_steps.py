@@ -82,9 +82,14 @@ def alike_clips(monkeypatch) -> None:
     monkeypatch.setattr(shelf, "render_clip", one_film)
 
 
+def without_posters(monkeypatch) -> None:
+    """Renders of this test make films alone; a clip that an earlier test had is not looked at again."""
+    monkeypatch.setattr("tests.plain_render.gate", kept_gate)
+    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
+
+
 def without_films(monkeypatch) -> None:
     """Renders of this test join no clips and make no posters, and nothing that the gate notes is used."""
     alike_clips(monkeypatch)
-    monkeypatch.setattr("tests.plain_render.gate", kept_gate)
+    without_posters(monkeypatch)
     monkeypatch.setattr("tests.plain_render.make_reel", quick_reel)
-    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)

@@ -10,7 +10,7 @@ from longtake.domain.errors import InvalidManifestError
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.conftest import frame_codes
-from tests.e2e.quick_steps import no_pictures, quick_check, without_films
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -27,15 +27,10 @@ def render(tmp_path, sandbox, write_manifest, monkeypatch):
     return run
 
 
-@pytest.fixture
-def _no_pictures(monkeypatch):
-    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
-
-
-@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.usefixtures("_without_posters")
 async def test_a_chain_of_five_passes_each_clip_on_and_joins_them_in_order(tmp_path, sandbox, write_manifest):
     rows = [SHOT | {"shot": n, "prompt": f"shot {n}", "continue_from": "clip" if n > 1 else ""} for n in range(1, 6)]
-    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox), check=quick_check)
     assert end.verdicts == {"done": 5}
     jobs = sandbox.jobs("evolink")
     clips = [hashlib.sha256((tmp_path / f"out/clips/r/{n}.mp4").read_bytes()).hexdigest() for n in range(1, 6)]
@@ -44,14 +39,14 @@ async def test_a_chain_of_five_passes_each_clip_on_and_joins_them_in_order(tmp_p
     assert codes == [(job.number, frame) for job in jobs for frame in range(97)]
 
 
-@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.usefixtures("_without_posters")
 async def test_a_chain_may_change_its_vendor(tmp_path, sandbox, write_manifest):
     vendors = ["evolink", "anyfast", "powertokens", "jimmyai"]
     rows = [
         SHOT | {"shot": n, "prompt": f"shot {n}", "vendor": vendor, "continue_from": "clip" if n else ""}
         for n, vendor in enumerate(vendors)
     ]
-    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox))
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox), check=quick_check)
     assert end.verdicts == {"done": 4}
     jobs = [sandbox.jobs(vendor)[0] for vendor in vendors]
     assert frame_codes(tmp_path / "out/reels/r.mp4") == [(job.number, frame) for job in jobs for frame in range(97)]
@@ -109,7 +104,7 @@ async def test_a_route_of_audited_assets_is_given_the_clip_as_an_asset(sandbox, 
     assert ("asset://" in first, "asset://" in second, "http" in second) == (False, True, False)
 
 
-@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.usefixtures("_without_posters")
 async def test_a_failed_link_blocks_only_the_rest_of_its_chain(tmp_path, sandbox, write_manifest):
     from longtake.sandbox.faults import Fault
 
@@ -124,7 +119,7 @@ async def test_a_failed_link_blocks_only_the_rest_of_its_chain(tmp_path, sandbox
     assert (tmp_path / "out/reels/other.mp4").exists()
 
 
-@pytest.mark.usefixtures("_no_pictures")
+@pytest.mark.usefixtures("_without_posters")
 @pytest.mark.parametrize("echo_frames", [60, 96])
 async def test_a_long_repeat_is_cut_or_told_in_the_results(tmp_path, monkeypatch, write_manifest, echo_frames):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")

@@ -22,21 +22,17 @@ from longtake.rendering.output.labels import FilmLabel
 from longtake.rendering.output.reel_order import ReelOrder
 from longtake.rendering.output.reels import make_reel
 from longtake.rendering.output.seams import ReelPart
-from tests.e2e.quick_steps import no_pictures
 from tests.media.certificates import identity
 from tests.media.scenes import pan, tone, write_clip
 from tests.media.signed_clips import as_the_vendor, manifest_of, signs_as
 from tests.plain_render import render_plain, sandbox_accounts
 
+pytestmark = pytest.mark.usefixtures("_without_posters")
+
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 PAIR = [SHOT | {"reel": "r", "shot": 1, "prompt": "one"}, SHOT | {"reel": "r", "shot": 2, "prompt": "two"}]
 LONE = [SHOT | {"reel": "lone", "shot": 1, "prompt": "a lone lighthouse"}]
 PRODUCER = "001191110000123456789X10000"
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch):
-    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
 
 
 @pytest.fixture(scope="module")

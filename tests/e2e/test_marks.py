@@ -13,8 +13,9 @@ from longtake.media.reading.marks import read_marks
 from longtake.media.stitching.receipt import ReelStyle
 from longtake.reports.status.lines import status_lines
 from longtake.reports.status.standing import output_status
-from tests.e2e.quick_steps import no_pictures
 from tests.plain_render import render_plain, sandbox_accounts
+
+pytestmark = pytest.mark.usefixtures("_without_posters")
 
 SHOT = {"reel": "r", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 PAIR = [
@@ -30,11 +31,6 @@ def status_of(output):
 
 def told_of(output, name):
     return json.loads((output / f"{name}.json").read_text())
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch):
-    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
 
 
 @pytest.fixture

@@ -15,19 +15,16 @@ from longtake.media.stitching.receipt import ReelStyle
 from longtake.sandbox.app import Fault
 from longtake_cli.main import _parser
 from longtake_cli.options import render_parameters
-from tests.e2e.quick_steps import no_pictures
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
+
+pytestmark = pytest.mark.usefixtures("_without_posters")
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
 CHAIN = [SHOT | {"shot": n, "prompt": f"shot {n}", "continue_from": "clip" if n > 1 else ""} for n in (1, 2, 3)]
 PAIR = [SHOT | {"shot": n, "prompt": f"shot {n}", "generate_audio": True} for n in (1, 2)]
 
 NEVER_LOUD_ENOUGH = GatePolicy(silent="strict", silent_below_db=0.0)
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch):
-    monkeypatch.setattr("longtake.rendering.render.make_pictures", no_pictures)
 
 
 def receipt_of(output, name="r"):
@@ -37,7 +34,7 @@ def receipt_of(output, name="r"):
 async def test_a_reel_has_the_size_rate_and_loudness_asked_for(tmp_path, sandbox, write_manifest):
     style = ReelStyle(size="640x640", fps="30", fit="crop", loudness_lufs=-20)
     out = tmp_path / "out"
-    await render_plain(write_manifest(PAIR), out, sandbox_accounts(sandbox), reel_style=style)
+    await render_plain(write_manifest(PAIR), out, sandbox_accounts(sandbox), check=quick_check, reel_style=style)
     film = probe_clip(out / "reels/r.mp4")
     assert (film.width, film.height, film.fps) == (640, 640, 30)
     assert film.frames == 242
@@ -46,9 +43,9 @@ async def test_a_reel_has_the_size_rate_and_loudness_asked_for(tmp_path, sandbox
 
 async def test_another_crossfade_makes_the_reel_anew_and_buys_nothing(tmp_path, sandbox, write_manifest):
     manifest, out, accounts = write_manifest(PAIR), tmp_path / "out", sandbox_accounts(sandbox)
-    await render_plain(manifest, out, accounts)
+    await render_plain(manifest, out, accounts, check=quick_check)
     assert receipt_of(out)["frames_found"] == 194
-    end = await render_plain(manifest, out, accounts, reel_style=ReelStyle(crossfade_seconds=0.5))
+    end = await render_plain(manifest, out, accounts, check=quick_check, reel_style=ReelStyle(crossfade_seconds=0.5))
     assert receipt_of(out)["frames_found"] == 194 - 12
     assert (end.verdicts, end.bought_now, sandbox.bill.count()) == ({"done": 2}, 0, 2)
 
@@ -118,12 +115,12 @@ async def test_a_partial_reel_s_receipt_says_that_it_is_and_what_is_missing(tmp_
     out, manifest, load = tmp_path / "out", write_manifest(rows), sandbox_accounts(sandbox)
     for shot in failed:
         sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt=f"shot {shot} end"))
-    await render_plain(manifest, out, load, partial_reels=True)
+    await render_plain(manifest, out, load, check=quick_check, partial_reels=True)
     told = receipt_of(out, "r.partial")
     assert told["partial"] is True
     assert told["missing"] == [f"r/{shot}" for shot in failed]
     assert (out / "reels/r.partial.mp4").exists()
     assert not (out / "reels/r.mp4").exists()
-    await render_plain(manifest, out, load, partial_reels=True)
+    await render_plain(manifest, out, load, check=quick_check, partial_reels=True)
     whole = receipt_of(out)
     assert (whole["partial"], whole["missing"]) == (False, [])

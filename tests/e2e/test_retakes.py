@@ -11,7 +11,7 @@ from longtake.media.checking.policy import DriftLimits
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import WouldReplaceError, prepare
 from longtake.sandbox.vendors.prices import fictitious_prices
-from tests.e2e.quick_steps import without_films
+from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"reel": "r", "vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -30,6 +30,7 @@ def rows(takes: dict[int, int], edits: dict[int, str] | None = None) -> list[dic
 @pytest.fixture
 def _quick(monkeypatch):
     without_films(monkeypatch)
+    monkeypatch.setattr("tests.plain_render.gate", lambda wanted, workers: quick_check)
 
 
 @pytest.fixture
