@@ -32,11 +32,8 @@ Results = Mapping[Shot, asyncio.Future[ShotResult]]
 def waiting_outcome(choice: RowChoice, output: str, takes_here: int) -> Outcome:
     """What is told of all that waits for a person's decision about a row."""
     shot_id, decision = choice.takes[0].shot_id, choice.ruling.decision
-    here = (
-        "its clip waits"
-        if len(choice.takes) == 1
-        else f"{counted(takes_here, 'take')} of it {'waits' if takes_here == 1 else 'wait'}"
-    )
+    verb = "waits" if takes_here == 1 else "wait"
+    here = "its clip waits" if len(choice.takes) == 1 else f"{counted(takes_here, 'take')} of it {verb}"
     before = {
         "expired": f"what was decided has expired ({decision.words if decision else ''})",
         "other bytes": f"its clip is not the one that was decided about ({decision.words if decision else ''})",
