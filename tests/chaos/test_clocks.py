@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from longtake.sandbox.app import Sandbox
 from longtake.sandbox.settings import SandboxSettings
 from tests.plain_render import render_here
+from tests.warm import warm
 
 SKEWED = """
 import runpy, sys, threading, time
@@ -44,7 +44,7 @@ def begin(tmp_path, sandbox):
 
     def start(at_start: float, later: float) -> subprocess.Popen[str]:
         command = [
-            sys.executable,
+            *warm(),
             "-c",
             SKEWED,
             str(at_start),

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from longtake.ledger.ledger import Ledger
 from longtake.reports.review.given import give_decisions
 from longtake.reviews.decisions import ReviewLog
 from tests.chaos.test_kill_points import ROOT, Victim, adopt_or_resubmit, sandbox
+from tests.warm import warm
 
 __all__ = ["sandbox"]
 
@@ -67,7 +67,7 @@ class Reviewed(Victim):
     def dying(self, step: int, *command: str) -> bool:
         """Runs a module until its nth step; False where it came to its end before."""
         environment = os.environ | self.sandbox.environment() | {"LONGTAKE_SUBMIT_TIMEOUT_SECONDS": "3"}
-        words = [sys.executable, "-c", DEADLY, str(step), *command]
+        words = [*warm(), "-c", DEADLY, str(step), *command]
         return (
             subprocess.run(words, check=False, cwd=ROOT, env=environment, capture_output=True, timeout=120).returncode
             == -9
@@ -169,7 +169,7 @@ def test_a_kill_at_a_random_moment_of_deciding_and_rendering_bills_what_was_deci
 def test_two_who_decide_at_once_in_processes_of_their_own_leave_one_decision_and_one_is_told(waiting):
     def start(take: int) -> subprocess.Popen[bytes]:
         command = [
-            sys.executable,
+            *warm(),
             "-m",
             "longtake_cli.main",
             "decide",

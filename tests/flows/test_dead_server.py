@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from longtake.sandbox.settings import SandboxSettings
 from tests.flows.command import CommandLine, send, wait_until
 from tests.flows.conftest import ROOT, PrefectServer, clean_environment
 from tests.flows.own_server import free_port, own_server
+from tests.warm import warm
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from tests.flows.own_server import free_port, own_server
 def test_a_server_that_is_not_there_is_one_line_and_nothing_is_spent(tmp_path: Path, command: str) -> None:
     url, begun = f"http://127.0.0.1:{free_port()}/api", time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "longtake_cli.main", *command.replace("OUT", str(tmp_path / "out")).split()],
+        [*warm(), "-m", "longtake_cli.main", *command.replace("OUT", str(tmp_path / "out")).split()],
         cwd=ROOT,
         env=clean_environment(tmp_path) | {"PREFECT_API_URL": url},
         capture_output=True,
@@ -51,7 +51,7 @@ def test_no_proxy_is_asked_about_this_machine(prefect_server: PrefectServer, tmp
     address = f"http://127.0.0.1:{free_port()}"
     asked = {"ALL_PROXY": address.replace("http", "socks5")} if proxy == "socks" else {proxy: address}
     environment = {name: value for name, value in prefect_server.environment().items() if "proxy" not in name.lower()}
-    command = [sys.executable, "-m", "longtake_cli.main", "reconcile", "--output", str(tmp_path / "out")]
+    command = [*warm(), "-m", "longtake_cli.main", "reconcile", "--output", str(tmp_path / "out")]
     (tmp_path / "out").mkdir()
     ended = subprocess.run(
         command, cwd=ROOT, env=environment | asked, capture_output=True, text=True, check=False, timeout=100
@@ -65,7 +65,7 @@ def test_no_proxy_is_asked_about_this_machine(prefect_server: PrefectServer, tmp
 def test_a_port_that_cannot_be_had_is_one_line(port: str) -> None:
     with Sandbox(SandboxSettings()) as box:
         wanted = box.url.rpartition(":")[2] if port == "taken" else port
-        command = [sys.executable, "-m", "longtake_cli.main", "sandbox", "--port", wanted]
+        command = [*warm(), "-m", "longtake_cli.main", "sandbox", "--port", wanted]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
     assert ended.returncode == 2

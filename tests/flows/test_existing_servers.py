@@ -13,15 +13,16 @@ import httpx
 import pytest
 
 from tests.flows.conftest import ROOT, PrefectServer, basic_login, clean_environment
+from tests.warm import warm
 
-LOCAL = [sys.executable, "-m", "deployments.local"]
+LOCAL = ["-m", "deployments.local"]
 
 
 def refused(home: Path, *options: str) -> str:
     """What the command says when it starts nothing."""
     environment = clean_environment(home)
     done = subprocess.run(
-        [*LOCAL, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*warm(), *LOCAL, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert not (home / "longtake" / "server.json").exists()
@@ -62,7 +63,9 @@ def running() -> Iterator[Callable[..., list[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(environment: dict[str, str], *options: str) -> list[str]:
-        process = subprocess.Popen([*LOCAL, *options], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, *LOCAL, *options], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
         started.append(process)
         lines: list[str] = []
         while not lines or "Everything runs" not in lines[-1]:
