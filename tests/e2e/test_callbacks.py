@@ -52,7 +52,7 @@ def place(monkeypatch) -> str:
 @pytest.fixture
 def sandbox(place):
     settings = SandboxSettings(
-        job_seconds=1.0, jobs_per_key=None, media="stub", numbering="content", callbacks_to=place
+        job_seconds=0.4, jobs_per_key=None, media="stub", numbering="content", callbacks_to=place
     )
     with Sandbox(settings) as running:
         yield running

@@ -175,13 +175,13 @@ async def test_an_account_whose_clips_do_not_come_is_held_before_all_is_paid(
     rows = [
         row | {"vendor": vendor, "reel": f"{vendor}{row['id']}", "shot": 1, "id": ""}
         for vendor in ("evolink", "anyfast")
-        for row in LONE * 3
+        for row in (LONE * 3 if vendor == "evolink" else LONE)
     ]
     rows = [row | {"shot": n} for n, row in enumerate(rows)]
     load = sandbox_accounts(sandbox, max_jobs_in_flight=2)
     end = await render_plain(write_manifest(rows), tmp_path / "out", load, check=quick_check, brake=3)
     bought = Counter(entry.vendor for entry in sandbox.bill.entries)
-    assert bought["anyfast"] == 18
+    assert bought["anyfast"] == len(LONE)
     assert 3 <= bought["evolink"] <= 3 + 2
     held = [row for row in end.rows if row.verdict == "held"]
     assert len(held) == 18 - bought["evolink"]

@@ -115,6 +115,7 @@ async def test_no_trouble_of_ours_makes_an_open_purchase_read_as_not_bought(outp
     await output.begin(state)
     if state == "submitting":  # the other run is waited for no longer than this
         monkeypatch.setattr("longtake.jobs.submit.UNKNOWN_AFTER_SECONDS", 0.2)
+        monkeypatch.setattr("longtake.jobs.submit.OTHER_RUN_LOOK_SECONDS", 0.1)
         monkeypatch.setenv("LONGTAKE_SUBMIT_TIMEOUT_SECONDS", "1")
     with monkeypatch.context() as patch:
         FAULTS[fault](patch)

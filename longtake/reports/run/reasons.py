@@ -12,6 +12,8 @@ _VARIES = re.compile(
     r"|\S*[/_]\S*"  # shots, jobs, accounts, paths
     r"|\S*\d\S*"  # figures and ids
 )
+_COMPARED_CHARACTERS = 1000
+"""Looking for what varies takes the square of a word's length, and a vendor's word may be megabytes."""
 _REPEATED = re.compile(r"…(?:[\s,;:.()–-]*…)+")
 
 
@@ -25,7 +27,7 @@ class Category:
 
 def category_of(reason: str) -> str:
     """What reasons of one kind have in common."""
-    return _REPEATED.sub("…", _VARIES.sub("…", reason)).strip().lower()
+    return _REPEATED.sub("…", _VARIES.sub("…", reason[:_COMPARED_CHARACTERS])).strip().lower()
 
 
 def categories(reasons: Iterable[str]) -> list[Category]:

@@ -24,3 +24,9 @@ def test_reasons_that_differ_in_ids_figures_names_and_links_alone_are_one_kind()
 def test_other_words_are_another_kind_and_the_most_frequent_comes_first() -> None:
     found = categories(["the clip shows 4 black pictures", "x/1 is blocked", "x/2 is blocked"])
     assert [each.count for each in found] == [2, 1]
+
+
+def test_a_vendor_s_endless_words_are_compared_by_their_beginning() -> None:
+    # By all of it, a word of this length would take seconds, and one of a megabyte hours.
+    found = categories(["x" * 20_000, "x" * 20_000 + "y"])
+    assert [each.count for each in found] == [2]
