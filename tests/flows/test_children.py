@@ -9,6 +9,7 @@ import inspect
 import logging
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,10 +42,17 @@ def results(project: Project, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.fixture
+def working(project: Project) -> Iterator[Project]:
+    with project.working_here():
+        yield project
+
+
 @pytest.mark.slow
 def test_retry_of_the_parent_runs_only_the_child_that_did_not_complete_and_the_next_parent_has_its_own(
-    project: Project,
+    working: Project,
 ):
+    project = working
     project.sandbox.faults.add(Fault(kind="bad_request", step="submit", prompt="spread prompt 3 end"))
     parent = started(project, "spread", 5)
     first = project.end_of(parent)

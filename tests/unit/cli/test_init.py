@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from longtake.sandbox.app import Sandbox, SandboxSettings
-from longtake_cli.init import WRITTEN
 from longtake_cli.main import main
 
 
@@ -22,33 +17,6 @@ def environment_of(example: Path) -> dict[str, str]:
     """What a shell has after reading the file."""
     lines = [line for line in example.read_text().splitlines() if line and not line.startswith("#")]
     return dict(shlex.split(line)[0].split("=", 1) for line in lines)
-
-
-def longtake(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LONGTAKE_", "PREFECT_"))}
-    command = [sys.executable, "-m", "longtake_cli.main", *arguments]
-    return subprocess.run(command, cwd=folder, env=kept | environment, capture_output=True, text=True, check=False)
-
-
-def test_what_init_writes_is_planned_and_rendered_in_the_sandbox(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "my shots"
-    assert main(["init", str(folder)]) == 0
-    said = capsys.readouterr().out
-    assert f"cd '{folder}'" in said
-    assert sorted(path.name for path in folder.iterdir()) == sorted(WRITTEN)
-    with Sandbox(SandboxSettings(job_seconds=0.5)) as sandbox:
-        environment = environment_of(folder / ".env.example") | {"PREFECT_HOME": str(tmp_path / "home")}
-        assert environment["LONGTAKE_SANDBOX_URL"] == "http://127.0.0.1:4280"
-        assert "--port 4280" in said
-        environment["LONGTAKE_SANDBOX_URL"] = sandbox.url
-        plan = longtake(folder, environment, "plan", "storyboard.csv")
-        assert plan.returncode == 0, plan.stdout + plan.stderr
-        render = longtake(folder, environment, "render", "storyboard.csv", "--output", "reels")
-        assert render.returncode == 0, render.stdout + render.stderr
-        assert sandbox.bill.count() == 3
-    assert {path.name for path in (folder / "reels/reels").glob("*.mp4")} == {"lighthouse.mp4", "courier.mp4"}
 
 
 def test_every_file_that_is_there_is_named_and_nothing_is_written(
