@@ -44,6 +44,8 @@ async def plan_manifest(
     manifest: str,
     output: str | None = None,
     vendor: str | None = None,
+    model: str | None = None,
+    resolution: str | None = None,
     budget_usd: Dollars | None = None,
     reels: list[str] | None = None,
     limit_reels: AtLeastOne | None = None,
@@ -66,6 +68,8 @@ async def plan_manifest(
             {date} is the scheduled day.
         output: Output whose ledger tells which rows are done; none: every row counts as new.
         vendor: Vendor for rows that name none; several with | between them.
+        model: Model for rows that name none.
+        resolution: Resolution for rows that name none, such as 720p; a chained shot has that of the shot before it.
         budget_usd: Most that the output may cost in US dollars.
         reels: Only these reels; patterns such as sku00* name several.
         limit_reels: Only the first so many reels, in manifest order, that still want something.
@@ -86,6 +90,8 @@ async def plan_manifest(
         manifest=await fill_date(manifest),
         output=await fill_date(output or ""),
         vendor=vendor,
+        model=model,
+        resolution=resolution,
         budget_usd=budget_usd,
         reels=tuple(reels or ()),
         limit_reels=limit_reels,

@@ -65,6 +65,8 @@ async def render_manifest(
     manifest: str,
     output: str,
     vendor: str | None = None,
+    model: str | None = None,
+    resolution: str | None = None,
     budget_usd: Dollars | None = None,
     on_unknown: OnUnknown = "hold",
     reels: list[str] | None = None,
@@ -98,6 +100,8 @@ async def render_manifest(
         output: Directory or s3:// address that holds ledger, clips, reels and results. {date} is the scheduled day.
         vendor: Vendor for rows that name none, such as evolink, or vendor/DOCUMENT; several with | between them.
             `longtake vendors` lists all.
+        model: Model for rows that name none; shots that were bought keep theirs.
+        resolution: Resolution for rows that name none, such as 720p; a chained shot has that of the shot before it.
         budget_usd: Most that this output may cost in US dollars, earlier runs included.
         on_unknown: What to do with submits whose outcome is unknown: hold them, or buy again (may pay twice).
         reels: Only these reels; patterns such as sku00* name several.
@@ -131,6 +135,8 @@ async def render_manifest(
         manifest=manifest,
         output=output,
         vendor=vendor,
+        model=model,
+        resolution=resolution,
         budget_usd=budget_usd,
         on_unknown=on_unknown,
         reels=tuple(reels or ()),

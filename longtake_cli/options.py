@@ -17,6 +17,8 @@ _OF_SEVERAL_OPTIONS = frozenset({"reel_style", "gate", "drift_limits"})
 _NOT_ASKED = frozenset({"run"})
 PLANNED = (
     "vendor",
+    "model",
+    "resolution",
     "budget_usd",
     "reels",
     "limit_reels",

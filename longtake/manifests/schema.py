@@ -93,7 +93,7 @@ COLUMNS: dict[str, Column] = {
     "model": Column(
         "the model; `longtake vendors` lists those of each vendor",
         f"{', '.join(f'`{name}`' for name in NEUTRAL_MODELS)} or a vendor's own model",
-        f"`{DEFAULT_MODEL}`",
+        f"the run's `--model`, else `{DEFAULT_MODEL}`",
         parse_word,
         {"type": "string"},
     ),
@@ -111,7 +111,7 @@ COLUMNS: dict[str, Column] = {
     "resolution": Column(
         "how many lines the picture has",
         "`480p`, `720p`, `1080p`, as far as the model makes it",
-        "as the vendor does",
+        "the run's `--resolution`, else as the vendor does",
         parse_word,
         {"type": "string"},
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from longtake.ledger.attempts import AttemptRules
 from longtake.media.checking.policy import DriftLimits, GatePolicy
@@ -12,6 +12,7 @@ from longtake.media.stitching.receipt import ReelStyle
 
 Dollars = Annotated[float, Field(ge=0)]
 """Money of a bound, in US dollars."""
+Word = Annotated[str, StringConstraints(strip_whitespace=True)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 OnUnknown = Literal["hold", "resubmit"]
@@ -41,6 +42,10 @@ class RenderOptions(BaseModel):
     """directory or s3://"""
     vendor: str | None = None
     """vendor for rows that name none; several with | between them"""
+    model: Word | None = None
+    """model for rows that name none"""
+    resolution: Word | None = None
+    """resolution for rows that name none, such as 720p; a chained shot has that of the shot before it"""
     budget_usd: Dollars | None = None
     """most that the output may cost, earlier runs included"""
     on_unknown: OnUnknown = "hold"

@@ -52,8 +52,9 @@ class Planner:
 
     Args:
         vendor: The run's vendor, for rows that name none; several with `|` between them.
-        model: The run's model, for rows that name none.
         digest: Hashes local and `s3://` references.
+        model: The run's model, for rows that name none.
+        resolution: The run's resolution, for rows that name none and continue none that has one.
         facts: What a probe measured, by reference source.
         hosting: How references would be hosted.
         quote: Prices a request; None where the price is unknown.
@@ -70,6 +71,7 @@ class Planner:
     vendor: str | None
     digest: ContentDigest
     model: str = DEFAULT_MODEL
+    resolution: str | None = None
     facts: Mapping[str, MediaFacts] = field(default_factory=dict)
     hosting: Hosting = field(default_factory=Hosting)
     quote: PriceOf = lambda request, model, account: None
@@ -217,6 +219,8 @@ class Planner:
             for name in INHERITED:
                 if getattr(request, name) is None and (value := getattr(parent.request, name)) is not None:
                     changes[name] = value
+        if self.resolution is not None and request.resolution is None:
+            changes.setdefault("resolution", self.resolution)
         if row.written.continue_from == "clip":
             changes["prompt"] = extension_prompt(self.extension, request.prompt)
         references = request.references

@@ -26,6 +26,7 @@ from longtake.domain.errors import (
     MissingCredentialsError,
     UnknownVendorError,
 )
+from longtake.domain.request import DEFAULT_MODEL
 from longtake.domain.violations import Violation
 from longtake.files.open_store import open_store
 from longtake.files.store import Store
@@ -200,8 +201,8 @@ async def prepare(
     known = await asyncio.to_thread(known_references, ledger.store) if options.output else None
     roots = [*reference_roots, *origin]
     checked = await asyncio.to_thread(check_manifest, manifest, reference_roots=roots, known=known)
-    named = dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows)
-    accounts, keyless, notices = await accounts_of(named, load_account, need_keys=need_keys)
+    vendors = dict.fromkeys(row.written.vendor or options.vendor or "" for row in checked.rows)
+    accounts, keyless, notices = await accounts_of(vendors, load_account, need_keys=need_keys)
     price_book = PriceBook(accounts)
     notices += [f"{name}: the prices are fictitious" for name in price_book.fictitious]
     if clip_store is not None and not clip_store.can_presign:
@@ -215,6 +216,8 @@ async def prepare(
     planner = Planner(
         options.vendor,
         checked.digest,
+        model=options.model or DEFAULT_MODEL,
+        resolution=options.resolution or None,
         hosting=hosting,
         quote=price_book,
         extension=extension,

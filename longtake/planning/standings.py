@@ -252,7 +252,7 @@ def is_of_take(intent: Intent, shot: Shot) -> bool:
 
 
 def keep_to_its_vendor(shot: Shot) -> None:
-    """What a run says of vendor and model holds for shots that were never bought; a void submit bought nothing."""
+    """What a run says of vendor, model and resolution holds for shots that were never bought; a void bought nothing."""
     bought = [purchase.intent for purchase in shot.attempts if purchase.is_charged and purchase.intent]
     if not bought:
         return
@@ -260,8 +260,13 @@ def keep_to_its_vendor(shot: Shot) -> None:
     if (there := next((each for each in shot.candidates if each.account == account), None)) is not None:
         shot.go_to(there)
     shot.vendor = account
-    if not shot.row.written.model and isinstance(model := bought[-1].request.get("model"), str):
-        shot.request = shot.request.model_copy(update={"model": model})
+    written, asked, kept = shot.row.written, bought[-1].request, dict[str, str | None]()
+    if not written.model and isinstance(model := asked.get("model"), str):
+        kept["model"] = model
+    if written.request.resolution is None and isinstance(size := asked.get("resolution"), str | None):
+        kept["resolution"] = size
+    if any(getattr(shot.request, name) != value for name, value in kept.items()):
+        shot.request = shot.request.model_copy(update=kept)
 
 
 def is_open_to(shot: Shot, vendors: Sequence[str]) -> bool:

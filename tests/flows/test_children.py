@@ -161,6 +161,8 @@ def wished() -> RenderOptions:
         "manifest": "m.csv",
         "output": "out",
         "vendor": "evolink",
+        "model": "seedance-2.0-fast",
+        "resolution": "720p",
         "budget_usd": 7.5,
         "on_unknown": "resubmit",
         "reels": ("one", "two"),

@@ -117,6 +117,8 @@ CHOSEN: dict[str, Any] = {
     "manifest": "m.csv",
     "output": "o",
     "vendor": "evolink|anyfast",
+    "model": "seedance-2.0-fast",
+    "resolution": "720p",
     "budget_usd": 3.0,
     "on_unknown": "resubmit",
     "reels": ["a"],
