@@ -21,7 +21,8 @@ OWN_SOURCES = ("clip:", "last_frame:")
 class Order(BaseModel):
     """One purchase to make. `request` is what is sent, with every reference hosted; `written` is its storable form;
     `slot` names the slot in which the job will run, for those who take it up later; `goes_on`: where nothing is bought
-    another account may be asked, so that its money stays set aside.
+    another account may be asked, so that its money stays set aside; `bound`: the accounts of which one that refused it,
+    in whatever run, keeps it from the others.
 
     Without an `identity` the order is for one's own flow: the identity is then made from shot, take and request.
     """
@@ -43,6 +44,7 @@ class Order(BaseModel):
     run: str = ""
     slot: str = ""
     goes_on: bool = False
+    bound: tuple[str, ...] = ()
 
     def identified(self) -> Order:
         """The order with account and identity filled in."""

@@ -32,6 +32,7 @@ from longtake.domain.verdicts import Verdict
 from longtake.files.clocks import steady_seconds, this_process
 from longtake.jobs.lost_answers import Settled, settle_lost, token_for
 from longtake.jobs.order import Order, stored_request
+from longtake.ledger.attempts import require_shown
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import UNKNOWN_AFTER_SECONDS, Accepted, Intent, Purchase, State, VerdictRecord
 from longtake.vendors import SubmitReply
@@ -113,6 +114,7 @@ async def _buy(order: Order, session: AccountSession, ledger: Ledger, budget: Bu
         purchase = await asyncio.to_thread(ledger.before_buying, order.identity)
         if (job := _settled(purchase, ledger)) is not None:
             return job
+        require_shown(session.account.name, purchase.refused_at.intersection(order.bound))
         if purchase.state(ledger.clock()) is State.SUBMITTING:
             if waited_for == purchase.last_try:
                 raise UnknownOutcomeError("another run began to submit it and told no end; its clock is ahead of ours")

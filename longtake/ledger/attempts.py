@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from longtake.domain.errors import RejectedRequestError
 from longtake.domain.verdicts import Verdict
 from longtake.ledger.records import Purchase, State
 
@@ -41,6 +42,18 @@ def shown_to(attempts: Sequence[Purchase]) -> set[str]:
         return latest.refused_at
     made = {each.intent.account for each in before if each.intent is not None and not each.is_void}
     return made.union(*(each.refused_at for each in before))
+
+
+def require_shown(account: str, shown: Collection[str]) -> None:
+    """Refuses to show a shot to an account that has not seen it, where one that has refused it.
+
+    Raises:
+        RejectedRequestError: It is none of these.
+    """
+    if shown and account not in shown:
+        some = ", ".join(sorted(each.removesuffix("/default") for each in shown))
+        words = f"it was refused, and is shown to {some} alone; `--on-refused next` shows it to the next"
+        raise RejectedRequestError(words)
 
 
 def may_follow(attempts: Sequence[Purchase], rules: AttemptRules, others: Collection[str] = ()) -> bool:

@@ -21,6 +21,7 @@ from longtake.files.open_store import open_store
 from longtake.jobs.adoption import look_up
 from longtake.jobs.decisions import Decisions, settle
 from longtake.jobs.resources import RunResources
+from longtake.jobs.submit import buy
 from longtake.ledger.ledger import Ledger
 from longtake.planning.options import RenderOptions
 from longtake.planning.prepare import prepare
@@ -29,6 +30,7 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import KINDS, Fault
 from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.vendors.prices import fictitious_prices
+from tests import plain_render
 from tests.chaos.test_kill_points import ROOT, kill_when
 from tests.e2e.quick_steps import quick_check, without_films
 from tests.plain_render import accounts_of, hasten, render_here, render_plain, sandbox_accounts
@@ -453,3 +455,22 @@ def test_a_kill_on_the_way_to_the_next_vendor_pays_for_one_success_at_most(tmp_p
         assert {vendor for vendor, _ in charged} <= {"anyfast"}
     done = sum(verdict == "done" for verdict in verdicts.values())
     assert done <= sum(vendor == "anyfast" for vendor, _ in charged)
+
+
+async def test_what_another_run_was_refused_meanwhile_is_shown_to_no_other_vendor_without_the_word(pool, monkeypatch):
+    write_pool(pool.manifest, 1)
+    pool.prices = fictitious_prices()
+    refuses(pool, "bad_request")
+    began = []
+
+    async def overtaken(*purchase):
+        if not began:
+            began.append(None)
+            began[0] = await pool.render()  # the first written vendor refuses the shot
+        return await buy(*purchase)
+
+    monkeypatch.setattr(plain_render, "buy", overtaken)
+    end = await pool.render(route="cheapest")
+    assert (began[0].verdicts, end.verdicts, pool.billed) == ({"refused": 1}, {"refused": 1}, {})
+    assert pool.sandbox.bill.requests["anyfast"]["submit"] == 0
+    assert (await pool.render(route="cheapest", on_refused="next")).verdicts == {"done": 1}

@@ -27,7 +27,7 @@ from longtake.domain.errors import (
 from longtake.domain.identity import attempt_identity
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
-from longtake.ledger.attempts import failed_at, shown_to
+from longtake.ledger.attempts import failed_at, require_shown, shown_to
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.planning.options import OnRefused
@@ -77,7 +77,7 @@ class OpenAccounts:
         """
         shown = await self._shown_alone(shot, number)
         if not shot.candidates:
-            _require_shown(shot.account, shown)
+            require_shown(shot.account, shown)
             session = await self.session(shot.account)
             raise_trouble(session)
             return [session]
@@ -87,7 +87,7 @@ class OpenAccounts:
         troubles, found = dict(self.ended(shot)), list[AccountSession]()
         for account in (each for each in shot.accounts if each not in troubles and each not in refused):
             try:
-                _require_shown(account, shown)
+                require_shown(account, shown)
                 session = await self.session(account)
                 raise_trouble(session)
             except LongtakeError as error:
@@ -134,6 +134,11 @@ class OpenAccounts:
     def bought_at(self, account: str) -> None:
         """Something was bought at an account: it is there."""
         self._away.pop(account, None)
+
+    def bound(self, shot: Shot) -> tuple[str, ...]:
+        """The accounts that row or run names, of which one that refuses binds the shot; none with a person's word."""
+        named = vendors_in(shot.row.written.vendor or self.vendor) if self.on_refused != "next" else ()
+        return tuple(map(account_name, named))
 
     def others(self, shot: Shot) -> list[str]:
         """The accounts that this run may still show a shot to."""
@@ -199,8 +204,7 @@ class OpenAccounts:
             attempts = await asyncio.to_thread(self._attempts, shot, number)
         else:
             return frozenset()
-        named = map(account_name, vendors_in(shot.row.written.vendor or self.vendor))
-        return frozenset(shown_to(attempts)).intersection(named)
+        return frozenset(shown_to(attempts)).intersection(self.bound(shot))
 
     def _is_away(self, account: str) -> bool:
         away = self._away.get(account)
@@ -222,10 +226,3 @@ def _most_hopeful(troubles: Mapping[str, LongtakeError]) -> LongtakeError:
     """What may pass by itself, or once a person has mended an account; else the last."""
     errors = list(troubles.values())
     return next((each for each in errors if outcome_of(each).verdict is Verdict.HELD), errors[-1])
-
-
-def _require_shown(account: str, shown: frozenset[str]) -> None:
-    if shown and account not in shown:
-        some = ", ".join(sorted(each.removesuffix("/default") for each in shown))
-        words = f"it was refused, and is shown to {some} alone; `--on-refused next` shows it to the next"
-        raise RejectedRequestError(words)
