@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from longtake.domain.errors import UnreadableRecordError
 from longtake.domain.job import LARGEST_FIGURE
+from longtake.domain.little_memory import in_little_memory
 from longtake.ledger.records import (
     FORMAT,
     Accepted,
@@ -122,7 +123,7 @@ def parse_record(kind: str, data: bytes) -> Record:
         UnreadableRecordError: It is torn, foreign, or of a newer format.
     """
     try:
-        return _KINDS[kind].model_validate_json(data)
+        return in_little_memory(_KINDS[kind].model_validate_json(data))
     except (ValidationError, ValueError) as error:
         head: object = None
         with contextlib.suppress(ValueError, RecursionError):
@@ -180,7 +181,7 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
     singles["clip"] = _latest(found["clip"], _first_clip(found["accepted"]))
     doubtful = any(name.kind in SINGLES and name.number >= ruling for name in torn)
     # Built without validation: every record was validated on its own.
-    return Purchase.model_construct(
+    purchase = Purchase.model_construct(
         identity=identity,
         intents=found["intent"],
         voids=found["void"],
@@ -193,6 +194,7 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
         torn_try=max((name.number for name in torn if name.kind in STEPS), default=0),
         told=told,
     )
+    return in_little_memory(purchase)
 
 
 def _latest(records: Mapping[int, Record], first: int) -> Record | None:

@@ -266,7 +266,7 @@ def keep_to_its_vendor(shot: Shot) -> None:
     if written.request.resolution is None and isinstance(size := asked.get("resolution"), str | None):
         kept["resolution"] = size
     if any(getattr(shot.request, name) != value for name, value in kept.items()):
-        shot.request = shot.request.model_copy(update=kept)
+        shot.request = shot.request.with_changes(**kept)
 
 
 def is_open_to(shot: Shot, vendors: Sequence[str]) -> bool:
