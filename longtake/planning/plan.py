@@ -294,7 +294,7 @@ class RowChoice:
         return decision.words if decision is not None and self.ruling.state == "chosen" else ""
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio writes out what a task returns: of 10,000 rows that takes more than they do
 class Plan:
     """All shots of a manifest, in manifest order, with every violation found."""
 

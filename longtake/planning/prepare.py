@@ -60,7 +60,7 @@ from longtake.planning.standings import ChoiceRules, Standings
 from longtake.reviews.decisions import ReviewLog
 
 
-@dataclass
+@dataclass(repr=False)
 class PreparedRun:
     """A prepared run: the manifest, its plan, and the ledger as it stood."""
 

@@ -31,7 +31,7 @@ class Sum:
     unknown: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlanPreview:
     """A plan with all that a run knows about it beforehand.
 

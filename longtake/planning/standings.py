@@ -33,7 +33,7 @@ FIRST_TAKES = ChoiceRules()
 """Nobody reviews, and the first take counts."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Standings:
     """Every shot of a manifest with its identity and what was bought of it.
 
