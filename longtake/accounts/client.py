@@ -116,7 +116,7 @@ class VendorClient:
             UnexpectedReplyError: The body does not match the documents.
         """
         try:
-            reply = await self._ask(self.adapter.look(job_id))
+            reply = await self.ask(self.adapter.look(job_id))
         except (InsufficientBalanceError, ModelNotAllowedError) as error:
             # What is bought is not bought again by looking: neither balance nor rights say anything of the job.
             raise VendorUnavailableError(error.message, error.code, error.http_status) from None
@@ -147,7 +147,7 @@ class VendorClient:
         Raises:
             VendorError: As `look`; a refusal of the question means that the vendor has no such job.
         """
-        reply = await self._ask(self.adapter.look(job_id))
+        reply = await self.ask(self.adapter.look(job_id))
         self.adapter.snapshot(reply)
         return facts_in(reply.body)
 
@@ -160,7 +160,7 @@ class VendorClient:
         call = self.adapter.listing(page)
         if call is None:
             raise UnexpectedReplyError(f"{self.adapter.title} has no list of jobs")
-        return self.adapter.listed(await self._ask(call))
+        return self.adapter.listed(await self.ask(call))
 
     async def cancel(self, job_id: str) -> bool:
         """Cancels a job where the vendor documents it; False where it cannot."""
@@ -168,7 +168,7 @@ class VendorClient:
         if call is None:
             return False
         try:
-            await self._ask(call)
+            await self.ask(call)
         except VendorError:
             return False
         return True
@@ -199,7 +199,7 @@ class VendorClient:
         if call is None:
             raise UnexpectedReplyError(f"{self.adapter.title} has no library for {kind}")
         try:
-            return self.adapter.registered(await self._ask(call))
+            return self.adapter.registered(await self.ask(call))
         except VendorError as error:
             raise self._redacted(error) from None
 
@@ -212,14 +212,19 @@ class VendorClient:
         trouble: VendorError = UnexpectedReplyError(f"{self.adapter.title} cannot be asked about assets")
         for call in self.adapter.asset_questions(asset_id):
             try:
-                state = self.adapter.asset_state(await self._ask(call), asset_id)
+                state = self.adapter.asset_state(await self.ask(call), asset_id)
             except (TerminalVendorError, UnexpectedReplyError) as error:
                 trouble = error
             else:
                 return state._replace(words=self.transport.redact(state.words)[:300])
         raise trouble
 
-    async def _ask(self, call: Call) -> Reply:
+    async def ask(self, call: Call) -> Reply:
+        """A free question's good answer.
+
+        Raises:
+            VendorError: It was answered with a failure, or not at all.
+        """
         reply = await self.transport.send_again(call)
         if failure := self.failure(reply):
             raise failure

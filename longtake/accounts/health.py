@@ -60,10 +60,7 @@ async def _models(client: VendorClient) -> Finding:
     if call is None:
         return _not_told(adapter)
     try:
-        reply = await client.transport.send_again(call)
-        if (failure := client.failure(reply)) is not None:
-            raise failure
-        listed = adapter.open_models(reply)
+        listed = adapter.open_models(await client.ask(call))
     except LongtakeError:
         return _not_told(adapter)
     is_open = [model for model in adapter.models if model.wire in listed]
@@ -102,10 +99,7 @@ async def _balance(client: VendorClient) -> Finding:
     if call is None:
         return Finding("balance", None, "this vendor has no way to ask")
     try:
-        reply = await client.transport.send_again(call)
-        if (failure := client.failure(reply)) is not None:
-            raise failure
-        left = client.adapter.balance(reply)
+        left = client.adapter.balance(await client.ask(call))
     except LongtakeError as error:
         is_good = False if isinstance(error, InsufficientBalanceError) else None
         return Finding("balance", is_good, f"cannot be told: {error}" if is_good is None else f"used up: {error}")

@@ -20,16 +20,24 @@ class AttemptRules(NamedTuple):
 ONCE = AttemptRules()
 
 
-def failed_at(attempts: Sequence[Purchase]) -> list[tuple[str, bool]]:
-    """The accounts of attempts that ended without a clip, each with whether it was its moderation that said no.
+def failed_at(attempts: Sequence[Purchase], verdict: Verdict | None = None) -> list[str]:
+    """The accounts of attempts that ended without a clip, attempt by attempt; of one verdict, where it is given.
 
     What a person, or a cancelled run, had bought again says nothing of its vendor.
     """
     return [
-        (each.intent.account, each.verdict.verdict is Verdict.CONTENT_REFUSED)
+        each.intent.account
         for each in attempts
-        if each.intent is not None and each.verdict is not None and not each.verdict.resubmitted
+        if each.intent is not None
+        and each.verdict is not None
+        and not each.verdict.resubmitted
+        and verdict in (None, each.verdict.verdict)
     ]
+
+
+def moderated_at(attempts: Sequence[Purchase]) -> set[str]:
+    """The accounts whose moderation said no."""
+    return set(failed_at(attempts, Verdict.CONTENT_REFUSED))
 
 
 def shown_to(attempts: Sequence[Purchase]) -> set[str]:
@@ -38,10 +46,10 @@ def shown_to(attempts: Sequence[Purchase]) -> set[str]:
     Those that refused the latest attempt are meant to try it again, and no other.
     """
     *before, latest = attempts
-    if latest.refused_at or not any(each.refused_at or any(said for _, said in failed_at([each])) for each in before):
+    refused = set[str]().union(*(each.refused_at for each in before))
+    if latest.refused_at or not (refused or moderated_at(before)):
         return latest.refused_at
-    made = {each.intent.account for each in before if each.intent is not None and not each.is_void}
-    return made.union(*(each.refused_at for each in before))
+    return refused | {each.intent.account for each in before if each.intent is not None and not each.is_void}
 
 
 def require_shown(account: str, shown: Collection[str]) -> None:
@@ -73,6 +81,5 @@ def may_follow(attempts: Sequence[Purchase], rules: AttemptRules, others: Collec
         return True
     goes_on = last.verdict.again
     if last.verdict.verdict is Verdict.CONTENT_REFUSED and rules.shows_refused:
-        refused = {account for account, is_refused in failed_at(attempts) if is_refused}
-        goes_on = goes_on or any(account not in refused for account in others)
+        goes_on = goes_on or not moderated_at(attempts).issuperset(others)
     return goes_on and sum(each.is_charged for each in attempts) < rules.most

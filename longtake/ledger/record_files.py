@@ -194,7 +194,7 @@ def assemble(identity: str, files: Mapping[str, bytes | None]) -> Purchase:
         torn_try=max((name.number for name in torn if name.kind in STEPS), default=0),
         told=told,
     )
-    return in_little_memory(purchase)
+    return in_little_memory(purchase, singles)
 
 
 def _latest(records: Mapping[int, Record], first: int) -> Record | None:

@@ -306,10 +306,15 @@ def attempts_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purcha
     A further attempt of which all that was tried was certainly not accepted is none yet: whether it may follow is asked
     anew.
     """
-    found = tries_in(identity, purchases)
-    while len(found) > 1 and found[-1].is_void:
-        found.pop()
-    return found
+    return attempts_among(tries_in(identity, purchases))
+
+
+def attempts_among(tries: list[Purchase]) -> list[Purchase]:
+    """The same of what `tries_in` brought."""
+    last = len(tries)
+    while last > 1 and tries[last - 1].is_void:
+        last -= 1
+    return tries[:last]
 
 
 def tries_in(identity: str, purchases: Mapping[str, Purchase]) -> list[Purchase]:

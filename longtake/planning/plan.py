@@ -220,15 +220,15 @@ class Shot:
     @property
     def standing(self) -> Standing:
         """What a run will do about it."""
-        is_bought_again = self.goes_on
-        known = Standing.OVER if self.is_rejected else self._as_bought
-        if known is not None and not is_bought_again:
+        known = _BY_STATE.get(self.purchase.state(self.now)) if self.purchase is not None else None
+        known = Standing.OVER if self.is_rejected else known
+        if known is not None and not (known is Standing.OVER and self.goes_on):
             return known
         if self.is_refused:
             return known or Standing.REFUSED
         if self.awaits is not None:
             return Standing.AWAITS
-        if is_bought_again:
+        if known is not None:
             return Standing.AGAIN
         if self.replaces:
             return Standing.FOLLOWS if self.kept_as or self._parent_is_replaced() else Standing.REPLACES
@@ -245,10 +245,6 @@ class Shot:
     def next_attempt(self) -> int:
         """The number of the attempt that is bought next, where one is."""
         return len(self.attempts) + 1 if self.goes_on else max(1, len(self.attempts))
-
-    @property
-    def _as_bought(self) -> Standing | None:
-        return _BY_STATE.get(self.purchase.state(self.now)) if self.purchase is not None else None
 
     def _parent_is_replaced(self) -> bool:
         return self.parent is not None and self.parent.standing is not Standing.DONE

@@ -88,7 +88,6 @@ class OrderBuilder:
             expected=expectation(request, shot.model.limits, self.gate),
             quote=shot.quote,
             run=self.run,
-            goes_on=bool(shot.candidates),
         )
 
     async def register(self, shot: Shot, account: str, model: Model | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from longtake.domain.errors import LongtakeError, RefusedMediaError
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
 from longtake.planning.options import OnRefused
-from longtake.planning.plan import Shot, Standing
+from longtake.planning.plan import Shot
 from longtake.rendering.order_builder import OrderBuilder
 from longtake.rendering.shot_result import ShotResult
 
@@ -20,14 +20,14 @@ from longtake.rendering.shot_result import ShotResult
 class Readiness:
     """Readies the reels of a run, each once; `held` are those that are not bought anyway.
 
-    `on_refused`: whether what one vendor's library refused is shown to the next; `passed`: which have passed a shot's.
+    `on_refused`: whether what one vendor's library refused is shown to the next; `passed`: which has passed a shot's.
     """
 
     orders: OrderBuilder
     reels: Mapping[str, Sequence[Shot]]
     held: Mapping[str, str] = field(default_factory=dict)
     on_refused: OnRefused = "hold"
-    passed: dict[Shot, set[str]] = field(default_factory=dict[Shot, set[str]])
+    passed: dict[Shot, str] = field(default_factory=dict[Shot, str])
     _troubles: dict[str, dict[Shot, LongtakeError]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
@@ -50,9 +50,7 @@ class Readiness:
         shots = [
             shot
             for shot in self.reels.get(reel, ())
-            if (shot.standing.buys or shot.standing is Standing.AWAITS)
-            and not shot.is_refused
-            and reel not in self.held
+            if shot.standing.will_buy and not shot.is_refused and reel not in self.held
         ]
         ends = await asyncio.gather(*(self._trouble(shot) for shot in shots))
         return {shot: error for shot, error in zip(shots, ends, strict=True) if error is not None}
@@ -70,6 +68,7 @@ class Readiness:
             except LongtakeError as error:
                 trouble = error
             else:
-                self.passed.setdefault(shot, set()).add(place.account)
+                if shot.candidates:
+                    self.passed[shot] = place.account
                 return None
         return trouble

@@ -11,7 +11,7 @@ from longtake.accounts.transport import redact
 from longtake.costs.usage import reported_usage
 from longtake.domain.text import visible
 from longtake.domain.verdicts import ShotStage
-from longtake.ledger.records import Purchase, attempts_in, tries_in
+from longtake.ledger.records import Purchase, attempts_among, tries_in
 from longtake.manifests.schema import COLUMNS, Manifest, joined
 from longtake.planning.plan import Shot
 from longtake.rendering.output.findings import clip_warnings, film_warnings
@@ -78,14 +78,14 @@ def report_view(
         seams = film_warnings([made])
         views: dict[Shot, ShotView] = {}
         for shot in own:
-            attempts = attempts_in(shot.identity, purchases)
-            tried = tried_words(tries_in(shot.identity, purchases))
+            tries = tries_in(shot.identity, purchases)
+            attempts = attempts_among(tries)
             view = _shot(shot, result_of(shot), attempts, (moments or {}).get(shot), posters)
             earlier = (before or {}).get(view.job_id) if view.job_id else None
             why = _why_it_waits(shot, waits or {}) if view.verdict == ShotStage.QUEUED.value else ""
             view = view.model_copy(
                 update={
-                    "warnings": "; ".join(filter(None, (view.warnings, tried, seams.get(view.shot_id)))),
+                    "warnings": "; ".join(filter(None, (view.warnings, tried_words(tries), seams.get(view.shot_id)))),
                     "evidence": view.evidence or why,
                     "fetched_from": (fetched_from or {}).get(shot) or (earlier.fetched_from if earlier else None),
                     "waiting_since": view.waiting_since or (earlier.waiting_since if earlier else None),

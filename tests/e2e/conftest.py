@@ -12,15 +12,24 @@ from longtake.sandbox.app import Sandbox
 from longtake.sandbox.clips import framecode
 from longtake.sandbox.settings import SandboxSettings
 from tests.e2e.browsing import browser, kept_pages, look
-from tests.e2e.quick_steps import without_posters
+from tests.e2e.quick_steps import without_films, without_posters
 
-__all__ = ["browser", "frame_codes", "kept_pages", "look", "sandbox", "write_manifest"]
+__all__ = ["browser", "frame_codes", "kept_pages", "look", "quick_sandbox", "sandbox", "write_manifest"]
 
 
 @pytest.fixture
 def sandbox(monkeypatch):
     monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
     with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None)) as running:
+        yield running
+
+
+@pytest.fixture
+def quick_sandbox(monkeypatch):
+    """Clips are stubs, and no films are made of them."""
+    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
+    without_films(monkeypatch)
+    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
         yield running
 
 

@@ -12,12 +12,10 @@ from PIL import Image
 from pydantic import SecretStr
 
 from longtake.accounts import assets
-from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.settings import SandboxSettings
 from longtake.vendors import VENDORS
 from tests.e2e.conftest import frame_codes
-from tests.e2e.quick_steps import quick_check, without_films
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 
@@ -25,12 +23,8 @@ SHOT = {"vendor": "jimmyai", "model": "sd2_mx_video_720p", "duration_seconds": 4
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """A sandbox whose clips are stubs."""
-    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
-        yield running
+def quick(quick_sandbox):
+    return quick_sandbox
 
 
 def still(path, colour="red"):

@@ -16,8 +16,7 @@ import pytest
 from longtake.domain.errors import ConfigurationError, InvalidManifestError, ManifestError
 from longtake.files.names import file_name
 from longtake.sandbox.app import Sandbox
-from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.quick_steps import quick_check, without_films
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 from tests.unit.media_server import media_server
@@ -26,11 +25,8 @@ SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
-        yield running
+def sandbox(quick_sandbox):
+    return quick_sandbox
 
 
 @pytest.fixture

@@ -13,10 +13,8 @@ import pytest
 from longtake.files.open_store import open_store
 from longtake.manifests.reader import read_manifest
 from longtake.reports.run.rewrite import told_before
-from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.settings import SandboxSettings
-from tests.e2e.quick_steps import quick_check, without_films
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"vendor": "evolink", "duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -24,11 +22,8 @@ DAY = datetime.date(2026, 3, 1)
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
-        yield running
+def sandbox(quick_sandbox):
+    return quick_sandbox
 
 
 @pytest.fixture

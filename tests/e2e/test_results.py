@@ -13,11 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from longtake.domain.errors import InvalidManifestError
-from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.vendors.prices import fictitious_prices
-from tests.e2e.quick_steps import quick_check, without_films
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 from tests.sandbox.conftest import MediaShop
 from tests.unit.media_server import media_server
@@ -32,11 +30,8 @@ MINI = "seedance-2.0-mini-text-to-video"
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
-        yield running
+def sandbox(quick_sandbox):
+    return quick_sandbox
 
 
 @pytest.fixture

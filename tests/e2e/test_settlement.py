@@ -14,11 +14,9 @@ from longtake.costs.usage import drift_percent, is_charged_but_failed, reckoned_
 from longtake.files.open_store import open_store
 from longtake.ledger.ledger import Ledger
 from longtake.reports.run.view import ReportView
-from longtake.sandbox.app import Sandbox
 from longtake.sandbox.faults import Fault
-from longtake.sandbox.settings import SandboxSettings
 from longtake.sandbox.vendors.prices import fictitious_prices
-from tests.e2e.quick_steps import quick_check, without_films
+from tests.e2e.quick_steps import quick_check
 from tests.plain_render import render_plain, sandbox_accounts
 
 SHOT = {"duration_seconds": 4, "resolution": "480p", "ratio": "16:9"}
@@ -26,11 +24,8 @@ TOKENS_OF_SHOT = round(97 * 864 * 496 / 1024)
 
 
 @pytest.fixture
-def sandbox(monkeypatch):
-    monkeypatch.setenv("LONGTAKE_ALLOW_HOSTS", "127.0.0.1")
-    without_films(monkeypatch)
-    with Sandbox(SandboxSettings(job_seconds=0.05, jobs_per_key=None, media="stub")) as running:
-        yield running
+def sandbox(quick_sandbox):
+    return quick_sandbox
 
 
 async def render(manifest, output, sandbox, vendor, **options):

@@ -11,7 +11,7 @@ from longtake.domain.identity import attempt_identity
 from longtake.domain.verdicts import Verdict
 from longtake.ledger.attempts import may_follow
 from longtake.ledger.ledger import Ledger
-from longtake.ledger.records import Purchase, State, VerdictRecord
+from longtake.ledger.records import State, VerdictRecord
 from longtake.planning.options import RenderOptions
 from longtake.planning.plan import Shot
 from longtake.rendering.buying.open_accounts import OpenAccounts
@@ -48,9 +48,5 @@ class Attempts:
                 resubmitted=True,
             )
             return await asyncio.to_thread(self.ledger.add_once, record)
-        attempts = [*await asyncio.to_thread(self._before, shot, number), purchase]
-        return may_follow(attempts, self.options.attempt_rules, self.accounts.others(shot))
-
-    def _before(self, shot: Shot, number: int) -> list[Purchase]:
-        """The attempts before this one. Blocking."""
-        return [self.ledger.latest(attempt_identity(shot.identity, earlier)) for earlier in range(1, number)]
+        before = await asyncio.to_thread(self.accounts.attempts, shot, number - 1)
+        return may_follow([*before, purchase], self.options.attempt_rules, self.accounts.others(shot))

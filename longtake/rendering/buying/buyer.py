@@ -108,7 +108,8 @@ class Buyer:
         order = await self.orders.order(shot, number, parent, session)
         await session.slots.keep(lease, session.job_seconds)
         self.sent.add(order.identity)
-        job = await self.submit(order.model_copy(update={"slot": lease.slot, "bound": self.accounts.bound(shot)}))
+        among = {"goes_on": bool(shot.candidates), "bound": self.accounts.bound(shot)}
+        job = await self.submit(order.model_copy(update={"slot": lease.slot, **among}))
         self.accounts.bought_at(job.account)
         return job
 

@@ -51,7 +51,7 @@ class ComingLinks:
         for shot in self.turns.next_links[parent]:
             if self.places.has_room(self.turns.place[shot]):
                 with contextlib.suppress(Exception):  # told when the link's own turn comes
-                    sessions = await self.open_to(shot, max(1, len(shot.attempts)))
+                    sessions = await self.open_to(shot, shot.next_attempt)
                     await self._stand(shot, [session.slots for session in sessions])
 
     async def _stand(self, shot: Shot, pools: Sequence[SlotPool]) -> None:

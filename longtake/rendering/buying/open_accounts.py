@@ -27,7 +27,7 @@ from longtake.domain.errors import (
 from longtake.domain.identity import attempt_identity
 from longtake.domain.text import one_line
 from longtake.domain.verdicts import Outcome, Verdict, outcome_of
-from longtake.ledger.attempts import failed_at, require_shown, shown_to
+from longtake.ledger.attempts import failed_at, moderated_at, require_shown, shown_to
 from longtake.ledger.ledger import Ledger
 from longtake.ledger.records import Purchase
 from longtake.planning.options import OnRefused
@@ -58,14 +58,14 @@ class OpenAccounts:
     """The accounts of a run's shots; a shot without `candidates` has one.
 
     `on_refused`: whether what moderation, or a vendor, refused is shown to the next account. `vendor`: who makes rows
-    that name nobody. `passed`: where the library of an account has passed a shot's references.
+    that name nobody. `passed`: the account whose library has passed a shot's references.
     """
 
     session: Callable[[str], Awaitable[AccountSession]]
     ledger: Ledger
     on_refused: OnRefused = "hold"
     vendor: str = ""
-    passed: dict[Shot, set[str]] = field(default_factory=dict[Shot, set[str]])
+    passed: dict[Shot, str] = field(default_factory=dict[Shot, str])
     _ended: dict[Shot, dict[str, LongtakeError]] = field(default_factory=dict[Shot, dict[str, LongtakeError]])
     _away: dict[str, _Away] = field(default_factory=dict[str, _Away])
 
@@ -81,9 +81,8 @@ class OpenAccounts:
             session = await self.session(shot.account)
             raise_trouble(session)
             return [session]
-        ended = await asyncio.to_thread(self._ended_before, shot, number)
-        failed = [account for account, _ in ended]
-        refused = {account for account, is_refused in ended if is_refused}
+        before = await asyncio.to_thread(self.attempts, shot, number - 1)
+        failed, refused = failed_at(before), moderated_at(before)
         troubles, found = dict(self.ended(shot)), list[AccountSession]()
         for account in (each for each in shot.accounts if each not in troubles and each not in refused):
             try:
@@ -124,8 +123,8 @@ class OpenAccounts:
         if isinstance(error, UnknownOutcomeError):
             return False
         if isinstance(error, _ASKS_FOR_ANOTHER_ROW) and self.on_refused != "next":
-            seen = self.passed.get(shot, set()) if isinstance(error, RefusedMediaError) else set[str]()
-            if not seen - {account, *self.ended(shot)}:
+            passed = self.passed.get(shot) if isinstance(error, RefusedMediaError) else None
+            if passed is None or passed in (account, *self.ended(shot)):
                 return False
         self._ended.setdefault(shot, {})[account] = error
         log.warning("%s: nothing was bought at %s: %s", shot.shot_id, account, error)
@@ -167,7 +166,7 @@ class OpenAccounts:
         refused = outcome.verdict is Verdict.CONTENT_REFUSED
         if self.on_refused == "next" or not (refused or isinstance(cause, _ASKS_FOR_ANOTHER_ROW)):
             return outcome
-        saw = {shot.account, *(account for account, is_no in failed_at(shot.attempts) if is_no)}
+        saw = {shot.account, *moderated_at(shot.attempts)}
         others = [each.removesuffix("/default") for each in self.others(shot) if each not in saw]
         if not others:
             return outcome
@@ -180,12 +179,8 @@ class OpenAccounts:
         now = asyncio.get_running_loop().time()
         return min((away.until for away in self._away.values() if away.until > now), default=None)
 
-    def _ended_before(self, shot: Shot, number: int) -> list[tuple[str, bool]]:
-        """Where the attempts before this one ended without a clip, and whether its moderation said no. Blocking."""
-        return failed_at(self._attempts(shot, number - 1))
-
-    def _attempts(self, shot: Shot, most: int) -> list[Purchase]:
-        """Its first attempts, as the ledger holds them now. Blocking."""
+    def attempts(self, shot: Shot, most: int) -> list[Purchase]:
+        """The first attempts at a shot, as this process knows them by now. Blocking."""
         identities = (attempt_identity(shot.identity, number) for number in range(1, most + 1))
         return [self.ledger.latest(identity) for identity in identities]
 
@@ -197,11 +192,11 @@ class OpenAccounts:
         if self.on_refused == "next":
             return frozenset()
         if any(isinstance(error, RefusedMediaError) for error in self.ended(shot).values()):
-            return frozenset(self.passed.get(shot, ()))
+            return frozenset({self.passed[shot]})
         if number <= len(shot.attempts):
             attempts = shot.attempts[:number]
         elif number > 1:
-            attempts = await asyncio.to_thread(self._attempts, shot, number)
+            attempts = await asyncio.to_thread(self.attempts, shot, number)
         else:
             return frozenset()
         return frozenset(shown_to(attempts)).intersection(self.bound(shot))

@@ -21,7 +21,7 @@ Address = Callable[[str], str]
 """How a timeline names the file at a key of the output."""
 
 _UNSEALED = "0" * 64
-_BLANK = f'"seal": "{_UNSEALED}"'.encode()
+_BLANK = f'"seal": "{_UNSEALED}"'
 _SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"')
 
 
@@ -67,16 +67,13 @@ def timeline_text(
     ]
     told = {name: value for name, value in facts.items() if value} | {"seal": _UNSEALED}
     text = json.dumps(timeline(one_line(reel), tracks, {"longtake": told}), ensure_ascii=False, indent=1) + "\n"
-    data = text.encode()
-    return data.replace(
-        _BLANK, _BLANK.replace(_UNSEALED.encode(), hashlib.sha256(data).hexdigest().encode()), 1
-    ).decode()
+    return text.replace(_BLANK, f'"seal": "{hashlib.sha256(text.encode()).hexdigest()}"', 1)
 
 
 def is_sealed(data: bytes) -> bool:
     """Whether a timeline is as `timeline_text` made it, whoever lost what was noted of it: nobody has worked on it."""
     found = _SEAL.search(data)
-    return found is not None and found[1] == hashlib.sha256(_SEAL.sub(_BLANK, data, 1)).hexdigest().encode()
+    return found is not None and found[1] == hashlib.sha256(_SEAL.sub(_BLANK.encode(), data, 1)).hexdigest().encode()
 
 
 def _places(reel: str, cuts: Sequence[Cut], missing: Sequence[str]) -> list[list[str]]:

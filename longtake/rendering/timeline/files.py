@@ -96,14 +96,12 @@ def _whole_address(store: Store, key: str) -> str:
 
 def _put_beside(store: Store, key: str, data: bytes) -> str:
     """Writes a file beside a film; one of other bytes, which a person may have worked on, is put aside, and told."""
-    told = ""
-    if (stands := store.read(key)) not in (None, data) and (
-        aside := keep_aside(store, key, f".{key.rpartition('.')[2]}")
-    ):
-        told = f"{key} held other bytes; they are kept as {aside}"
-    if stands != data:
-        store.write(key, data)
-    return told
+    stands = store.read(key)
+    if stands == data:
+        return ""
+    aside = keep_aside(store, key, f".{key.rpartition('.')[2]}") if stands is not None else None
+    store.write(key, data)
+    return f"{key} held other bytes; they are kept as {aside}" if aside else ""
 
 
 def _put(path: Path, text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from longtake.domain.identity import attempt_identity
 from longtake.domain.verdicts import Verdict
-from longtake.ledger.attempts import AttemptRules, failed_at, may_follow
+from longtake.ledger.attempts import AttemptRules, failed_at, may_follow, moderated_at
 from longtake.ledger.records import Accepted, Purchase, Unknown, VerdictRecord, Void, attempts_in, tries_in
 from tests.unit.bought import intent
 
@@ -68,4 +68,5 @@ def test_an_attempt_that_was_not_bought_is_none_unless_it_is_the_first():
 
 def test_what_a_person_had_bought_again_says_nothing_of_its_vendor():
     again = ended(1, verdict=Verdict.CONTENT_REFUSED, resubmitted=True)
-    assert failed_at([again, ended(2, B), ended(3, A, Verdict.CONTENT_REFUSED)]) == [(B, False), (A, True)]
+    attempts = [again, ended(2, B), ended(3, A, Verdict.CONTENT_REFUSED)]
+    assert (failed_at(attempts), moderated_at(attempts)) == ([B, A], {A})
