@@ -123,7 +123,7 @@ class OpenAccounts:
         if isinstance(error, UnknownOutcomeError):
             return False
         if isinstance(error, _ASKS_FOR_ANOTHER_ROW) and self.on_refused != "next":
-            passed = self.passed.get(shot) if isinstance(error, RefusedMediaError) else None
+            passed = self.passed.get(shot) if _is_of_its_own(error) else None
             if passed is None or passed in (account, *self.ended(shot)):
                 return False
         self._ended.setdefault(shot, {})[account] = error
@@ -215,6 +215,12 @@ class OpenAccounts:
         seconds = UNKNOWN_SECONDS if isinstance(error, UnknownOutcomeError) else UNREACHABLE_SECONDS
         away.until = asyncio.get_running_loop().time() + min(LONGEST_AWAY_SECONDS, seconds * 2.0**away.times)
         away.times += 1
+
+
+def _is_of_its_own(error: LongtakeError) -> bool:
+    """Whether a library refused a shot's own reference; the clip before it no library has passed yet."""
+    columns = {each.column for each in error.violations} if isinstance(error, RefusedMediaError) else set[str]()
+    return bool(columns) and "continue_from" not in columns
 
 
 def _most_hopeful(troubles: Mapping[str, LongtakeError]) -> LongtakeError:

@@ -26,6 +26,7 @@ from longtake.domain.errors import (
 )
 from longtake.domain.identity import attempt_identity
 from longtake.domain.verdicts import Verdict
+from longtake.domain.violations import refusal
 from longtake.ledger.records import Intent, Purchase, Unknown, VerdictRecord, Void
 from longtake.rendering.buying.open_accounts import UNKNOWN_SECONDS, UNREACHABLE_SECONDS, OpenAccounts
 from tests.simulated import JumpingLoop, chain
@@ -165,6 +166,17 @@ async def test_what_was_bought_again_on_a_word_says_nothing_of_its_vendor():
     world = World()
     world.ended(1, A, Verdict.CANCELLED, resubmitted=True)
     assert await world.open(2) == [A, B]
+
+
+@pytest.mark.parametrize(("column", "goes_on"), [("first_frame", True), ("continue_from", False)])
+async def test_what_one_library_refuses_goes_to_the_account_that_has_passed_it_and_a_clip_before_has_passed_nowhere(
+    column, goes_on
+):
+    world = World(vendors="evolink|anyfast|jimmyai")
+    world.accounts.passed[world.shot] = B
+    refused = RefusedMediaError([refusal(column, "x", "no", "give another")])
+    assert world.goes_on(refused) is goes_on
+    assert await world.open() == ([B] if goes_on else [A, B, C])
 
 
 async def test_moderation_that_said_no_is_not_asked_again():
