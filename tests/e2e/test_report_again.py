@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import threading
 
 import pytest
 
@@ -105,21 +107,26 @@ async def test_the_report_of_a_run_outlives_a_store_that_fails_for_a_while(
     tmp_path, sandbox, write_manifest, monkeypatch
 ):
     without_films(monkeypatch)
-    monkeypatch.setattr("longtake.rendering.report.EVERY_SECONDS", 0.05)
-    sandbox.settings.job_seconds = 2.0
+    for name, value in (("EVERY_SECONDS", 0.05), ("BEAT_SECONDS", 0.0), ("REST_FACTOR", 0.0)):
+        monkeypatch.setattr(f"longtake.rendering.report.{name}", value)
     written, fails = [], [StorageError("the bucket is away"), RuntimeError("odd"), OSError("gone")]
-    real = RunReport.write
+    real, is_back = RunReport.write, threading.Event()
 
     def write(report, *given, finished):
         if not finished and fails:
             raise fails.pop()
         written.append(finished)
+        is_back.set()
         return real(report, *given, finished=finished)
+
+    async def check(path, sha256):
+        await asyncio.to_thread(is_back.wait, 60)  # the run goes on until its report is written again
+        return await quick_check(path, sha256)
 
     monkeypatch.setattr(RunReport, "write", write)
 
     rows = [SHOT | {"reel": "a", "shot": n, "prompt": f"{n}"} for n in range(1, 4)]
-    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox), check=quick_check)
+    end = await render_plain(write_manifest(rows), tmp_path / "out", sandbox_accounts(sandbox), check=check)
     assert end.all_done
     assert fails == []
     assert False in written
